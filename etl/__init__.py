@@ -1,0 +1,1 @@
+"""Sources: what a hospital declares, how it is read, identified and compiled into the CDM."""

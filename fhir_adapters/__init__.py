@@ -1,0 +1,1 @@
+"""Predictions to FHIR R4, and their delivery."""
