@@ -1,0 +1,41 @@
+# Needs: make, Python 3.11 or newer and its venv module. Everything else is installed into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/.stamp ## the whole way: a generated hospital, OMOP, a model, FHIR delivered, one report
+	$(BIN)/passerelle demo
+
+test: .venv/.stamp ## every test (those that need Java, helm or Chromium say so when they are skipped)
+	$(BIN)/python -m pytest
+
+lint: .venv/.stamp ## style, import rules of the rooms, types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+bench: .venv/.stamp ## the measurements of docs/benchmarks
+	$(BIN)/python -m benchmarks
+
+lock: .venv/.stamp ## choose versions anew from pyproject.toml (no registry address in the file)
+	$(BIN)/python -m uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --upgrade \
+	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file requirements.lock
+
+clean: ## remove the environment and what builds and tests leave (never a workspace)
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.stamp: requirements.lock pyproject.toml .ci/install.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Passerelle needs Python 3.11 or newer; $(PYTHON) is: $$($(PYTHON) --version 2>&1)." >&2; \
+	  echo "Name another one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { \
+	  echo "No environment could be made in .venv. On Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }
+	$(BIN)/python .ci/install.py
+	@touch $@

@@ -1,0 +1,1 @@
+"""Airflow DAGs: when the command line runs, and in which order."""

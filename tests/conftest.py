@@ -1,0 +1,106 @@
+"""What every test can count on: a clean environment, and the parts that a machine may lack.
+
+A test that needs such a part asks for its fixture; the mark follows by itself. On a machine without the
+part the test is skipped and says why. With ``CI=true`` the same skip is a failure: nothing is lost silently.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+KEPT = {name: os.environ.get(name) for name in ("PASSERELLE_JARS", "PASSERELLE_HELM")}
+IN_CI = os.environ.get("CI", "").lower() == "true"
+MARK_OF_FIXTURE = {"shared_data": "shared", "delta_jars": "java", "helm": "helm", "chromium": "browser"}
+MARKS = frozenset(MARK_OF_FIXTURE.values())
+
+# Before the first import of numpy, scikit-learn or LightGBM: two threads on two shared cores are slower than one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for fixture in getattr(item, "fixturenames", ()):
+            if mark := MARK_OF_FIXTURE.get(fixture):
+                item.add_marker(mark)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """In CI a marked test that is skipped has failed: its part must be installed there."""
+    report = yield
+    expected_failure = hasattr(report, "wasxfail")
+    if IN_CI and report.skipped and not expected_failure and MARKS & {mark.name for mark in item.iter_markers()}:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid}: must run in CI, but: {reason}"
+    return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No setting, home or time zone of the person who runs the tests.
+
+    One home for the whole run, since generated secrets live there and a workspace needs its own again.
+    """
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("PASSERELLE_")]:
+            patch.delenv(name)
+        if jars := KEPT["PASSERELLE_JARS"]:
+            patch.setenv("PASSERELLE_JARS", jars)
+        patch.setenv("HOME", str(home))
+        patch.setenv("XDG_CONFIG_HOME", str(home / ".config"))
+        # West of UTC by a half hour: a day or an hour taken in the wrong zone shows.
+        patch.setenv("TZ", "Pacific/Marquesas")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The real data sets, beside the repository; never copied into it."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the real data sets are not here: ../shared/data")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def delta_jars() -> Path:
+    """A folder with the two Delta jars, on a machine that has Java."""
+    if not shutil.which("java"):
+        pytest.skip("no Java on PATH: Apache Spark cannot start (install a JRE 17 or newer)")
+    folder = KEPT["PASSERELLE_JARS"]
+    if not folder or not list(Path(folder).glob("delta-spark_*.jar")):
+        pytest.skip("no Delta jars: set PASSERELLE_JARS to a folder with delta-spark and delta-storage")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def helm() -> str:
+    """The helm program."""
+    program = KEPT["PASSERELLE_HELM"] or shutil.which("helm")
+    if not program:
+        pytest.skip("no helm on PATH: set PASSERELLE_HELM or install helm 3")
+    return program
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """A Chromium that runs without a window."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not program:
+        pytest.skip("no Chromium on PATH: pages cannot be looked at")
+    return program
