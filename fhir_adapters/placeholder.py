@@ -1,0 +1,58 @@
+"""Stand-ins for what only delivery may know: the patient, the stay, and where a row came from.
+
+The outbox holds ``urn:passerelle:person:42``; the patient's identifiers and the hospital's own references take
+its place on the way out, in memory, and are never written down.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from models.contract import Evidence
+
+Json = dict[str, Any]
+
+_URN = re.compile(r"urn:passerelle:(person|row:([a-z_]+)):(-?\d+)")
+
+# What a row of a CDM table most often was in the hospital's system; the origin, when known, corrects it.
+USUAL_TYPE = {
+    "condition_occurrence": "Condition",
+    "drug_exposure": "MedicationRequest",
+    "measurement": "Observation",
+    "note": "DocumentReference",
+    "observation": "Observation",
+    "procedure_occurrence": "Procedure",
+    "visit_occurrence": "Encounter",
+}
+
+
+def person_reference(person_id: int) -> Json:
+    """Reference that stands for the patient of a person row."""
+    return {"reference": f"urn:passerelle:person:{person_id}", "type": "Patient"}
+
+
+def row_reference(evidence: Evidence) -> Json:
+    """Reference that stands for the resource from which an OMOP row came."""
+    reference: Json = {"reference": f"urn:passerelle:row:{evidence.table}:{evidence.row_id}"}
+    if evidence.table in USUAL_TYPE:
+        reference["type"] = USUAL_TYPE[evidence.table]
+    return reference | ({"display": evidence.label} if evidence.label.strip() else {})
+
+
+def placeholder_of(reference: Json) -> tuple[str, int] | None:
+    """("person", id) or (table, row id) of a stand-in; None for any other reference."""
+    match = _URN.fullmatch(str(reference.get("reference", "")))
+    return None if match is None else (match[2] or "person", int(match[3]))
+
+
+def placeholders(node: Any) -> Iterator[Json]:
+    """Every Reference of a resource that is a stand-in, as the dict itself."""
+    if isinstance(node, list):
+        for item in node:
+            yield from placeholders(item)
+    elif isinstance(node, dict):
+        if placeholder_of(node):
+            yield node
+        else:
+            for value in node.values():
+                yield from placeholders(value)

@@ -1,0 +1,1 @@
+"""R4 tables as data; written by ``rules/generate.py``."""

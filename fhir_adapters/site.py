@@ -1,0 +1,36 @@
+"""What a hospital decides about the resources that bear its name."""
+
+from dataclasses import dataclass
+
+CANONICAL = "https://passerelle.example/fhir"  # of our own StructureDefinitions and CodeSystems
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Names of the hospital in the resources. The default is an invented one, for the demo and the tests."""
+
+    naming_base: str = "https://chu-demo.example/fhir/NamingSystem"
+    organization: str = "CHU de démonstration"
+    finess: str = "990000001"  # legal entity; 99 is no French department
+    model_registry: str = "https://chu-demo.example/mlflow"
+    timezone: str = "Europe/Paris"  # of the dates that a clinician reads
+
+    @property
+    def prediction_system(self) -> str:
+        """System of the identifier that makes a prediction itself."""
+        return f"{self.naming_base}/prediction-id"
+
+    @property
+    def content_system(self) -> str:
+        """System of the second identifier, which tells one content of a prediction from the next."""
+        return f"{self.naming_base}/prediction-content"
+
+    @property
+    def model_version_system(self) -> str:
+        """System of ``<model>.<version>``, the identifier of a Device."""
+        return f"{self.naming_base}/model-version"
+
+    @property
+    def view_release_system(self) -> str:
+        """System of the releases of the views that models read."""
+        return f"{self.naming_base}/view-release"
