@@ -1,0 +1,138 @@
+"""Probabilities that mean what they say: recalibration on a later slice, and how far off they are."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+Kind = Literal["identity", "platt", "isotonic"]
+EDGE = 1e-6  # no probability of exactly 0 or 1: their log-odds are infinite
+MIN_POSITIVES = 5  # fewer cannot place a curve; the raw probability is kept and the report says so
+ISOTONIC_POSITIVES = 200  # below, the steps of an isotonic fit follow the noise
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrator:
+    """A monotone map from raw to calibrated probability, small enough to be read in a JSON file."""
+
+    kind: Kind
+    x: tuple[float, ...] = ()
+    y: tuple[float, ...] = ()
+
+    def apply(self, probability: ArrayLike) -> Array:
+        """Calibrated probabilities, shape (n,)."""
+        raw = clip(probability)
+        if self.kind == "platt":
+            return sigmoid(self.x[0] * logit(raw) + self.x[1])
+        if self.kind == "isotonic":
+            return clip(np.interp(raw, self.x, self.y))
+        return raw
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the model's folder."""
+        return {"kind": self.kind, "x": list(self.x), "y": list(self.y)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Calibrator":
+        """The inverse of :meth:`as_dict`."""
+        return cls(values["kind"], tuple(values["x"]), tuple(values["y"]))
+
+
+def fit_calibrator(probability: ArrayLike, positive: ArrayLike, method: str = "auto") -> Calibrator:
+    """A calibrator from a slice that was used for nothing else.
+
+    Args:
+        probability: raw probabilities, shape (n,).
+        positive: 0 or 1, shape (n,).
+        method: auto (isotonic with enough positives, else Platt), platt or isotonic.
+    """
+    raw, truth = clip(probability), np.asarray(positive, dtype=np.float64)
+    if min(truth.sum(), len(truth) - truth.sum()) < MIN_POSITIVES:
+        return Calibrator("identity")
+    if method == "isotonic" or (method == "auto" and truth.sum() >= ISOTONIC_POSITIVES):
+        return _isotonic(raw, truth)
+    # Platt's targets: each class gives one pseudo-count to the other, so a perfect slice stays finite.
+    hits = truth.sum()
+    target = np.where(truth > 0, (hits + 1) / (hits + 2), 1 / (len(truth) - hits + 2))
+    return Calibrator("platt", logistic_line(logit(raw), target))
+
+
+def _isotonic(raw: Array, truth: Array) -> Calibrator:
+    from sklearn.isotonic import IsotonicRegression
+
+    fitted = IsotonicRegression(y_min=EDGE, y_max=1 - EDGE, out_of_bounds="clip").fit(raw, truth)
+    return Calibrator("isotonic", tuple(fitted.X_thresholds_.tolist()), tuple(fitted.y_thresholds_.tolist()))
+
+
+def logistic_line(x: Array, target: Array, steps: int = 50) -> tuple[float, float]:
+    """Slope and intercept of a one-variable logistic regression (Newton); targets may be fractions."""
+    design = np.column_stack([x, np.ones_like(x)])
+    coefficients = np.array([1.0, 0.0])
+    for _ in range(steps):
+        fitted = sigmoid(design @ coefficients)
+        curvature = (design * (fitted * (1 - fitted))[:, None]).T @ design + 1e-9 * np.eye(2)
+        change = np.linalg.solve(curvature, design.T @ (target - fitted))
+        coefficients = coefficients + np.clip(change, -2, 2)
+        if np.abs(change).max() < 1e-10:
+            break
+    return float(coefficients[0]), float(coefficients[1])
+
+
+def reliability(probability: ArrayLike, positive: ArrayLike, bins: int = 10) -> list[dict[str, float]]:
+    """Mean forecast and observed share in bins that hold the same number of rows."""
+    forecast, truth = np.asarray(probability, float), np.asarray(positive, float)
+    order = np.argsort(forecast, kind="stable")
+    parts = [part for part in np.array_split(order, bins) if len(part)]
+    return [
+        {"n": len(part), "forecast": float(forecast[part].mean()), "observed": float(truth[part].mean())}
+        for part in parts
+    ]
+
+
+def expected_calibration_error(probability: ArrayLike, positive: ArrayLike, bins: int = 10) -> float:
+    """Mean distance of forecast and observed share, weighted by rows; 0 is perfect."""
+    rows = reliability(probability, positive, bins)
+    total = sum(row["n"] for row in rows)
+    return sum(row["n"] * abs(row["forecast"] - row["observed"]) for row in rows) / total if total else float("nan")
+
+
+def brier(probability: ArrayLike, positive: ArrayLike) -> float:
+    """Mean squared distance of probability and outcome."""
+    return float(np.mean((np.asarray(probability, float) - np.asarray(positive, float)) ** 2))
+
+
+def brier_skill(probability: ArrayLike, positive: ArrayLike, base_rate: float | None = None) -> float:
+    """Share of the Brier score of a constant forecast that is gained; 0 is no better, negative is worse.
+
+    Args:
+        base_rate: the constant; default: the share of positives in these rows.
+    """
+    truth = np.asarray(positive, float)
+    constant = truth.mean() if base_rate is None else base_rate
+    reference = brier(np.full(len(truth), constant), truth)
+    return 1 - brier(probability, truth) / reference if reference else float("nan")
+
+
+def calibration_line(probability: ArrayLike, positive: ArrayLike) -> tuple[float, float]:
+    """Slope (1 is right, below 1 too sure) and intercept (0 is right, below 0 too high) on the log-odds scale."""
+    truth = np.asarray(positive, float)
+    if min(truth.sum(), len(truth) - truth.sum()) < MIN_POSITIVES:
+        return float("nan"), float("nan")
+    return logistic_line(logit(clip(probability)), truth)
+
+
+def clip(probability: ArrayLike) -> Array:
+    """Probabilities away from 0 and 1."""
+    return np.clip(np.asarray(probability, dtype=np.float64), EDGE, 1 - EDGE)
+
+
+def logit(probability: Array) -> Array:
+    """Log-odds."""
+    return np.log(probability) - np.log1p(-probability)
+
+
+def sigmoid(log_odds: Array) -> Array:
+    """The inverse of :func:`logit`, without overflow."""
+    return 0.5 * (1 + np.tanh(np.asarray(log_odds) / 2))

@@ -1,0 +1,105 @@
+"""The figures of a report, as SVG text that is the same for the same numbers."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from io import StringIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.ranking import Ranking
+
+Array = NDArray[np.float64]
+INK, QUIET = "#1f2933", "#d5dbe1"
+COLOURS = ("#1b6ca8", "#c8791a", "#6b7785", "#3a8a5f")  # told apart by colour-blind readers, and in print
+STYLE = {
+    "svg.hashsalt": "passerelle",  # element ids would be random otherwise
+    "svg.fonttype": "none",  # text stays text: searchable, and the page's own font
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#eef1f4",
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.frameon": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 11,
+}
+
+
+@contextmanager
+def _figure(panels: int = 1) -> Iterator[tuple[Any, list[Any], StringIO]]:
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    text = StringIO()
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(4.6 * panels, 3.7), layout="constrained")
+        yield figure, [figure.add_subplot(1, panels, index + 1) for index in range(panels)], text
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+
+
+def discrimination(positive: Array, scores: Mapping[str, Array]) -> str:
+    """ROC and precision–recall curves of the model and its baselines."""
+    with _figure(2) as (_, (roc, recall), text):
+        for (name, score), colour in zip(scores.items(), COLOURS, strict=False):
+            curve = _curve(positive, score)
+            ranking = Ranking.of(positive, score)
+            roc.plot(curve["fpr"], curve["tpr"], color=colour, label=f"{name} {ranking.auroc():.2f}")
+            label = f"{name} {ranking.average_precision():.2f}"
+            recall.step(curve["tpr"], curve["precision"], where="post", color=colour, label=label)
+        roc.plot([0, 1], [0, 1], color=QUIET, linestyle="--")
+        recall.axhline(float(np.mean(positive)), color=QUIET, linestyle="--", label="prevalence")
+        roc.set(title="ROC (area)", xlabel="false positive rate", ylabel="true positive rate")
+        recall.set(title="Precision and recall (average precision)", xlabel="recall", ylabel="precision")
+        for panel in (roc, recall):
+            panel.set(xlim=(0, 1), ylim=(0, 1.02))
+            panel.legend(fontsize=8)
+    return text.getvalue()
+
+
+def calibration(bins: list[dict[str, float]]) -> str:
+    """Observed share against mean forecast in bins of equal mass."""
+    with _figure() as (_, (panel,), text):
+        forecast = [row["forecast"] for row in bins]
+        observed = [row["observed"] for row in bins]
+        top = max([*forecast, *observed, 0.01]) * 1.1
+        panel.plot([0, top], [0, top], color=QUIET, linestyle="--", label="perfect")
+        panel.plot(forecast, observed, color=COLOURS[0], marker="o", label="10 bins of equal mass")
+        panel.set(title="Calibration", xlabel="mean forecast", ylabel="observed share", xlim=(0, top), ylim=(0, top))
+        panel.legend(fontsize=8)
+    return text.getvalue()
+
+
+def precision_at_budget(positive: Array, scores: Mapping[str, Array], budget: float, top: float = 0.2) -> str:
+    """Share of right alerts as the number of alerts per 100 rows grows; the configured budget is marked."""
+    grid = np.linspace(0.005, top, 40)
+    with _figure() as (_, (panel,), text):
+        for (name, score), colour in zip(scores.items(), COLOURS, strict=False):
+            ranking = Ranking.of(positive, score)
+            panel.plot(grid * 100, [ranking.precision_at(at) for at in grid], color=colour, label=name)
+        panel.axvline(budget * 100, color=QUIET, linestyle="--")
+        panel.axhline(float(np.mean(positive)), color=QUIET, linestyle=":")
+        panel.set(title="Precision within an alert budget", xlabel="alerts per 100 rows", ylabel="share right")
+        panel.set(xlim=(0, top * 100), ylim=(0, 1.02))
+        panel.legend(fontsize=8)
+    return text.getvalue()
+
+
+def _curve(positive: Array, score: Array) -> dict[str, Array]:
+    ranking = Ranking.of(positive, score)
+    ends = np.r_[ranking.starts[1:], len(ranking.order)] - 1
+    hits = np.cumsum(ranking.positive)[ends]
+    alerts = ends + 1.0
+    total, negatives = max(hits[-1], 1), max(len(ranking.order) - hits[-1], 1)
+    return {
+        "tpr": np.r_[0, hits / total],
+        "fpr": np.r_[0, (alerts - hits) / negatives],
+        "precision": np.r_[1, hits / alerts],
+    }
