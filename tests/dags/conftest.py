@@ -1,0 +1,42 @@
+"""Airflow reads its home when it is first imported: a temporary one, before that."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="airflow_"))
+AIRFLOW = {
+    "AIRFLOW_HOME": str(AIRFLOW_HOME),
+    "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).parents[2] / "dags"),
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+    "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(AIRFLOW_HOME / "logs"),
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{AIRFLOW_HOME}/airflow.db",
+}
+os.environ.update(AIRFLOW)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def airflow_home() -> Iterator[Path]:
+    yield AIRFLOW_HOME
+    shutil.rmtree(AIRFLOW_HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def dag_folder() -> Path:
+    return Path(AIRFLOW["AIRFLOW__CORE__DAGS_FOLDER"])
+
+
+@pytest.fixture(scope="session")
+def dags(dag_folder):
+    """Every DAG of the folder, as the DAG processor loads it; the database does not exist."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(dag_folder, include_examples=False)
+    assert not bag.import_errors
+    assert not (AIRFLOW_HOME / "airflow.db").exists(), "loading a DAG opened the database"
+    return bag.dags
