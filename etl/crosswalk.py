@@ -1,0 +1,104 @@
+"""The crosswalk: the encrypted way back from a hash to the hospital's identifiers, and the log of who opened it."""
+
+import getpass
+import io
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from passerelle.errors import TerminalError
+
+NONCE_BYTES = 12
+SCHEMA = pa.schema(
+    [
+        ("source", pa.string()),
+        ("kind", pa.string()),  # person, stay, rest
+        ("hash", pa.int64()),  # what stands in bronze
+        ("identifier", pa.string()),  # what the hospital calls it
+        ("attribute", pa.string()),  # which identifier: ipp, ins, name…
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Crosswalk:
+    """Encrypted file per source in ``W/identity``; written before the data that needs it.
+
+    A crosswalk without rows in OMOP is harmless; rows without a crosswalk never find their patient again.
+    """
+
+    folder: Path
+    key: bytes
+
+    def _path(self, source: str) -> Path:
+        return self.folder / f"{source}.crosswalk"
+
+    def merge(self, source: str, rows: pa.Table) -> int:
+        """Add what is new; the file is replaced in one rename. Returns the rows it then holds."""
+        known = self._read(source)
+        merged = pa.concat_tables([known, rows.select(SCHEMA.names).cast(SCHEMA)])
+        merged = merged.group_by(SCHEMA.names, use_threads=False).aggregate([]).select(SCHEMA.names).sort_by(
+            [(name, "ascending") for name in ("kind", "hash", "attribute", "identifier")]
+        )
+        if merged.equals(known):
+            return known.num_rows
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        sink = io.BytesIO()
+        pq.write_table(merged, sink)
+        nonce = os.urandom(NONCE_BYTES)
+        sealed = nonce + AESGCM(self.key).encrypt(nonce, sink.getvalue(), source.encode())
+        temporary = self._path(source).with_suffix(".tmp")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(sealed)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self._path(source))
+        return merged.num_rows
+
+    def open(self, source: str, *, why: str) -> pa.Table:
+        """Every row of a source. The opening is logged first: who, when, why."""
+        self._log(source, why)
+        return self._read(source)
+
+    def _read(self, source: str) -> pa.Table:
+        path = self._path(source)
+        if not path.exists():
+            return SCHEMA.empty_table()
+        sealed = path.read_bytes()
+        try:
+            clear = AESGCM(self.key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], source.encode())
+        except InvalidTag as error:
+            raise TerminalError(
+                f"the crosswalk of {source} does not open with the secrets of this run",
+                looked=str(path),
+                do="give the secrets that the workspace was made with (PASSERELLE_SECRET_CROSSWALK or the keys file)",
+            ) from error
+        return pq.read_table(io.BytesIO(clear))
+
+    def _log(self, source: str, why: str) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        entry = {"at": datetime.now(UTC).isoformat(), "who": getpass.getuser(), "source": source, "why": why}
+        with (self.folder / "access.log").open("a") as file:
+            file.write(json.dumps(entry) + "\n")
+
+    def openings(self) -> Iterator[dict[str, str]]:
+        """The access log, oldest first."""
+        path = self.folder / "access.log"
+        if path.exists():
+            yield from (json.loads(line) for line in path.read_text().splitlines())
+
+
+def identifiers_of(crosswalk: pa.Table, kind: str, hashed: int) -> dict[str, str]:
+    """Identifiers of one person or stay: attribute → identifier."""
+    rows = crosswalk.filter((pc.field("kind") == kind) & (pc.field("hash") == hashed))
+    return dict(zip(rows["attribute"].to_pylist(), rows["identifier"].to_pylist(), strict=True))

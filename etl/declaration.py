@@ -1,0 +1,202 @@
+"""What a hospital declares about its source: ``etl/sources/<name>/source.yaml``."""
+
+import re
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator, model_validator
+
+from passerelle.errors import MappingError, UsageError
+
+SOURCES = Path(__file__).parent / "sources"
+
+IdentityKind = Literal["person", "stay", "rest"]
+ColumnType = Literal["string", "bigint", "double", "date", "timestamp", "boolean"]
+
+
+class Frozen(BaseModel, extra="forbid", frozen=True):
+    """A misspelt key is an error, not a silence."""
+
+
+class SourceKind(StrEnum):
+    """How the source is read."""
+
+    FILES = "files"
+    POSTGRESQL = "postgresql"
+
+
+class SourceColumn(Frozen):
+    """One column of the source and the type it is read as."""
+
+    type: ColumnType
+    format: str | None = Field(None, description="pattern of dates and timestamps; None: ISO 8601")
+
+
+def _column_from_word(value: Any) -> Any:
+    return {"type": value} if isinstance(value, str) else value
+
+
+class DeleteRule(Frozen):
+    """How deletions arrive."""
+
+    kind: Literal["absence", "tombstone"]
+    column: str | None = Field(None, description="tombstone: the column that is filled when the row is cancelled")
+
+    @model_validator(mode="after")
+    def _tombstone_names_its_column(self) -> "DeleteRule":
+        if (self.kind == "tombstone") != (self.column is not None):
+            raise ValueError("a tombstone rule names its column; absence has none")
+        return self
+
+
+class SourceTable(Frozen):
+    """One table of the source: where it is, what makes a row itself, what it holds."""
+
+    path: str | None = Field(None, description="files: path below the input folder, .csv or .csv.gz")
+    relation: str | None = Field(None, description="postgresql: relation in the schema; default: the table's name")
+    key: tuple[str, ...] = Field(min_length=1, description="columns that make a row itself, as the hospital means it")
+    change_column: str | None = Field(None, description="None: the whole table is read each day")
+    delete_rule: DeleteRule = Field(description="no default: how deletions arrive is a decision the hospital signs")
+    identity_columns: dict[str, IdentityKind] = Field(
+        default_factory=dict, description="identifiers, replaced by a keyed hash at the door"
+    )
+    crosswalk: tuple[str, ...] = Field((), description="direct identifiers kept for the encrypted crosswalk only")
+    free_text: tuple[str, ...] = Field((), description="text that may name people: pseudonymised at the door")
+    role: Literal["events", "reference"] = Field(
+        "events", description="events: every row is accounted for; reference: read for joins only"
+    )
+    columns: dict[str, Annotated[SourceColumn, BeforeValidator(_column_from_word)]] = Field(min_length=1)
+    required: tuple[str, ...] = Field((), description="a bad value there quarantines the row; elsewhere it becomes null")
+    optional: bool = Field(False, description="the file may be absent: the table is then empty")
+
+    @model_validator(mode="after")
+    def _names_declared_columns(self) -> "SourceTable":
+        named = {*self.key, *self.identity_columns, *self.crosswalk, *self.free_text, *self.required}
+        named |= {name for name in (self.change_column, self.delete_rule.column) if name}
+        if unknown := sorted(named - set(self.columns)):
+            raise ValueError(f"names columns that are not declared under `columns`: {', '.join(unknown)}")
+        return self
+
+    @property
+    def bronze_columns(self) -> dict[str, str]:
+        """Columns of the bronze table and their types: identifiers hashed, direct identifiers left out."""
+        return {
+            name: "bigint" if name in self.identity_columns else column.type
+            for name, column in self.columns.items()
+            if name not in self.crosswalk
+        }
+
+
+class Vocabulary(Frozen):
+    """How the codes of one source vocabulary are looked up."""
+
+    vocabulary_id: str | None = Field(None, description="name in the OMOP vocabulary; default: the same name")
+    normalise: tuple[Literal["trim", "no_dot", "upper", "ndc11"], ...] = ("trim",)
+    maps: tuple[str, ...] = Field((), description="source-to-concept maps tried before the vocabulary")
+    parents: bool = Field(False, description="an unknown code falls back on its longest known parent")
+
+
+class Mapping(Frozen):
+    """Policies of one mapping file."""
+
+    type: str = Field("EHR", description="type concept, by name (see omop.cdm.TYPE_CONCEPTS)")
+    one_to_many: Literal["fan_out", "pick_one"] = "fan_out"
+    event: str | None = Field(None, description="mapping whose rows `_event_key` points to")
+
+
+class CdmSource(Frozen):
+    """The row of ``cdm_source`` that the hospital signs."""
+
+    cdm_source_name: str
+    cdm_source_abbreviation: str = Field(max_length=25)
+    cdm_holder: str
+    source_description: str | None = None
+    source_documentation_reference: str | None = None
+    source_release_date: date
+
+
+class FileFormat(Frozen):
+    """How the files of a source are written."""
+
+    encoding: Literal["utf-8", "latin-1", "windows-1252"] = "utf-8"
+    delimiter: str = ","
+
+
+class Source(Frozen):
+    """A hospital's source, as declared."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    label: str
+    kind: SourceKind
+    timezone: str = Field(description="times of this source without a zone are local times there")
+    cdm_source: CdmSource
+    files: FileFormat = FileFormat()
+    schema_name: str = Field("public", alias="schema")
+    tables: dict[str, SourceTable] = Field(min_length=1)
+    unused: dict[str, str] = Field(default_factory=dict, description="what is not read, and why")
+    vocabularies: dict[str, Vocabulary] = Field(default_factory=dict)
+    mappings: dict[str, Mapping] = Field(default_factory=dict)
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"{value!r} is not an IANA time zone") from error
+        return value
+
+
+def source_folder(name: str) -> Path:
+    """Folder of a source: a shipped one by its name, or a hospital's own by its path."""
+    folder = Path(name) if "/" in name else SOURCES / name
+    if not (folder / "source.yaml").is_file():
+        raise UsageError(
+            f"there is no source named {name}",
+            looked=str(folder / "source.yaml"),
+            do=f"choose one of: {', '.join(list_sources())}; or give the path of a folder that holds source.yaml",
+        )
+    return folder
+
+
+def list_sources() -> list[str]:
+    """Names of the sources that ship."""
+    return sorted(path.parent.name for path in SOURCES.glob("*/source.yaml"))
+
+
+def load_source(folder: Path) -> Source:
+    """Read and check a declaration.
+
+    Raises: MappingError: naming the file, the line and the key that is wrong.
+    """
+    path = folder / "source.yaml"
+    text = path.read_text(encoding="utf-8")
+    try:
+        return Source.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        raise MappingError(f"{path.name} is not YAML: {error}", looked=str(path), do="correct the file") from error
+    except ValidationError as error:
+        problems = [f"{_line_of(text, p['loc'])}{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors()]
+        raise MappingError(
+            f"the declaration of {folder.name} has {len(problems)} problem(s): " + "; ".join(problems[:5]),
+            looked=str(path),
+            do="correct it, then: passerelle source check " + folder.name,
+        ) from error
+
+
+def _line_of(text: str, location: tuple[int | str, ...]) -> str:
+    """The line where the deepest named key of a location stands, as ``line 12, ``; empty when not found."""
+    lines, found = text.splitlines(), 0
+    for part in location:
+        pattern = re.compile(rf"^\s*['\"]?{re.escape(str(part))}['\"]?\s*:|[{{,]\s*{re.escape(str(part))}\s*:")
+        found = next((i for i in range(found, len(lines)) if pattern.search(lines[i])), found)
+    return f"line {found + 1}, "
+
+
+def mapping_files(folder: Path) -> dict[str, Path]:
+    """Mapping files of a source: ``<cdm_table>[.<part>]`` → path, in the order of their names."""
+    return {path.stem: path for path in sorted((folder / "mapping").glob("*.sql"))}

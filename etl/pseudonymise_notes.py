@@ -1,0 +1,95 @@
+"""Pseudonymise note text at the door: nothing that names a person passes in clear.
+
+Two sources of knowledge: the identifiers of this very patient and of the staff (crosswalk columns), and the shapes that
+identifiers have in French and English letters. Replaced text keeps a tag (``<NOM>``), so that readers see what stood there.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+MIN_NAME_LETTERS = 3
+
+# Shapes, most specific first. Read by a data-protection officer; no logic here.
+SHAPES: tuple[tuple[str, str], ...] = (
+    ("MAIL", r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b"),
+    ("NIR", r"\b[1-37-8] ?\d{2} ?(?:0[1-9]|1[0-2]|[2-9]\d) ?(?:\d{2}|2[AB]) ?\d{3} ?\d{3}(?: ?\d{2})?\b"),
+    ("TEL", r"(?<![\d.])(?:\+33 ?|0033 ?|0)[1-9](?:[ .-]?\d{2}){4}(?!\d)"),
+    ("IDENTIFIANT", r"(?i)\b(?:IPP|IEP|NDA|INS|n° ?(?:de )?(?:dossier|s[ée]jour))\s*:?\s*[A-Z0-9]{6,}\b"),
+    ("ADRESSE", r"(?i)\b\d{1,4}\s?(?:bis|ter)?,?\s(?:rue|avenue|boulevard|place|chemin|impasse|all[ée]e|route|quai)\s[^\n,;]{3,60}"),
+    ("NOM", r"\b(?:Dr|Docteur|Pr|Professeur|M\.|Mr|Mme|Mlle|Monsieur|Madame)\.?\s+(?:[A-ZÀ-Ý][\w'’À-ÿ-]+\s?){1,3}"),
+)
+_TITLE = re.compile(r"^(?:Dr|Docteur|Pr|Professeur|M\.|Mr|Mme|Mlle|Monsieur|Madame)\.?\s+")
+_COMPILED = tuple((tag, re.compile(pattern)) for tag, pattern in SHAPES)
+
+
+@dataclass(frozen=True)
+class Pseudonymiser:
+    """Replaces the names of staff everywhere, and those of a patient in his own notes.
+
+    Args:
+        staff: names that may stand in any note (physicians, correspondents).
+    """
+
+    staff: frozenset[str] = frozenset()
+
+    @classmethod
+    def knowing(cls, staff: Iterable[str]) -> "Pseudonymiser":
+        """With the names of the staff, as the hospital writes them."""
+        return cls(frozenset(_words(staff)))
+
+    def text(self, note: str, identifiers: Sequence[str] = ()) -> str:
+        """One note without the identifiers it held.
+
+        Args:
+            note: the text.
+            identifiers: the patient's own: names, address line, telephone, numbers.
+
+        Example:
+            >>> Pseudonymiser.knowing(["MARTIN"]).text("Dr Martin a vu Mme DURAND (06 12 34 56 78).", ["Durand", "Zoé"])
+            'Dr <NOM> a vu Mme <NOM> (<TEL>).'
+        """
+        for value in sorted(identifiers, key=len, reverse=True):
+            if len(value) >= MIN_NAME_LETTERS:
+                note = re.sub(_flexible(value), "<IDENTITE>" if any(c.isdigit() for c in value) else "<NOM>", note)
+        for tag, pattern in _COMPILED:
+            note = pattern.sub(_keeping_title if tag == "NOM" else f"<{tag}>", note)
+        return self._words_of_staff(note) if self.staff else note
+
+    def _words_of_staff(self, note: str) -> str:
+        return re.sub(r"[^\W\d_][\w'’-]{2,}", lambda m: "<NOM>" if _fold(m.group()) in self.staff else m.group(), note)
+
+
+def _keeping_title(match: re.Match[str]) -> str:
+    title = _TITLE.match(match.group())
+    tail = " " if match.group().endswith(" ") else ""
+    return f"{title.group() if title else ''}<NOM>{tail}"
+
+
+def _words(names: Iterable[str]) -> set[str]:
+    return {_fold(word) for name in names for word in re.split(r"[\s-]+", name) if len(word) > MIN_NAME_LETTERS}
+
+
+def _fold(word: str) -> str:
+    plain = unicodedata.normalize("NFKD", word)
+    return "".join(c for c in plain if not unicodedata.combining(c)).casefold()
+
+
+_VARIANTS: Mapping[str, str] = {
+    "a": "aàâäáã", "c": "cç", "e": "eéèêë", "i": "iîïí", "n": "nñ", "o": "oôöóõ", "u": "uùûüú", "y": "yÿ",
+}  # fmt: skip
+
+
+def _flexible(value: str) -> re.Pattern[str]:
+    """A pattern for an identifier whatever its case, accents, and the blanks or dots inside it."""
+    parts = []
+    for character in _fold(value.strip()):
+        if character.isspace() or character in ".-'’":
+            parts.append(r"[\s.\-'’]*")
+        elif character.isdigit():
+            parts.append(character + r"[ .-]?")
+        else:
+            parts.append(f"[{_VARIANTS[character]}]" if character in _VARIANTS else re.escape(character))
+    body = "".join(parts).removesuffix("[ .-]?")
+    return re.compile(rf"(?<!\w){body}(?!\w)", re.IGNORECASE)

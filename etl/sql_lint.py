@@ -1,0 +1,114 @@
+"""Refuse SQL whose meaning differs between engines, and name the portable form.
+
+Each rule was measured on both engines; `tests/parity` keeps the measurements.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import sqlglot
+from sqlglot import exp
+
+from passerelle.errors import MappingError
+
+DIALECT = "spark"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One expression that must be written otherwise."""
+
+    found: str
+    instead: str
+
+
+def _range_over_interval(node: exp.Expression) -> bool:
+    return isinstance(node, exp.WindowSpec) and node.args.get("kind") == "RANGE" and node.find(exp.Interval) is not None
+
+
+def _named(*names: str) -> Callable[[exp.Expression], bool]:
+    wanted = {name.lower() for name in names}
+
+    def matches(node: exp.Expression) -> bool:
+        return isinstance(node, exp.Anonymous) and node.name.lower() in wanted
+
+    return matches
+
+
+def _is(*kinds: type[exp.Expression]) -> Callable[[exp.Expression], bool]:
+    return lambda node: isinstance(node, kinds)
+
+
+def _look_around(node: exp.Expression) -> bool:
+    return isinstance(node, exp.Literal) and node.is_string and any(m in node.name for m in ("(?=", "(?!", "(?<=", "(?<!"))
+
+
+def _correlated_in_select(node: exp.Expression) -> bool:
+    return isinstance(node, exp.In) and node.args.get("query") is not None and node.find_ancestor(exp.Where, exp.Join) is None
+
+
+def _star(node: exp.Expression) -> bool:
+    return isinstance(node, exp.Star) and not isinstance(node.parent, exp.Count)
+
+
+def _plain_date_cast_of_text(node: exp.Expression) -> bool:
+    return type(node) is exp.Cast and node.to.is_type("int", "bigint", "double", "decimal", "boolean") and isinstance(
+        node.this, exp.Literal
+    )
+
+
+RULES: tuple[tuple[Callable[[exp.Expression], bool], str, str], ...] = (
+    (_star, "SELECT *", "name the columns: a new column of the source must not appear by itself"),
+    (_range_over_interval, "RANGE BETWEEN INTERVAL", "ORDER BY unix_date(d) RANGE BETWEEN 7 PRECEDING: the interval form is wrong on one engine"),
+    (_is(exp.CurrentDate, exp.CurrentTimestamp, exp.CurrentTime), "the current date or time", "the run's date is an input; a mapping gives the same result every day"),
+    (_is(exp.Rand, exp.Randn), "a random value", "keys and values must be the same on a second run"),
+    (_is(exp.Qualify), "QUALIFY", "a window in a CTE, then WHERE: one engine does not parse QUALIFY"),
+    (_is(exp.Pivot), "PIVOT or UNPIVOT", "conditional aggregates, or UNION ALL: one engine does not parse it"),
+    (_is(exp.Collate), "COLLATE", "lower() and translate(): one engine has no collations"),
+    (_look_around, "a regular expression with look-around", "capture groups: one engine's regular expressions have no look-around"),
+    (_correlated_in_select, "IN (subquery) in the SELECT list", "a LEFT JOIN and IS NOT NULL"),
+    (_named("weekday"), "weekday()", "dayofweek(): weekday gives -1 for Sundays on one engine"),
+    (_named("monotonically_increasing_id", "uuid"), "an identifier that changes at each run", "the natural key"),
+    (_named("approx_percentile", "percentile_approx"), "approx_percentile()", "percentile()"),
+    (_named("try_to_date"), "try_to_date()", "CAST(try_to_timestamp(x, format) AS date)"),
+    (_named("input_file_name"), "input_file_name()", "the column _line of the bronze table"),
+)  # fmt: skip
+
+
+def findings(tree: exp.Expression) -> Iterator[Finding]:
+    """Expressions of a query that engines read differently."""
+    for node in tree.walk():
+        for matches, found, instead in RULES:
+            if matches(node):
+                yield Finding(found, instead)
+
+
+def doubled_quotes(text: str) -> Iterator[Finding]:
+    """Quotes written as ``''`` inside a literal, which one engine drops; only the text shows them."""
+    for token in sqlglot.tokenize(text, read=DIALECT):
+        if token.token_type == sqlglot.TokenType.STRING and "''" in text[token.start : token.end + 1].strip("'"):
+            yield Finding("a doubled quote inside a literal", "escape it with a backslash, or use double quotes")
+
+
+def refuse_unportable(text: str, where: str) -> exp.Expression:
+    """Parse a query and refuse it when engines would read it differently.
+
+    Raises: MappingError: it cannot be parsed, or holds an expression of `RULES`.
+    """
+    try:
+        tree = sqlglot.parse_one(text, read=DIALECT)
+    except sqlglot.ParseError as error:
+        problem = error.errors[0] if error.errors else {}
+        raise MappingError(
+            f"{where} is not Spark SQL: {problem.get('description', error)}",
+            looked=f"line {problem.get('line', '?')}, near {problem.get('highlight', '?')}",
+            do="correct the mapping",
+        ) from error
+    found = [*findings(tree), *doubled_quotes(text)]
+    if found:
+        raise MappingError(
+            f"{where} holds {found[0].found}, which engines read differently",
+            looked=f"{len(found)} such expression(s)",
+            do=f"write instead: {found[0].instead}",
+        )
+    return tree

@@ -1,0 +1,194 @@
+"""The Delta writer: one commit a table, and a receipt that compares what is there with what was meant."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from omop.lake import is_delta
+from passerelle.errors import ReceiptError
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+    from pyspark.sql import DataFrame
+
+NEW = -1
+BUCKET = "person_bucket"
+DELTA_TYPES = {
+    "bigint": "long",
+    "int": "integer",
+    "double": "double",
+    "string": "string",
+    "date": "date",
+    "timestamp": "timestamp",
+    "boolean": "boolean",
+}
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What one write left behind."""
+
+    path: Path
+    version: int
+    rows: int  # rows that this write put there
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """A half-open range of person buckets: what one source owns, or what one increment touched."""
+
+    first: int
+    end: int
+
+    @property
+    def predicate(self) -> str:
+        return f"{BUCKET} >= {self.first} AND {BUCKET} < {self.end}"
+
+    def holds(self, bucket: int) -> bool:
+        return self.first <= bucket < self.end
+
+
+def overwrite(frame: "DataFrame", path: Path, schema: dict[str, str], rows: int) -> Receipt:
+    """Replace a whole table.
+
+    Args:
+        frame: exactly the columns of ``schema``, in its order.
+        path: the table.
+        schema: column → type (bigint, int, double, string, date, timestamp, boolean).
+        rows: how many rows are meant, counted before and elsewhere.
+
+    Raises: ReceiptError: the table does not hold what was meant; the previous version is back.
+    """
+
+    def write() -> None:
+        frame.select(*schema).write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(
+            str(path.resolve())
+        )
+
+    return _write(write, path, schema, rows, None)
+
+
+def replace_buckets(frame: "DataFrame", path: Path, schema: dict[str, str], rows: int, buckets: Buckets) -> Receipt:
+    """Replace the rows of a range of person buckets; all others stay as they are. Arguments as `overwrite`.
+
+    The predicate replaces, never a dynamic partition overwrite: one engine ignores that mode and empties the table.
+    """
+    if BUCKET not in schema:
+        raise ReceiptError(f"{path.name} has no {BUCKET}", do="write it with overwrite")
+    _same_schema(path, schema)
+
+    def write() -> None:
+        writer = frame.select(*schema).write.format("delta").mode("overwrite")
+        if is_delta(path):
+            writer = writer.option("replaceWhere", buckets.predicate)
+        else:
+            writer = writer.partitionBy(BUCKET)
+        writer.save(str(path.resolve()))
+
+    return _write(write, path, schema, rows, buckets)
+
+
+def _same_schema(path: Path, schema: dict[str, str]) -> None:
+    """Compare before writing: an engine may drop a surplus column without a word."""
+    if not is_delta(path):
+        return
+    there = columns_of(path)
+    meant = {name: DELTA_TYPES[kind] for name, kind in schema.items()}
+    if there != meant:
+        differing = sorted({name for name in {*there, *meant} if there.get(name) != meant.get(name)})
+        raise ReceiptError(
+            f"{path.name} has another schema than this run writes: {', '.join(differing)}",
+            looked=str(path),
+            do="a new release changed the table: rebuild this workspace, or migrate it",
+        )
+
+
+def _write(
+    write: Callable[[], None], path: Path, schema: dict[str, str], rows: int, buckets: Buckets | None
+) -> Receipt:
+    before = table_version(path)
+    kept = 0 if buckets is None else sum(n for bucket, n in _rows_by_bucket(path).items() if not buckets.holds(bucket))
+    for attempt in Retrying(
+        stop=stop_after_attempt(3), wait=wait_random_exponential(max=2), retry=retry_if_exception(_lost_a_race), reraise=True
+    ):
+        with attempt:
+            write()
+    return _receipt(path, before, schema, rows, kept)
+
+
+def _lost_a_race(error: BaseException) -> bool:
+    return "Failed to commit transaction" in str(error) or "ConcurrentModification" in str(error)
+
+
+def _receipt(path: Path, before: int, schema: dict[str, str], rows: int, kept: int) -> Receipt:
+    table = _open(path)
+    version = table.version()
+    found = _row_count(table)
+    there = columns_of(path)
+    meant = {name: DELTA_TYPES[kind] for name, kind in schema.items()}
+    problems = []
+    if version != before + 1:
+        problems.append(f"version {version} after {before}")
+    if found != rows + kept:
+        problems.append(f"{found} rows, {rows + kept} meant")
+    if there != meant:
+        problems.append(f"columns {there}, {meant} meant")
+    if problems:
+        if before == NEW:
+            shutil.rmtree(path)
+        else:
+            table.restore(before)
+        raise ReceiptError(
+            f"{path.name} does not hold what was meant: {'; '.join(problems)}",
+            looked=str(path),
+            do="the previous version is back; report the difference with the versions of engine and deltalake",
+        )
+    return Receipt(path, version, rows)
+
+
+def table_version(path: Path) -> int:
+    """Newest version of a table; -1 when there is none."""
+    return _open(path).version() if is_delta(path) else NEW
+
+
+def columns_of(path: Path) -> dict[str, str]:
+    """Columns of a table and their Delta types, in order."""
+    return {field.name: str(getattr(field.type, "type", field.type)) for field in _open(path).schema().fields}
+
+
+def row_count(path: Path) -> int:
+    """Rows of a table, from its log alone."""
+    return _row_count(_open(path)) if is_delta(path) else 0
+
+
+def _open(path: Path) -> "DeltaTable":
+    from deltalake import DeltaTable
+
+    return DeltaTable(str(path.resolve()))
+
+
+def _row_count(table: "DeltaTable") -> int:
+    import pyarrow as pa
+
+    actions = pa.table(table.get_add_actions(flatten=True))
+    return sum(actions["num_records"].to_pylist())
+
+
+def _rows_by_bucket(path: Path) -> dict[int, int]:
+    import pyarrow as pa
+
+    if not is_delta(path):
+        return {}
+    actions = pa.table(_open(path).get_add_actions(flatten=True))
+    if actions.num_rows == 0:
+        return {}
+    counts: dict[int, int] = {}
+    for bucket, rows in zip(
+        actions[f"partition.{BUCKET}"].to_pylist(), actions["num_records"].to_pylist(), strict=True
+    ):
+        counts[int(bucket)] = counts.get(int(bucket), 0) + rows
+    return counts

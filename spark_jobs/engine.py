@@ -1,0 +1,187 @@
+"""The engine session: Sail inside the process, a Spark Connect server, or classic Apache Spark with Delta."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from passerelle.errors import SourceUnreachable, TerminalError, UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame
+
+EMBEDDED = "embedded"
+MAX_INLINE_BYTES = 20_000_000  # above it a table goes through Parquet: gRPC messages and Spark's heap are limited
+
+_SQL_TYPES = {"string": "string", "int64": "bigint", "int32": "int", "double": "double", "bool": "boolean"}
+
+
+@dataclass
+class Engine:
+    """A session and the few operations that are the same on every engine.
+
+    No RDD, no SparkContext, no JVM gateway, no SQL parameters, no cache: each breaks on one of the engines.
+    """
+
+    setting: str
+    spark: Any
+
+    def sql(self, query: str) -> "DataFrame":
+        """Run one statement, or plan one query."""
+        return self.spark.sql(query)
+
+    def rows(self, query: str) -> list[dict[str, Any]]:
+        """Result of a small query."""
+        table = self.spark.sql(query).toArrow()
+        return table.to_pylist()
+
+    def view_of_parquet(self, name: str, path: Path) -> None:
+        """Make a Parquet folder readable as a view."""
+        self.spark.read.parquet(_uri(path)).createOrReplaceTempView(name)
+
+    def view_of_delta(self, name: str, path: Path, version: int | None = None) -> None:
+        """Make one version of a Delta table readable as a view."""
+        reader = self.spark.read.format("delta")
+        if version is not None:
+            reader = reader.option("versionAsOf", version)
+        reader.load(_uri(path)).createOrReplaceTempView(name)
+
+    def view_of_arrow(self, name: str, table: "pa.Table") -> None:
+        """Make a small Arrow table readable as a view."""
+        if table.nbytes > MAX_INLINE_BYTES:
+            raise TerminalError(f"{name} is too large to travel inside a message", do="write it to Parquet first")
+        if table.num_rows:
+            self.spark.createDataFrame(table).createOrReplaceTempView(name)
+        else:  # the client refuses an empty table
+            self.empty_view(name, {field.name: _SQL_TYPES[str(field.type)] for field in table.schema})
+
+    def empty_view(self, name: str, columns: dict[str, str]) -> None:
+        """A view with typed columns and no row."""
+        cells = ", ".join(f"CAST(NULL AS {kind}) AS {column}" for column, kind in columns.items())
+        self.sql(f"SELECT {cells} FROM (SELECT 1 AS one) AS nothing WHERE one = 0").createOrReplaceTempView(name)
+
+    def write_parquet(self, query: str, path: Path) -> None:
+        """Write an intermediate result; it is complete or absent, never half there."""
+        self.sql(query).write.mode("overwrite").parquet(_uri(path))
+
+
+def _uri(path: Path) -> str:
+    return str(path.resolve())
+
+
+@contextmanager
+def open_engine(setting: str = EMBEDDED, *, jars: Path | None = None, warehouse: Path | None = None) -> Iterator[Engine]:
+    """Open the engine that the setting names, and close it.
+
+    Args:
+        setting: ``embedded``, ``sc://host:15002``, ``local[*]`` or ``spark://…``.
+        jars: folder with the two Delta jars; None lets Ivy fetch them (classic Spark only).
+        warehouse: folder for managed tables of classic Spark; none is ever made by our jobs.
+    """
+    if setting == EMBEDDED:
+        opened = _embedded()
+    elif setting.startswith("sc://"):
+        opened = _connect(setting)
+    elif setting.startswith(("local", "spark://", "k8s://", "yarn")):
+        opened = _classic(setting, jars, warehouse)
+    else:
+        raise UsageError(
+            f"there is no engine {setting!r}",
+            do="give embedded, sc://host:15002, local[2] or spark://host:7077",
+        )
+    with opened as spark:
+        spark.conf.set("spark.sql.session.timeZone", "UTC")
+        yield Engine(setting, spark)
+
+
+@contextmanager
+def _embedded() -> Iterator[Any]:
+    _use_utc()
+    os.environ.setdefault("RUST_LOG", "error")
+    from pysail.spark import SparkConnectServer
+    from pyspark.sql import SparkSession
+
+    server = SparkConnectServer("127.0.0.1", 0)
+    server.start(background=True)
+    _, port = server.listening_address
+    spark = SparkSession.builder.remote(f"sc://127.0.0.1:{port}").create()
+    try:
+        yield spark
+    finally:
+        spark.stop()
+        server.stop()
+
+
+@contextmanager
+def _connect(url: str) -> Iterator[Any]:
+    _use_utc()
+    from pyspark.errors import PySparkException
+    from pyspark.sql import SparkSession
+
+    try:
+        spark = SparkSession.builder.remote(url).create()
+        spark.sql("SELECT 1").collect()
+    except (PySparkException, OSError) as error:
+        raise SourceUnreachable(
+            "the Spark Connect server does not answer", looked=url, do="start it, or check host and port"
+        ) from error
+    try:
+        yield spark
+    finally:
+        spark.stop()
+
+
+@contextmanager
+def _classic(master: str, jars: Path | None, warehouse: Path | None) -> Iterator[Any]:
+    _use_utc()
+    os.environ["PYSPARK_PYTHON"] = sys.executable  # else the workers are whatever python3 the PATH gives
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.master(master).appName("passerelle")
+    for name, value in SPARK_CONF.items():
+        builder = builder.config(name, value)
+    if warehouse is not None:
+        builder = builder.config("spark.sql.warehouse.dir", _uri(warehouse))
+    if jars is not None:
+        found = sorted(_uri(path) for path in jars.glob("*.jar"))
+        if not found:
+            raise UsageError("the folder of jars holds none", looked=str(jars), do="put delta-spark and delta-storage there")
+        builder = builder.config("spark.jars", ",".join(found))
+    else:
+        from delta import configure_spark_with_delta_pip
+
+        builder = configure_spark_with_delta_pip(builder)
+    spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    try:
+        yield spark
+    finally:
+        spark.stop()
+
+
+# Measured reasons stand in docs/decisions.md: small jobs need few partitions, and the vectorised cache reader can hang.
+SPARK_CONF = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.shuffle.partitions": "4",
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
+    "spark.sql.inMemoryColumnarStorage.enableVectorizedReader": "false",
+    "spark.driver.memory": "2g",
+}
+
+
+def _use_utc() -> None:
+    """Process zone and session zone must agree, else naive times shift on their way in."""
+    os.environ["TZ"] = "UTC"
+    time.tzset()

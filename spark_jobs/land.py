@@ -1,0 +1,351 @@
+"""Land: the tables of a source, pseudonymised at the door, typed, in bronze; what cannot be read is set aside.
+
+    spark-submit spark_jobs/land.py mimic_iv --input DIR --workspace W
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from etl.crosswalk import SCHEMA as CROSSWALK_SCHEMA
+from etl.crosswalk import Crosswalk
+from etl.declaration import Source, SourceColumn, SourceKind, SourceTable
+from etl.identity import Secrets, pseudonymise
+from etl.pseudonymise_notes import Pseudonymiser
+from etl.readers.csv import LINE, CsvRecords
+from etl.readers.database import open_database, open_relation
+from etl.readers.files import open_file
+from omop.lake import Lake
+from passerelle.errors import SourceError, UsageError
+from spark_jobs.delta import Receipt, overwrite, table_version
+from spark_jobs.engine import Engine
+from spark_jobs.ops import QUARANTINE_SAMPLE, Quarantined
+from etl.sql_text import literal, name
+
+ROW = "_row"
+DUPLICATE = "duplicate_row"
+
+
+@dataclass
+class Landed:
+    """What became of one table of the source at the door."""
+
+    table: str
+    read: int = 0
+    landed: int = 0
+    merged: int = 0  # the same row sent twice
+    quarantined: list[Quarantined] = field(default_factory=list)
+    quarantined_rows: int = 0
+    version: int = -1
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True)
+class Door:
+    """Everything that a row needs to pass: the declaration, the secrets, the crosswalk, the engine."""
+
+    source: Source
+    secrets: Secrets
+    crosswalk: Crosswalk
+    engine: Engine
+    lake: Lake
+    staging: Path
+
+
+@contextmanager
+def open_source(source: Source, location: str) -> Iterator["Opened"]:
+    """Open the folder or the database that a source is read from.
+
+    Args:
+        location: a folder (kind files) or a PostgreSQL URL (kind postgresql).
+    """
+    if source.kind is SourceKind.FILES:
+        folder = Path(location)
+        if not folder.is_dir():
+            raise UsageError(f"the input of {source.name} is not a folder", looked=location, do="give --input DIR")
+        yield Opened(source, folder=folder)
+        return
+    with open_database(location) as connection:
+        yield Opened(source, connection=connection)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A source that answers."""
+
+    source: Source
+    folder: Path | None = None
+    connection: Any = None
+
+    @contextmanager
+    def stream(self, table_name: str) -> Iterator[Any]:
+        """The UTF-8 CSV stream of a table; None when an optional file is absent."""
+        table = self.source.tables[table_name]
+        if self.folder is not None:
+            with open_file(self.source, table_name, table, self.folder) as stream:
+                yield stream
+        else:
+            with open_relation(self.connection, self.source, table_name, table) as stream:
+                yield stream
+
+
+def landing_order(source: Source) -> list[str]:
+    """Tables that know people come first: the notes that follow are searched for their names."""
+    return sorted(source.tables, key=lambda table: (bool(source.tables[table].free_text), not source.tables[table].crosswalk))
+
+
+def land_table(door: Door, opened: Opened, table_name: str, known: dict[str, str]) -> Landed:
+    """Land one table.
+
+    Args:
+        known: fingerprint of each bronze table as it stands; an equal one leaves the table as it is.
+    """
+    table = door.source.tables[table_name]
+    raw = door.staging / "raw" / table_name
+    outcome = Landed(table_name)
+    with opened.stream(table_name) as stream:
+        records = CsvRecords(door.source, table_name, table, stream) if stream is not None else None
+        _stage(door, table, records, raw)
+    if records is not None:
+        outcome.read = records.read
+        outcome.quarantined = [
+            Quarantined(table_name, None, record.line, record.reason, None) for record in records.bad[:QUARANTINE_SAMPLE]
+        ]
+        outcome.quarantined_rows = len(records.bad)
+    _type_and_write(door, table_name, raw, outcome, known.get(table_name))
+    return outcome
+
+
+# --- 1. At the door: identifiers become hashes, before anything is written -----------------------------------------
+
+
+def _stage(door: Door, table: SourceTable, records: CsvRecords | None, raw: Path) -> None:
+    """Write the text of a table to Parquet, already without identifiers."""
+    raw.mkdir(parents=True, exist_ok=True)
+    kept = [column for column in table.columns if column not in table.crosswalk]
+    types = {column: pa.int64() if column in table.identity_columns else pa.string() for column in kept}
+    schema = pa.schema([*types.items(), (LINE, pa.int64())])
+    people = _known_people(door, table) if table.free_text else None
+    with pq.ParquetWriter(raw / "part-0.parquet", schema) as writer:
+        for batch in records.batches() if records is not None else ():
+            clear = pa.Table.from_batches([batch])
+            hashed = {
+                column: pseudonymise(clear[column], door.secrets.of(kind), door.source.name, kind)
+                for column, kind in table.identity_columns.items()
+            }
+            _remember(door, table, clear, hashed)
+            columns = {column: hashed.get(column, clear[column]) for column in kept}
+            if people is not None:
+                columns |= people.clean(table, columns)
+            writer.write_table(pa.table({**columns, LINE: clear[LINE]}, schema=schema))
+
+
+def _remember(door: Door, table: SourceTable, clear: pa.Table, hashed: dict[str, pa.ChunkedArray]) -> None:
+    """Put identifiers in the crosswalk, before the rows that need them exist."""
+    rows: list[pa.Table] = []
+    for column, kind in table.identity_columns.items():
+        if column in table.key:
+            rows.append(_crosswalk_rows(door, kind, hashed[column], clear[column], column))
+    owner = next((c for c in table.key if c in table.identity_columns), None)
+    if owner is not None:
+        for column in table.crosswalk:
+            rows.append(_crosswalk_rows(door, table.identity_columns[owner], hashed[owner], clear[column], column))
+    if rows:
+        door.crosswalk.merge(door.source.name, pa.concat_tables(rows))
+
+
+def _crosswalk_rows(door: Door, kind: str, hashed: pa.ChunkedArray, clear: pa.ChunkedArray, attribute: str) -> pa.Table:
+    n = len(clear)
+    table = pa.table(
+        {
+            "source": pa.repeat(door.source.name, n),
+            "kind": pa.repeat(kind, n),
+            "hash": hashed,
+            "identifier": clear,
+            "attribute": pa.repeat(attribute, n),
+        }
+    ).cast(CROSSWALK_SCHEMA)
+    return table.filter(pc.and_(pc.is_valid(table["hash"]), pc.is_valid(table["identifier"])))
+
+
+@dataclass(frozen=True)
+class _People:
+    """Names to look for in free text: the staff everywhere, a patient in his own notes."""
+
+    pseudonymiser: Pseudonymiser
+    own: dict[int, list[str]]
+
+    def clean(self, table: SourceTable, columns: dict[str, Any]) -> dict[str, pa.Array]:
+        person = next((c for c, kind in table.identity_columns.items() if kind == "person"), None)
+        hashes = columns[person].to_pylist() if person else []
+        cleaned = {}
+        for column in table.free_text:
+            texts = columns[column].to_pylist()
+            owners = hashes or [None] * len(texts)
+            cleaned[column] = pa.array(
+                [
+                    None if text is None else self.pseudonymiser.text(text, self.own.get(owner, ()))
+                    for text, owner in zip(texts, owners, strict=True)
+                ],
+                pa.string(),
+            )
+        return cleaned
+
+
+def _known_people(door: Door, table: SourceTable) -> _People:
+    rows = door.crosswalk.open(door.source.name, why=f"pseudonymise the text of {table.path or table.relation or 'a table'}")
+    own: dict[int, list[str]] = {}
+    staff: list[str] = []
+    for kind, hashed, identifier in zip(
+        rows["kind"].to_pylist(), rows["hash"].to_pylist(), rows["identifier"].to_pylist(), strict=True
+    ):
+        if kind == "person":
+            own.setdefault(hashed, []).append(identifier)
+        elif kind == "rest" and not any(c.isdigit() for c in identifier):
+            staff.append(identifier)
+    return _People(Pseudonymiser.knowing(staff), own)
+
+
+# --- 2. In the engine: text becomes typed columns, bad values are set aside ----------------------------------------
+
+
+def _type_and_write(door: Door, table_name: str, raw: Path, outcome: Landed, known: str | None) -> None:
+    table = door.source.tables[table_name]
+    engine, view = door.engine, f"raw__{table_name}"
+    engine.view_of_parquet(view, raw)
+    typed = typed_query(door.source, table_name, view, door.secrets.engine_salt(door.source.name))
+    typed_path = door.staging / "typed" / table_name
+    engine.write_parquet(typed, typed_path)
+    typed_view = f"typed__{table_name}"
+    engine.view_of_parquet(typed_view, typed_path)
+    _set_aside_bad_values(engine, table_name, typed_view, outcome)
+    good = _without_duplicates(engine, table_name, typed_view, table, outcome)
+    schema = {ROW: "bigint", **table.bronze_columns, LINE: "bigint"}
+    values = ", ".join(name(column) for column in (ROW, *table.bronze_columns))
+    counted = engine.rows(
+        f"SELECT count(*) AS n, sum(CAST(xxhash64({values}) AS decimal(20, 0))) AS h FROM ({good}) AS good"
+    )[0]
+    outcome.landed, outcome.fingerprint = counted["n"], f"{counted['n']}:{counted['h']}"
+    path = door.lake.bronze(door.source.name, table_name)
+    if known == outcome.fingerprint:
+        outcome.version = table_version(path)
+    else:
+        receipt: Receipt = overwrite(engine.sql(good), path, schema, outcome.landed)
+        outcome.version = receipt.version
+    _balanced(outcome)
+
+
+def typed_query(source: Source, table_name: str, view: str, salt: int) -> str:
+    """Cast the text of a table: one column of the declared type each, ``_row``, and the first defect of each row."""
+    table = source.tables[table_name]
+    casts, defects, notes = [], [], []
+    for column, kind in table.bronze_columns.items():
+        if column in table.identity_columns:
+            casts.append(name(column))
+            value = name(column)
+        else:
+            value = cast_text(name(column), table.columns[column], source.timezone)
+            casts.append(f"{value} AS {name(column)}")
+        empty = f"{name(column)} IS NULL"
+        unreadable = f"{name(column)} IS NOT NULL AND {value} IS NULL"
+        if column in table.key or column in table.required:
+            if column in table.required:
+                defects.append(f"WHEN {empty} THEN {literal(f'{column} is empty')}")
+            defects.append(f"WHEN {unreadable} THEN {literal(f'{column} is not a {kind}')}")
+        elif kind not in ("string",) and column not in table.identity_columns:
+            notes.append(f"CASE WHEN {unreadable} THEN {literal(f'{column} is not a {kind}')} END")
+    keys = ", ".join(f"coalesce(CAST({name(column)} AS string), '')" for column in table.key if column not in table.crosswalk)
+    row = f"xxhash64({salt}L, {literal(source.name)}, {literal(table_name)}, {keys})"
+    defect = f"CASE {' '.join(defects)} END" if defects else "CAST(NULL AS string)"
+    note = f"concat_ws('; ', {', '.join(notes)})" if notes else "''"
+    return (
+        f"SELECT {row} AS {ROW}, {', '.join(casts)}, {LINE}, {defect} AS _defect, "
+        f"CASE WHEN {note} = '' THEN NULL ELSE {note} END AS _note FROM {view}"
+    )
+
+
+def cast_text(value: str, column: SourceColumn, timezone: str) -> str:
+    """SQL that reads a text as its declared type, null when it cannot be; local times become UTC here, once."""
+    trimmed = f"nullif(trim({value}), '')"
+    match column.type:
+        case "string":
+            return value
+        case "timestamp":
+            parsed = (
+                f"try_cast({trimmed} AS timestamp)"
+                if column.format is None
+                else f"try_to_timestamp({trimmed}, {literal(column.format)})"
+            )
+            if timezone == "UTC":
+                return parsed
+            zoned = f"{value} RLIKE '[0-9]:[0-9]{{2}}.*(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$'"
+            return f"CASE WHEN {zoned} THEN {parsed} ELSE to_utc_timestamp({parsed}, {literal(timezone)}) END"
+        case "date" if column.format is not None:
+            return f"CAST(try_to_timestamp({trimmed}, {literal(column.format)}) AS date)"
+        case _:
+            return f"try_cast({trimmed} AS {column.type})"
+
+
+def _set_aside_bad_values(engine: Engine, table_name: str, view: str, outcome: Landed) -> None:
+    counted = engine.rows(
+        f"SELECT count(_defect) AS bad, count(_note) AS noted FROM {view}"
+    )[0]
+    outcome.quarantined_rows += counted["bad"]
+    for column, whole_row in (("_defect", True), ("_note", False)):
+        if counted["bad" if whole_row else "noted"] == 0:
+            continue
+        rows = engine.rows(
+            f"SELECT {ROW}, {LINE}, {column} AS reason FROM {view} WHERE {column} IS NOT NULL "
+            f"ORDER BY {LINE} LIMIT {QUARANTINE_SAMPLE}"
+        )
+        outcome.quarantined += [
+            Quarantined(table_name, row[ROW], row[LINE], row["reason"], None, whole_row) for row in rows
+        ]
+
+
+def _without_duplicates(engine: Engine, table_name: str, view: str, table: SourceTable, outcome: Landed) -> str:
+    """The good rows, each key once: equal copies are merged, the others set aside."""
+    columns = ", ".join(name(column) for column in (ROW, *table.bronze_columns, LINE))
+    good = f"SELECT {columns} FROM {view} WHERE _defect IS NULL"
+    content = ", ".join(name(column) for column in table.bronze_columns)
+    repeated = engine.rows(
+        f"SELECT {ROW}, count(*) AS n, min({LINE}) AS first, count(DISTINCT xxhash64({content})) AS kinds "
+        f"FROM {view} WHERE _defect IS NULL GROUP BY {ROW} HAVING count(*) > 1"
+    )
+    if not repeated:
+        return good
+    engine.view_of_arrow(f"repeated__{table_name}", pa.Table.from_pylist(repeated))
+    surplus = (
+        f"SELECT g.{ROW}, g.{LINE}, xxhash64({content}) = first_row.h AS equal FROM {view} AS g "
+        f"JOIN repeated__{table_name} AS r ON r.{ROW} = g.{ROW} "
+        f"JOIN (SELECT v.{ROW}, v.{LINE}, xxhash64({content}) AS h FROM {view} AS v) AS first_row "
+        f"ON first_row.{ROW} = g.{ROW} AND first_row.{LINE} = r.first "
+        f"WHERE g._defect IS NULL AND g.{LINE} <> r.first"
+    )
+    rows = engine.rows(surplus)
+    outcome.merged += sum(1 for row in rows if row["equal"])
+    conflicts = [row for row in rows if not row["equal"]]
+    outcome.quarantined_rows += len(conflicts)
+    outcome.quarantined += [
+        Quarantined(table_name, row[ROW], row[LINE], f"duplicate key ({', '.join(table.key)})", None)
+        for row in conflicts[:QUARANTINE_SAMPLE]
+    ]
+    engine.view_of_arrow(
+        f"surplus__{table_name}", pa.table({LINE: pa.array([row[LINE] for row in rows], pa.int64())})
+    )
+    return f"{good} AND {LINE} NOT IN (SELECT {LINE} FROM surplus__{table_name})"
+
+
+def _balanced(outcome: Landed) -> None:
+    if outcome.read != outcome.landed + outcome.merged + outcome.quarantined_rows:
+        raise SourceError(
+            f"{outcome.table}: {outcome.read} rows read, but {outcome.landed} landed, {outcome.merged} merged and "
+            f"{outcome.quarantined_rows} set aside",
+            do="report it: the landing lost rows",
+        )

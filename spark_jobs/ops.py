@@ -1,0 +1,127 @@
+"""Bookkeeping tables of a workspace: runs, snapshots, ledger, quarantine, gaps. Small, and readable without an engine."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from omop.lake import Lake, is_delta
+
+QUARANTINE_SAMPLE = 10_000  # entries kept a table and run; the ledger counts all of them
+
+TIME = pa.timestamp("us", tz="UTC")
+SCHEMAS: dict[str, pa.Schema] = {
+    "run": pa.schema(
+        [
+            ("run_id", pa.string()),
+            ("source", pa.string()),
+            ("event", pa.string()),  # started, extracted, mapped, checked, published, unchanged, failed
+            ("at", TIME),
+            ("seconds", pa.float64()),
+            ("details", pa.string()),  # JSON: settings with origin, versions, fingerprints
+        ]
+    ),
+    "snapshot": pa.schema(
+        [
+            ("run_id", pa.string()),
+            ("source", pa.string()),
+            ("table", pa.string()),
+            ("version", pa.int64()),
+            ("created_at", TIME),
+        ]
+    ),
+    "ledger": pa.schema(
+        [
+            ("run_id", pa.string()),
+            ("source", pa.string()),
+            ("source_table", pa.string()),
+            ("outcome", pa.string()),  # mapped, routed, merged, excluded, quarantined
+            ("rule", pa.string()),
+            ("rows", pa.int64()),
+        ]
+    ),
+    "quarantine": pa.schema(
+        [
+            ("run_id", pa.string()),
+            ("source", pa.string()),
+            ("source_table", pa.string()),
+            ("step", pa.string()),  # extract or the mapping's name
+            ("line", pa.int64()),
+            ("key_hash", pa.int64()),
+            ("reason", pa.string()),
+            ("whole_row", pa.bool_()),  # false: the row was kept without this value
+        ]
+    ),
+    "mapping_gap": pa.schema(
+        [
+            ("run_id", pa.string()),
+            ("source", pa.string()),
+            ("mapping", pa.string()),
+            ("field", pa.string()),
+            ("vocabulary", pa.string()),
+            ("code", pa.string()),
+            ("label", pa.string()),
+            ("reason", pa.string()),
+            ("rows", pa.int64()),
+        ]
+    ),
+    "table": pa.schema(
+        [
+            ("run_id", pa.string()),
+            ("source", pa.string()),
+            ("cdm_table", pa.string()),
+            ("rows", pa.int64()),
+            ("version", pa.int64()),
+            ("seconds", pa.float64()),
+        ]
+    ),
+    "quality": pa.schema(
+        [
+            ("run_id", pa.string()),
+            ("source", pa.string()),
+            ("check", pa.string()),
+            ("cdm_table", pa.string()),
+            ("cdm_field", pa.string()),
+            ("violated", pa.int64()),
+            ("rows", pa.int64()),
+            ("threshold", pa.float64()),
+            ("status", pa.string()),
+            ("severity", pa.string()),
+        ]
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """One row, or one value of a row, that was set aside: where it stands and why, never what it says."""
+
+    source_table: str
+    key_hash: int | None
+    line: int | None
+    reason: str
+    step: str | None
+    whole_row: bool = True
+
+
+def append(lake: Lake, table: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Add rows to a bookkeeping table, in one commit."""
+    from deltalake import write_deltalake
+
+    if rows:
+        path = lake.ops(table)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_deltalake(str(path), pa.Table.from_pylist(list(rows), schema=SCHEMAS[table]), mode="append")
+
+
+def read(lake: Lake, table: str, run_id: str | None = None) -> list[dict[str, Any]]:
+    """Rows of a bookkeeping table, of one run or of all."""
+    from deltalake import DeltaTable
+
+    path = lake.ops(table)
+    if not is_delta(path):
+        return []
+    filters = None if run_id is None else [("run_id", "=", run_id)]
+    rows: list[dict[str, Any]] = DeltaTable(str(path)).to_pyarrow_table(filters=filters).to_pylist()
+    return rows
