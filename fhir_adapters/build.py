@@ -8,7 +8,7 @@ from fhir_adapters.detected_issue import detected_issue
 from fhir_adapters.device import device
 from fhir_adapters.exact_json import sha256
 from fhir_adapters.french import utc
-from fhir_adapters.provenance import Activity, provenance
+from fhir_adapters.provenance import provenance
 from fhir_adapters.site import Site
 from models.contract import Prediction
 from passerelle.errors import FhirError
@@ -47,7 +47,7 @@ def build_all(
     site: Site = DEFAULT_SITE,
     *,
     recorded: datetime | None = None,
-    activity: Activity = "CREATE",
+    revision: int = 1,
 ) -> Built:
     """The same, with the hash of the content.
 
@@ -56,6 +56,7 @@ def build_all(
 
     Args:
         recorded: when it is recorded; the index time when not given, so that examples never change.
+        revision: counts the contents that this prediction has had, from 1.
     Raises:
         FhirError: no builder for this model.
     """
@@ -71,6 +72,6 @@ def build_all(
     subject["identifier"].append({"use": "secondary", "system": site.content_system, "value": content})
     about = provenance(
         prediction, subject, site, content_sha256=content, recorded=utc(recorded or prediction.index_time),
-        activity=activity,
+        revision=revision,
     )  # fmt: skip
     return Built(subject, made_by, about, content)

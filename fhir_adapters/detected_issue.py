@@ -44,8 +44,8 @@ def detected_issue(prediction: Prediction, site: Site) -> Json:
         "author": device_reference(prediction),
     }
     if orders:
-        resource["implicated"] = [row_reference(order) for order in orders]
-    evidence = _evidence(prediction)
+        resource["implicated"] = [row_reference(order, site) for order in orders]
+    evidence = _evidence(prediction, site)
     if evidence:
         resource["evidence"] = evidence
     return resource | {"detail": _detail(prediction)}
@@ -66,12 +66,12 @@ def _orders(prediction: Prediction) -> list[Evidence]:
     return list(orders.values())
 
 
-def _evidence(prediction: Prediction) -> list[Json]:
+def _evidence(prediction: Prediction, site: Site) -> list[Json]:
     rows = [e for e in prediction.evidence if e.table != DRUG_TABLE]
     found: list[Json] = []
     for row in dict.fromkeys(rows):
         text = clean(row.label)
-        found.append(({"code": [{"text": text}]} if text else {}) | {"detail": [row_reference(row)]})
+        found.append(({"code": [{"text": text}]} if text else {}) | {"detail": [row_reference(row, site)]})
     contributions = [feature_contribution(c) for c in prediction.contributions]
     if contributions:
         found.append({"extension": contributions, "code": [{"text": "Contribution des variables au score du modèle"}]})

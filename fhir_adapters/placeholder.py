@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from fhir_adapters.french import clean
+from fhir_adapters.site import Site
 from models.contract import Evidence
 
 Json = dict[str, Any]
@@ -31,12 +33,18 @@ def person_reference(person_id: int) -> Json:
     return {"reference": f"urn:passerelle:person:{person_id}", "type": "Patient"}
 
 
-def row_reference(evidence: Evidence) -> Json:
-    """Reference that stands for the resource from which an OMOP row came."""
+def row_reference(evidence: Evidence, site: Site) -> Json:
+    """Reference that stands for the resource from which an OMOP row came.
+
+    The identifier of the row stays when the hospital's system has no resource for it: a logical reference.
+    """
+    key = f"{evidence.table}/{evidence.row_id}"
     reference: Json = {"reference": f"urn:passerelle:row:{evidence.table}:{evidence.row_id}"}
     if evidence.table in USUAL_TYPE:
         reference["type"] = USUAL_TYPE[evidence.table]
-    return reference | ({"display": evidence.label} if evidence.label.strip() else {})
+    reference["identifier"] = {"system": site.omop_row_system, "value": key}
+    label = clean(evidence.label)
+    return reference | ({"display": label} if label else {})
 
 
 def placeholder_of(reference: Json) -> tuple[str, int] | None:

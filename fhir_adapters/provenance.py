@@ -1,7 +1,7 @@
 """Provenance: who made a resource, with what, from what."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from fhir_adapters.device import device_reference, organization
 from fhir_adapters.french import instant, local, narrative
@@ -12,25 +12,24 @@ from fhir_adapters.site import Site
 from models.contract import Prediction
 
 Json = dict[str, Any]
-Activity = Literal["CREATE", "UPDATE"]
 
 PARTICIPANT_TYPE = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 DATA_OPERATION = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
 
 
 def provenance(
-    prediction: Prediction, target: Json, site: Site, *, content_sha256: str, recorded: datetime, activity: Activity
+    prediction: Prediction, target: Json, site: Site, *, content_sha256: str, recorded: datetime, revision: int
 ) -> Json:
     """The Provenance of one content of a prediction.
 
     Args:
         target: the resource that it is about.
         recorded: when the content entered the outbox.
-        activity: CREATE for the first content of a prediction, UPDATE for the next ones.
+        revision: 1 for the first content of a prediction, then 2, 3…
     """
     return {
         "resourceType": "Provenance",
-        "id": provenance_id(prediction, content_sha256),
+        "id": provenance_id(prediction, content_sha256, revision),
         "meta": {"security": [ai_asserted()]},
         "language": "fr-FR",
         "text": _narrative(prediction, site),
@@ -38,7 +37,7 @@ def provenance(
         "occurredDateTime": instant(prediction.index_time),
         "recorded": instant(recorded),
         "reason": [{"coding": [ai_asserted()]}],
-        "activity": {"coding": [{"system": DATA_OPERATION, "code": activity}]},
+        "activity": {"coding": [{"system": DATA_OPERATION, "code": "CREATE" if revision == 1 else "UPDATE"}]},
         "agent": [_author(prediction, site)],
         "entity": _entities(prediction, site),
     }
@@ -60,7 +59,7 @@ def _entities(prediction: Prediction, site: Site) -> list[Json]:
         "identifier": {"system": site.model_version_system, "value": model_version(prediction)},
         "display": "carte du modèle",
     }
-    sources = [row_reference(row) for row in dict.fromkeys(prediction.evidence)]
+    sources = [row_reference(row, site) for row in dict.fromkeys(prediction.evidence)]
     return [{"role": "source", "what": what} for what in (views, *sources)] + [{"role": "derivation", "what": card}]
 
 

@@ -34,3 +34,8 @@ class Site:
     def view_release_system(self) -> str:
         """System of the releases of the views that models read."""
         return f"{self.naming_base}/view-release"
+
+    @property
+    def omop_row_system(self) -> str:
+        """System of ``<table>/<row id>``: a key of the OMOP warehouse, which says nothing about the patient."""
+        return f"{self.naming_base}/omop-row"

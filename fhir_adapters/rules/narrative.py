@@ -8,15 +8,17 @@ from fhir_adapters.rules.problem import Problem
 
 XHTML = "{http://www.w3.org/1999/xhtml}"
 
-_TAGS = frozenset(
-    "a abbr acronym b big blockquote br caption cite code col colgroup dd dfn div dl dt em h1 h2 h3 h4 h5 h6 hr i img "
-    "kbd li ol p pre q samp small span strong sub sup table tbody td tfoot th thead tr tt u ul var".split()
-)
-_ATTRIBUTES = frozenset(
-    "abbr align alt axis border cellpadding cellspacing char charoff class colspan dir headers height href hspace id "
-    "lang longdesc name rowspan rules scope span src start style summary title type valign value vspace width "
-    "{http://www.w3.org/XML/1998/namespace}lang".split()
-)
+_TAG_NAMES = """
+a abbr acronym b big blockquote br caption cite code col colgroup dd dfn div dl dt em h1 h2 h3 h4 h5 h6 hr i img kbd li
+ol p pre q samp small span strong sub sup table tbody td tfoot th thead tr tt u ul var
+"""
+_ATTRIBUTE_NAMES = """
+abbr align alt axis border cellpadding cellspacing char charoff class colspan dir headers height href hspace id lang
+longdesc name rowspan rules scope span src start style summary title type valign value vspace width
+{http://www.w3.org/XML/1998/namespace}lang
+"""
+_TAGS = frozenset(_TAG_NAMES.split())
+_ATTRIBUTES = frozenset(_ATTRIBUTE_NAMES.split())
 _ACTIVE = ("javascript:", "vbscript:", "data:text")
 
 

@@ -44,7 +44,7 @@ class Table:
 @lru_cache
 def table(name: str) -> Table | None:
     """The table of a resource, datatype or backbone element; None when we have none."""
-    lines = _lines(name.split(".")[0]).get(name) or _lines("datatypes").get(name)
+    lines = _lines(name.partition(".")[0]).get(name) or _lines("datatypes").get(name)
     return None if lines is None else _compile(lines)
 
 

@@ -1,0 +1,69 @@
+"""What an HTTP status means for an item, and how long to wait."""
+
+import math
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+
+MAX_RETRY_AFTER_S = 3600.0
+
+
+class Answer(StrEnum):
+    """Classes of answers, worst last: of several entries, the worst decides."""
+
+    ACK = "ack"
+    STALE = "stale"  # a conditional create found an older content
+    CONFLICT = "conflict"  # another version than the one we knew: read again, rebase
+    BUSY = "busy"  # nothing was done: come back later
+    UNSENT = "unsent"  # no connection
+    DOUBT = "doubt"  # it may have been done: verify
+    GONE = "gone"  # someone deleted it
+    REJECTED = "rejected"  # the same again gives the same
+    SEVERAL = "several"  # more than one current resource for a key: stop the key
+    CONFIGURATION = "configuration"  # no item will pass: stop the target
+
+
+_SEVERITY = {answer: rank for rank, answer in enumerate(Answer)}
+_CONFIGURATION = {401, 403, 404, 405, 501}
+
+
+def classify(status: int, *, if_match: bool = False) -> Answer:  # noqa: PLR0911  one line a class, as in the table
+    """The class of a status.
+
+    Args:
+        if_match: the request named a version; else 412 means that a condition matched several resources.
+    """
+    if 200 <= status < 300:
+        return Answer.ACK
+    if status in _CONFIGURATION:
+        return Answer.CONFIGURATION
+    if status == 409 or (status == 412 and if_match):  # one server answers 409 to a stale If-Match
+        return Answer.CONFLICT
+    if status == 412:
+        return Answer.SEVERAL
+    if status == 410:
+        return Answer.GONE
+    if status in (429, 503):
+        return Answer.BUSY
+    # 5xx after the request was sent: the work may have been done. Redirects are not followed.
+    return Answer.DOUBT if status >= 500 else Answer.REJECTED
+
+
+def worst(answers: list[Answer]) -> Answer:
+    """The answer that decides."""
+    return max(answers, key=_SEVERITY.__getitem__)
+
+
+def retry_after_s(header: str | None, now: datetime) -> float | None:
+    """Seconds that a ``Retry-After`` asks for, given as a number or as an HTTP date; None when unreadable."""
+    if header is None:
+        return None
+    try:
+        seconds = float(header)
+    except ValueError:
+        try:
+            until = parsedate_to_datetime(header)
+        except ValueError:
+            return None
+        seconds = ((until if until.tzinfo else until.replace(tzinfo=UTC)) - now).total_seconds()
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER_S) if math.isfinite(seconds) else None

@@ -1,0 +1,29 @@
+"""Our new content over what people did to the old one at the target."""
+
+from typing import Any
+
+Json = dict[str, Any]
+
+CLOSED = {"cancelled", "entered-in-error"}
+VALIDATED = {"final", "amended", "corrected"}
+
+
+def closed_by_a_person(theirs: Json) -> bool:
+    """True when the resource was withdrawn at the target: a new score does not bring it back."""
+    return theirs.get("status") in CLOSED
+
+
+def rebase(ours: Json, theirs: Json) -> Json:
+    """Our content with what only people write: mitigation stays, and a validated status becomes ``amended``."""
+    merged = dict(ours)
+    if theirs.get("mitigation"):
+        merged["mitigation"] = theirs["mitigation"]
+    if theirs.get("status") in VALIDATED or theirs.get("mitigation"):
+        merged["status"] = "amended"
+    known = {(i.get("system"), i.get("value")) for i in ours["identifier"]}
+    ours_systems = {i["system"] for i in ours["identifier"]}
+    added = [
+        i for i in theirs.get("identifier", ())
+        if (i.get("system"), i.get("value")) not in known and i.get("system") not in ours_systems
+    ]  # fmt: skip
+    return merged | {"identifier": [*ours["identifier"], *added]}

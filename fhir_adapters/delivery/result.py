@@ -1,0 +1,20 @@
+"""How an attempt ended."""
+
+from dataclasses import dataclass
+
+from fhir_adapters.delivery.answers import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The class of an answer, and what the target told."""
+
+    answer: Answer
+    http_status: int | None = None
+    entry_status: int | None = None
+    server_id: str | None = None
+    version_id: str | None = None
+    outcome: str | None = None  # OperationOutcome, not yet redacted
+    retry_after_s: float | None = None
+    why: str = ""
+    device_id: str | None = None  # of the Device at the target, when this attempt made sure of it

@@ -1,0 +1,129 @@
+"""HTTP with one target: JSON out, JSON in, and the difference between "not sent" and "nobody knows"."""
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from fhir_adapters.exact_json import dumps, loads
+
+Json = dict[str, Any]
+
+FHIR_JSON = "application/fhir+json"
+# The connection was never there, so the target has done nothing.
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+
+
+class NotSent(Exception):
+    """The request never left."""
+
+
+class Lost(Exception):
+    """The request left and no answer came back: the target may have done it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer of the target."""
+
+    status: int
+    headers: httpx.Headers
+    body: Json
+
+    @property
+    def version_id(self) -> str | None:
+        """From the ETag, else from the resource."""
+        return version_of(self.headers.get("etag")) or _text(self.meta.get("versionId"))
+
+    @property
+    def meta(self) -> Json:
+        """Of the resource in the answer, if there is one."""
+        meta = self.body.get("meta")
+        return meta if isinstance(meta, dict) else {}
+
+    @property
+    def location_id(self) -> str | None:
+        """Logical id in the Location header."""
+        return id_in_location(self.headers.get("location"))
+
+    @property
+    def outcome(self) -> str | None:
+        """The OperationOutcome as text, or the beginning of what came instead."""
+        if self.body.get("resourceType") == "OperationOutcome":
+            return dumps(self.body)
+        return None
+
+
+class Target:
+    """One FHIR server. Nothing in a URL identifies a patient: URLs end up in logs."""
+
+    def __init__(
+        self, base_url: str, *, timeout_s: float, auth: httpx.Auth | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:  # fmt: skip
+        self.base_url = base_url.rstrip("/")
+        self.requests = 0
+        # trust_env off: a proxy of the machine must not see resources on their way to the record system.
+        self._client = httpx.Client(
+            timeout=timeout_s, auth=auth, transport=transport, trust_env=False,
+            headers={"Accept": FHIR_JSON, "User-Agent": "passerelle"},
+        )  # fmt: skip
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def get(self, path: str, params: dict[str, str] | None = None) -> Reply:
+        """Read or search."""
+        return self._request("GET", path, params=params)
+
+    def search_in_body(self, resource_type: str, params: dict[str, str]) -> Reply:
+        """``POST [type]/_search``: for parameters that identify a patient."""
+        return self._request("POST", f"{resource_type}/_search", data=params)
+
+    def send(self, method: str, path: str, body: Json, headers: dict[str, str] | None = None) -> Reply:
+        """Create, update or transaction."""
+        asked = {"Content-Type": FHIR_JSON, "Prefer": "return=minimal"} | (headers or {})
+        return self._request(method, path, content=dumps(body).encode(), headers=asked)
+
+    def _request(self, method: str, path: str, **arguments: Any) -> Reply:
+        self.requests += 1
+        try:
+            response = self._client.request(method, f"{self.base_url}/{path}" if path else self.base_url, **arguments)
+        except _NOT_SENT as error:
+            raise NotSent(type(error).__name__) from error
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            raise Lost(type(error).__name__) from error
+        return Reply(response.status_code, response.headers, _body(response.content))
+
+
+def version_of(etag: str | None) -> str | None:
+    """``W/"3"`` → ``3``. A version is opaque: compared for equality only."""
+    return etag.removeprefix("W/").strip('"') or None if etag else None
+
+
+def id_in_location(location: str | None) -> str | None:
+    """``https://x/fhir/Device/12/_history/1`` → ``12``."""
+    if not location:
+        return None
+    parts = location.rstrip("/").split("/")
+    if "_history" in parts:
+        parts = parts[: parts.index("_history")]
+    return parts[-1] or None
+
+
+def _body(content: bytes) -> Json:
+    try:
+        parsed = loads(content)
+    except (ValueError, RecursionError):
+        return {}  # a proxy's HTML page, an empty answer: the status is what counts
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None

@@ -1,0 +1,13 @@
+"""The outbox: predictions and the FHIR resources to deliver, written in one database transaction.
+
+outbox = open_outbox("sqlite:///workspace/outbox/outbox.sqlite")
+report = outbox.enqueue(predictions)
+outbox.status()
+"""
+
+from fhir_adapters.outbox.enqueue import EnqueueReport
+from fhir_adapters.outbox.items import Item, Job, KeyState
+from fhir_adapters.outbox.outbox import Outbox, open_outbox
+from fhir_adapters.outbox.states import State
+
+__all__ = ["EnqueueReport", "Item", "Job", "KeyState", "Outbox", "State", "open_outbox"]

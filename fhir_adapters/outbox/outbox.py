@@ -1,0 +1,176 @@
+"""``Outbox``: the database of what is to be delivered, and every transaction on it."""
+
+import contextlib
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, func, select, update
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from fhir_adapters.build import DEFAULT_SITE
+from fhir_adapters.outbox import claim as claims
+from fhir_adapters.outbox.enqueue import EnqueueReport, enqueue
+from fhir_adapters.outbox.items import Item
+from fhir_adapters.outbox.schema import dead_letter, metadata, outbox, prediction, target_state
+from fhir_adapters.outbox.states import OPEN, State
+from fhir_adapters.site import Site
+from models.contract import Prediction
+from passerelle.errors import TerminalError
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+class Outbox:
+    """Predictions and their deliveries. Made by ``open_outbox``; usable from several processes at once."""
+
+    def __init__(self, engine: Engine, clock: Clock = utc_now) -> None:
+        self._engine, self.clock = engine, clock
+        self.owner = uuid.uuid4().hex
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One database transaction: all of it or nothing."""
+        with self._engine.begin() as connection:
+            yield connection
+
+    def enqueue(
+        self, predictions: Iterable[Prediction], target: str = "default", *, site: Site = DEFAULT_SITE
+    ) -> EnqueueReport:
+        """Write the predictions and what is to be sent of them, in one transaction. Again: nothing changes."""
+        with self.transaction() as connection:
+            return enqueue(connection, predictions, target, site, self.clock())
+
+    def claim(self, claimer: claims.Claimer) -> Item | None:
+        """Lease the next item that is due for a target."""
+        with self.transaction() as connection:
+            return claims.claim(connection, claimer, self.clock())
+
+    def sweep(self, target: str, as_of: datetime) -> dict[str, int]:
+        """Before a delivery: lost leases become doubts, and what is no longer true is not sent."""
+        with self.transaction() as connection:
+            now = self.clock()
+            return {
+                "recovered": claims.recover(connection, target, now),
+                "expired": claims.expire(connection, target, as_of, now),
+            }
+
+    def next_due(self, target: str) -> datetime | None:
+        """When the first waiting item of a target is due."""
+        with self.transaction() as connection:
+            return claims.next_due(connection, target)
+
+    def open_count(self, target: str) -> int:
+        """How many items of a target still need work."""
+        with self.transaction() as connection:
+            mine = (outbox.c.target == target) & outbox.c.state.in_(OPEN)
+            return int(connection.execute(select(func.count()).select_from(outbox).where(mine)).scalar_one())
+
+    def status(self) -> dict[str, Any]:
+        """Counts by state, in all and by target, dead letters by reason, and the breakers."""
+        with self.transaction() as connection:
+            by_state = select(outbox.c.target, outbox.c.state, func.count()).group_by(outbox.c.target, outbox.c.state)
+            counts = [(t, s, n) for t, s, n in connection.execute(by_state)]
+            dead = select(outbox.c.reason, func.count()).where(outbox.c.state == State.DEAD).group_by(outbox.c.reason)
+            oldest = select(func.min(outbox.c.created_at)).where(outbox.c.state.in_(OPEN))
+            targets = {row.target: _target(row) for row in connection.execute(select(target_state))}
+            for target, state, number in counts:
+                targets.setdefault(target, {}).setdefault("states", {})[state] = number
+            return {
+                "predictions": connection.execute(select(func.count()).select_from(prediction)).scalar_one(),
+                "states": {str(s): sum(n for _, state, n in counts if state == s) for s in State},
+                "dead_letters": dict(connection.execute(dead).tuples().all()),
+                "oldest_open": _text(connection.execute(oldest).scalar_one()),
+                "targets": targets,
+            }
+
+    def dead_letters(self) -> list[dict[str, Any]]:
+        """What someone must look at, oldest first; no patient's identity in it."""
+        columns = (outbox.c.id, outbox.c.target, outbox.c.key, outbox.c.seq, dead_letter.c.reason,
+                   dead_letter.c.operation_outcome, dead_letter.c.created_at)  # fmt: skip
+        open_letters = select(*columns).join(dead_letter, dead_letter.c.outbox_id == outbox.c.id).where(
+            outbox.c.state == State.DEAD, dead_letter.c.replayed_at.is_(None)
+        )  # fmt: skip
+        with self.transaction() as connection:
+            rows = connection.execute(open_letters.order_by(dead_letter.c.id)).mappings()
+            return [dict(row) | {"created_at": _text(row["created_at"])} for row in rows]
+
+    def requeue(self, ids: Iterable[int] | None = None) -> int:
+        """Put dead items back, once their cause is gone; a content that has a newer one stays. Returns how many.
+
+        Args:
+            ids: of the items, as ``dead_letters`` gives them; None for all but those that break our rules.
+        """
+        newer = outbox.alias("newer")
+        has_newer = (
+            select(newer.c.id)
+            .where(newer.c.target == outbox.c.target, newer.c.key == outbox.c.key, newer.c.seq > outbox.c.seq)
+            .exists()
+        )
+        chosen = (outbox.c.state == State.DEAD) & (outbox.c.reason != "rules") & ~has_newer
+        if ids is not None:
+            chosen &= outbox.c.id.in_(list(ids))
+        with self.transaction() as connection:
+            now = self.clock()
+            found = list(connection.execute(select(outbox.c.id).where(chosen)).scalars())
+            values = {"state": State.PENDING, "attempts": 0, "next_at": now, "reason": None, "settled_at": None}
+            connection.execute(update(outbox).where(outbox.c.id.in_(found)).values(values))
+            connection.execute(update(dead_letter).where(dead_letter.c.outbox_id.in_(found)).values(replayed_at=now))
+            return len(found)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+
+def open_outbox(url: str | Path, *, clock: Clock = utc_now) -> Outbox:
+    """The outbox at a SQLAlchemy URL or in a SQLite file, made when it is not there.
+
+    Raises:
+        TerminalError: the database cannot be opened.
+    """
+    parsed = make_url(f"sqlite:///{url}" if isinstance(url, Path) else url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        path = Path(str(parsed.database))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+    try:
+        engine = create_engine(parsed)
+        if parsed.get_backend_name() == "sqlite":
+            _make_sqlite_transactional(engine)
+        metadata.create_all(engine)
+    except SQLAlchemyError as error:
+        raise TerminalError(
+            f"the outbox cannot be opened: {type(error).__name__}",
+            looked=parsed.render_as_string(hide_password=True),
+            do="check the setting outbox_url, and that the folder or the database may be written to",
+        ) from error
+    return Outbox(engine, clock)
+
+
+def _make_sqlite_transactional(engine: Engine) -> None:
+    """Real transactions on SQLite: the driver's own begin comes too late to keep two workers apart."""
+
+    def connect(connection: Any, _: Any) -> None:
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    event.listen(engine, "connect", connect)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+
+
+def _target(row: Any) -> dict[str, Any]:
+    return {"base_url": row.base_url, "probed_at": _text(row.probed_at), "open_until": _text(row.open_until)}
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
