@@ -1,0 +1,24 @@
+-- Diagnoses of the stay → condition_occurrence, or where the concept's domain sends them (V, Z and E codes: observation).
+-- Grain: one row per diagnosis (hadm_id, seq_num).
+WITH
+-- 1. Sources
+diagnosis AS (SELECT hadm_id, seq_num, subject_id, icd_code, icd_version FROM bronze.diagnoses_icd),
+stay AS (SELECT hadm_id, admittime FROM bronze.admissions),
+title AS (SELECT icd_code, icd_version, long_title FROM bronze.d_icd_diagnoses)
+-- 3. Result
+SELECT
+    concat_ws('|', CAST(diagnosis.hadm_id AS string), CAST(diagnosis.seq_num AS string)) AS _key,
+    diagnosis.subject_id AS person_key, diagnosis.hadm_id AS visit_key,
+    -- Coders write these at discharge and date nothing: the condition is known to exist during the stay, so it starts with
+    -- it. The views make it available at the end of the stay only.
+    stay.admittime AS condition_start_datetime,
+    diagnosis.icd_code AS condition_code,
+    -- The same digits may be another code of the other version.
+    CASE diagnosis.icd_version WHEN 9 THEN 'ICD9CM' WHEN 10 THEN 'ICD10CM' END AS condition_vocabulary,
+    title.long_title AS condition_label,
+    CASE WHEN diagnosis.seq_num = 1 THEN 'first' ELSE 'further' END AS condition_status_code,
+    'MIMIC_DIAGNOSIS_RANK' AS condition_status_vocabulary,
+    CAST(diagnosis.seq_num AS string) AS condition_status_source_value
+FROM diagnosis
+LEFT JOIN stay ON stay.hadm_id = diagnosis.hadm_id
+LEFT JOIN title ON title.icd_code = diagnosis.icd_code AND title.icd_version = diagnosis.icd_version
