@@ -86,40 +86,40 @@ def _bend(source: exp.Select, name: str, there: Mapping[str, str] | None, dialec
         column.replace(bent.as_(column.name) if column.parent is source else bent)
 
 
-def _bent(column: str, kind: str, there: Mapping[str, str], dialect: Dialect) -> exp.Expression:
+def _bent(column: str, kind: str, there: Mapping[str, str], dialect: Dialect) -> exp.Expr:
     name = column if column in there else OLD_NAMES.get(column, column)
     if name not in there:
         return exp.cast(exp.null(), exp.DataType.build(kind, dialect="spark"))
-    found: exp.Expression = exp.column(name)
+    found: exp.Expr = exp.column(name)
     if kind == "timestamp" and dialect != "spark":
         return _at_utc(found) if there[name].lower() == INSTANT else exp.cast(found, _NAIVE)
     return found
 
 
-def _compute_in_utc(tree: exp.Expression) -> None:
+def _compute_in_utc(tree: exp.Expr) -> None:
     for kind in tree.find_all(exp.DataType):
         if kind.is_type("timestamptz", "timestampltz", "timestamp"):
             kind.replace(_NAIVE.copy())
 
 
-def _regular_expressions_of_postgres(tree: exp.Expression) -> None:
+def _regular_expressions_of_postgres(tree: exp.Expr) -> None:
     """PostgreSQL has regexp_extract under another name; its first group is what we take."""
     for node in list(tree.find_all(exp.RegexpExtract)):
         node.replace(exp.Anonymous(this="substring", expressions=[node.this, node.expression]))
 
 
-def _typed(declared: View, tree: exp.Expression, dialect: Dialect) -> exp.Select:
+def _typed(declared: View, tree: exp.Expr, dialect: Dialect) -> exp.Select:
     cells = [_cell(name, column.type, dialect).as_(name) for name, column in declared.columns.items()]
     assert isinstance(tree, exp.Query)
     return exp.select(*cells).from_(tree.subquery("v"))
 
 
-def _cell(name: str, kind: str, dialect: Dialect) -> exp.Expression:
+def _cell(name: str, kind: str, dialect: Dialect) -> exp.Expr:
     column = exp.column(name, table="v")
     if kind == "timestamp" and dialect != "spark":
         return _at_utc(exp.cast(column, _NAIVE))
     return exp.cast(column, exp.DataType.build(kind, dialect="spark"))
 
 
-def _at_utc(expression: exp.Expression) -> exp.Expression:
+def _at_utc(expression: exp.Expr) -> exp.Expr:
     return exp.AtTimeZone(this=expression, zone=exp.Literal.string("UTC"))
