@@ -19,7 +19,7 @@ def render_card(package: Path, stored: Stored) -> str:
         "snapshot": stored.tags.get("snapshot_id", "?"),
     }
     lines = [readme, "", f"## Version {stored.version}, as measured when it was trained", ""]
-    lines += _table("fact", identity) + [""] + _table("figure (held-out test part)", _figures(stored.metrics))
+    lines += [*_table("fact", identity), "", *_table("figure (held-out test part)", _figures(stored.metrics))]
     return "\n".join(lines) + "\n"
 
 

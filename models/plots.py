@@ -13,7 +13,7 @@ from models.ranking import Ranking
 Array = NDArray[np.float64]
 INK, QUIET = "#1f2933", "#d5dbe1"
 COLOURS = ("#1b6ca8", "#c8791a", "#6b7785", "#3a8a5f")  # told apart by colour-blind readers, and in print
-STYLE = {
+STYLE: Any = {
     "svg.hashsalt": "passerelle",  # element ids would be random otherwise
     "svg.fonttype": "none",  # text stays text: searchable, and the page's own font
     "font.family": "sans-serif",

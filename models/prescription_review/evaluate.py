@@ -1,0 +1,65 @@
+"""Judge a registered model: again on its own test part, or on another hospital as a whole."""
+
+from __future__ import annotations
+
+import time
+from typing import Literal
+
+import numpy as np
+
+from models.prescription_review.artefact import Artefact
+from models.prescription_review.config import load_config
+from models.prescription_review.features import build_cases
+from models.prescription_review.knowledge import load_knowledge
+from models.prescription_review.labels import order_labels
+from models.prescription_review.report import EvaluationReport
+from models.prescription_review.scoring import score_rows
+from models.prescription_review.train import NotEnoughLabels, identity
+from models.registry import Registry
+from models.splits import assign
+from models.view_store import ViewStore, read_views, require_contract
+
+
+def evaluate(
+    store: ViewStore,
+    *,
+    tracking_uri: str,
+    version: int | None = None,
+    rows: Literal["test", "all"] = "test",
+    seed: int = 0,
+) -> EvaluationReport:
+    """Figures of a registered model on a store.
+
+    Args:
+        rows: ``test``: orders after the model's own cut, of patients unknown before it (the hospital of training);
+            ``all``: every reviewed order (a hospital the model has never seen: the external test).
+
+    Raises:
+        ContractError: the store lacks the contract, a view or a column that the model declares.
+        NotEnoughLabels: no intervention, or no accepted order, among these rows.
+    """
+    started = time.monotonic()
+    stored = Registry(tracking_uri).load(load_config().model, version=version)
+    artefact = Artefact.read(stored.folder)
+    config = artefact.config
+    require_contract(store, config.contract, config.model)
+    views = read_views(store, {**config.views, **config.labels}, model=config.model)
+    orders = build_cases(views, config, load_knowledge()).orders
+    labels = order_labels(views["order_reviews"], orders)
+    part = assign(orders["index_time"].to_numpy(), orders["person_id"].to_numpy(), artefact.cut)
+    chosen = labels["label"].notna().to_numpy() & ((part == "test") | (rows == "all"))
+    if not 0 < np.nansum(labels["label"][chosen]) < chosen.sum():
+        raise NotEnoughLabels(
+            what=f"the {rows} rows of this store do not hold both interventions and accepted orders",
+            looked=f"{int(chosen.sum())} reviewed orders, snapshot {store.snapshot_id}",
+            do="choose --rows all on another hospital, or train on this one",
+        )
+    return EvaluationReport(
+        action="evaluate",
+        **identity(artefact, stored),
+        view_contract=store.contract,
+        snapshot_id=store.snapshot_id,
+        rows={"orders": len(orders), "reviewed": int(labels["label"].notna().sum()), rows: int(chosen.sum())},
+        seconds=round(time.monotonic() - started, 2),
+        **score_rows(artefact, orders[chosen], labels[chosen], seed),
+    )

@@ -1,0 +1,104 @@
+"""The knowledge tables, read from CSV files that a pharmacist can correct in a spreadsheet.
+
+A hospital may keep its own: every table is data, its hash is recorded with each model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+
+from passerelle.errors import TerminalError
+
+FOLDER = Path(__file__).parent / "knowledge"
+PROVENANCE = ["source", "edition", "checked"]
+NUMBERS = ["age_from", "age_below", "max_daily", "clearance_from", "clearance_below", "max_per_day", "limit"]
+SEVERITIES = ("low", "moderate", "high")
+
+
+class KnowledgeError(TerminalError):
+    """A knowledge table cannot be used as it is."""
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """One frame a table; each row has a ``line`` id, a source, its edition, and whether the text was checked."""
+
+    maximum_daily_dose: pd.DataFrame
+    renal_limits: pd.DataFrame
+    age_limits: pd.DataFrame
+    lab_limits: pd.DataFrame
+    duplicate_classes: pd.DataFrame
+    contraindications: pd.DataFrame
+    interactions: pd.DataFrame
+    sha256: str
+
+    def line(self, line: str) -> pd.Series:
+        """The knowledge row behind a finding."""
+        for name in TABLES:
+            table: pd.DataFrame = getattr(self, name)
+            found = table[table["line"] == line]
+            if len(found):
+                return found.iloc[0]
+        raise KeyError(line)
+
+
+TABLES = tuple(name for name in Knowledge.__annotations__ if name != "sha256")
+
+
+@lru_cache
+def load_knowledge(folder: Path = FOLDER) -> Knowledge:
+    """Read and check every table of a folder.
+
+    Raises:
+        KnowledgeError: a line id occurs twice, a severity is unknown, a limit is not a number, or a source is missing.
+    """
+    digest = hashlib.sha256()
+    frames = {}
+    for name in TABLES:
+        path = folder / f"{name}.csv"
+        digest.update(name.encode() + b"\0" + path.read_bytes())
+        frames[name] = _checked(pd.read_csv(path, dtype=str, keep_default_na=False), path)
+    return Knowledge(**frames, sha256=digest.hexdigest())
+
+
+def _checked(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    problems = [f"line id twice: {line}" for line in table.loc[table["line"].duplicated(), "line"]]
+    for column in PROVENANCE:
+        problems += [f"{line}: {column} is empty" for line in table.loc[table[column] == "", "line"]]
+    if "severity" in table:
+        problems += [f"{line}: severity" for line in table.loc[~table["severity"].isin(SEVERITIES), "line"]]
+    for column in set(NUMBERS) & set(table.columns):
+        number = pd.to_numeric(table[column], errors="coerce")
+        problems += [f"{line}: {column}" for line in table.loc[number.isna() & (table[column] != ""), "line"]]
+        table[column] = number
+    if problems:
+        raise KnowledgeError(
+            what=f"{path.name} has {len(problems)} lines that cannot be used",
+            looked="; ".join(problems[:5]),
+            do=f"correct these lines of knowledge/{path.name}",
+        )
+    return table
+
+
+def lines_by_code(codes: pd.Series, table: pd.DataFrame, column: str = "atc") -> pd.DataFrame:
+    """The lines that concern each distinct code: a line says a code or the beginning of codes, ``|`` between several.
+
+    Args:
+        codes: codes of any number of rows; empty ones match nothing.
+        table: knowledge rows; ``column`` holds the beginnings.
+    Returns:
+        A frame with ``code`` and the columns of the table, one row per (code, line).
+    """
+    pairs = [
+        (code, position)
+        for position, beginnings in enumerate(table[column])
+        for code in pd.unique(codes)
+        if code and str(code).startswith(tuple(beginnings.split("|")))
+    ]
+    found = pd.DataFrame(pairs, columns=["code", "position"])
+    return found.merge(table.reset_index(drop=True), left_on="position", right_index=True).drop(columns="position")

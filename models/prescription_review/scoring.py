@@ -1,0 +1,96 @@
+"""The rows on which a model is judged, with its baselines and subgroups beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models import plots
+from models.evaluation import Sample, evaluate
+from models.prescription_review.artefact import Artefact
+from models.ranking import Ranking
+
+MODEL = "model"
+BUDGETS = (0.01, 0.05, 0.1)
+
+
+def score_rows(artefact: Artefact, orders: pd.DataFrame, labels: pd.DataFrame, seed: int) -> dict[str, Any]:
+    """Figures and plots on labelled orders that the model was not trained on.
+
+    Args:
+        orders: rows with a label; ``labels`` has the same index, with ``label`` and ``problem``.
+    Returns:
+        ``evaluation``, ``alerts`` (at the model's own threshold), ``by_problem`` and ``plots``.
+    """
+    doses = artefact.reference.compare(orders)
+    raw = artefact.learner.predict(artefact.features(orders))
+    positive = labels["label"].to_numpy(float)
+    scores = {
+        MODEL: raw,
+        "rule alerts": orders["rules_total"].to_numpy(float),
+        "dose percentile": 1 - doses["daily_share_at_or_above"].to_numpy(float),
+    }
+    probability = artefact.calibrator.apply(raw)
+    sample = Sample(positive, orders["person_id"].to_numpy(), scores, probability, subgroups(orders))
+    budget = artefact.config.budget
+    budgets = sorted({*BUDGETS, budget})
+    evaluation = evaluate(sample, budgets=budgets, resamples=artefact.config.bootstrap, seed=seed)
+    return {
+        "evaluation": evaluation,
+        "alerts": _alerts(raw >= artefact.threshold, positive, budget),
+        "by_problem": _by_problem(raw, positive, labels["problem"], budget),
+        "plots": {
+            "discrimination": plots.discrimination(positive, scores),
+            "calibration": plots.calibration(evaluation["calibration"]["bins"]),
+            "precision_at_budget": plots.precision_at_budget(positive, scores, budget),
+        },
+    }
+
+
+def _alerts(alert: NDArray[np.bool_], positive: NDArray[np.float64], budget: float) -> dict[str, Any]:
+    """What the threshold, learned before these rows, does on them."""
+    right = float(positive[alert].sum())
+    return {
+        "budget_per_100": budget * 100,
+        "alerts": int(alert.sum()),
+        "alerts_per_100": float(alert.mean() * 100),
+        "precision": right / alert.sum() if alert.any() else None,
+        "recall": right / positive.sum() if positive.any() else None,
+    }
+
+
+def _by_problem(
+    raw: NDArray[np.float64], positive: NDArray[np.float64], problem: pd.Series, budget: float
+) -> list[dict[str, Any]]:
+    """Interventions found within the budget, by class of problem (Act-IP code)."""
+    order = Ranking.of(positive, raw).order
+    found = np.zeros(len(raw), dtype=bool)
+    found[order[: int(budget * len(raw))]] = True
+    known = problem[positive == 1].fillna("none given")
+    rows = []
+    for code in sorted(known.unique(), key=lambda text: (len(str(text)), str(text))):
+        here = (positive == 1) & problem.fillna("none given").eq(code).to_numpy()
+        rows.append({"problem_code": str(code), "n": int(here.sum()), "found": int((here & found).sum())})
+    return rows
+
+
+def subgroups(orders: pd.DataFrame) -> dict[str, NDArray[Any]]:
+    """Groups in which a model may be worse without anyone noticing."""
+    age = pd.cut(orders["age"], [-np.inf, 18, 65, 80, np.inf], right=False, labels=["0–17", "18–64", "65–79", "80+"])
+    kidney = pd.cut(orders["clearance"], [-np.inf, 30, 60, np.inf], right=False, labels=["under 30", "30–59", "60+"])
+    night = (orders["hour"] < 8) | (orders["hour"] >= 20) | (orders["weekend"] == 1)
+    return {
+        "age": _named(age),
+        "sex": orders["female"].map({1.0: "F", 0.0: "M"}).fillna("unknown").to_numpy(str),
+        "kidney function (mL/min)": _named(kidney),
+        "stay": orders["stay_kind"].to_numpy(str),
+        "time": np.where(night, "night or weekend", "day"),
+        "ATC group": np.where(orders["atc"] == "", "none", orders["atc"].str[:1]),
+    }
+
+
+def _named(bands: pd.Series) -> NDArray[Any]:
+    return bands.astype(object).where(bands.notna(), "unknown").to_numpy(str)

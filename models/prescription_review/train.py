@@ -1,0 +1,237 @@
+"""Train on the views of a store, evaluate on its last months, register the model."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models.calibration import fit_calibrator
+from models.evaluation import headline
+from models.prescription_review import learners
+from models.prescription_review.artefact import Artefact
+from models.prescription_review.config import Config, load_config
+from models.prescription_review.dose_reference import DoseReference, cross_compare
+from models.prescription_review.features import Cases, build_cases, feature_matrix, learn_categories
+from models.prescription_review.knowledge import Knowledge, load_knowledge
+from models.prescription_review.labels import order_labels
+from models.prescription_review.report import TrainReport
+from models.prescription_review.scoring import score_rows
+from models.registry import Registry, Stored, folder_sha256
+from models.splits import Cut, assign, choose_cut
+from models.view_store import ViewStore, read_views, require_contract
+from passerelle.errors import TerminalError
+
+MIN_POSITIVES = 20
+INNER_SHARE = 0.25
+
+
+class NotEnoughLabels(TerminalError):
+    """Too few reviewed orders, or too few interventions among them, to learn from."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A fitted model with the rows it was fitted and will be judged on."""
+
+    artefact: Artefact
+    cases: Cases
+    labels: pd.DataFrame
+    part: NDArray[Any]
+    rows: dict[str, int]
+    notes: list[str]
+
+
+def train(store: ViewStore, *, tracking_uri: str, seed: int = 0) -> TrainReport:
+    """Train, evaluate on the held-out part, log and register.
+
+    Raises:
+        ContractError: the store lacks the contract, a view or a column that the model declares.
+        NotEnoughLabels: the reviews of the store are too few.
+    """
+    started = time.monotonic()
+    knowledge = load_knowledge()
+    trained = fit(store, load_config(), knowledge, seed)
+    scored = judge(trained, seed)
+    stored = _register(trained, scored, store, tracking_uri)
+    return TrainReport(
+        action="train",
+        **identity(trained.artefact, stored),
+        view_contract=store.contract,
+        snapshot_id=store.snapshot_id,
+        rows=trained.rows,
+        notes=trained.notes,
+        seconds=round(time.monotonic() - started, 2),
+        **scored,
+    )
+
+
+def reproduce(store: ViewStore, *, tracking_uri: str, run_id: str) -> bool:
+    """Train again as a registered run did, and tell whether the model is the same to the byte.
+
+    The recipe is the run's own; the data and the knowledge tables are those of now, so False means that one moved.
+    """
+    run = Registry(tracking_uri).run(load_config().model, run_id)
+    recipe = Artefact.read(run.folder)
+    again = fit(store, recipe.config, load_knowledge(), recipe.seed)
+    with tempfile.TemporaryDirectory() as scratch:
+        again.artefact.write(Path(scratch))
+        return folder_sha256(Path(scratch)) == run.sha256
+
+
+def fit(store: ViewStore, config: Config, knowledge: Knowledge, seed: int) -> Trained:
+    """Everything of training that touches no registry."""
+    require_contract(store, config.contract, config.model)
+    views = read_views(store, {**config.views, **config.labels}, model=config.model)
+    cases = build_cases(views, config, knowledge)
+    orders = cases.orders
+    final = order_labels(views["order_reviews"], orders)
+    reviewed = final["label"].notna().to_numpy()
+    _enough(final["label"], "in the store", store)
+    cut = choose_cut(
+        orders["index_time"].to_numpy()[reviewed],
+        calibration_share=config.split.calibration_share,
+        test_share=config.split.test_share,
+    )
+    part = assign(orders["index_time"].to_numpy(), orders["person_id"].to_numpy(), cut)
+    # A model built when the test part begins knows no later review, even of an earlier order.
+    known_then = order_labels(views["order_reviews"], orders, as_of=cut.test_start)
+    labels = known_then.where(pd.Series(part != "test", index=orders.index), final)
+    rows = _count(labels["label"].notna().to_numpy(), labels["label"].to_numpy(), part)
+    _enough(labels["label"][part == "train"], "in its training part", store)
+    artefact = _fit_artefact(orders, labels["label"].to_numpy(), part, cut, config, knowledge, seed)
+    return Trained(artefact, cases, labels, part, rows, _notes(rows, artefact, orders))
+
+
+def _fit_artefact(
+    orders: pd.DataFrame,
+    label: NDArray[np.float64],
+    part: NDArray[Any],
+    cut: Cut,
+    config: Config,
+    knowledge: Knowledge,
+    seed: int,
+) -> Artefact:
+    reviewed = ~np.isnan(label)
+    past = orders[part == "train"]  # unreviewed orders too: they show what is usual
+    rows = past[reviewed[part == "train"]]
+    positive = label[(part == "train") & reviewed]
+    usual = config.dose_reference
+    doses = cross_compare(past, folds=usual.folds, min_patients=usual.min_patients, seed=seed).loc[rows.index]
+    categories = learn_categories(past)
+    later = choose_cut(rows["index_time"].to_numpy(), calibration_share=INNER_SHARE, test_share=0).calibration_start
+    never = np.datetime64("2262-01-01")
+    inner = assign(rows["index_time"].to_numpy(), rows["person_id"].to_numpy(), Cut(later, never))
+    learner, trees = learners.fit(feature_matrix(rows, doses, categories), positive, inner, config.learner, seed)
+    reference = DoseReference.learn(past, usual.min_patients)
+
+    after = orders[part == "calibration"]
+    raw = learner.predict(feature_matrix(after, reference.compare(after), categories))
+    known = reviewed[part == "calibration"]
+    calibrator = fit_calibrator(raw[known], label[part == "calibration"][known], config.calibration)
+    return Artefact(
+        config=config,
+        learner=learner,
+        reference=reference,
+        calibrator=calibrator,
+        threshold=_threshold(raw, config.budget),
+        categories=categories,
+        cut=cut,
+        knowledge_sha256=knowledge.sha256,
+        trees=trees,
+        seed=seed,
+    )
+
+
+def _threshold(raw: NDArray[np.float64], budget: float) -> float:
+    """The lowest raw probability whose alerts stay within the budget, over all later orders, reviewed or not."""
+    values, counts = np.unique(raw, return_counts=True)
+    above = np.cumsum(counts[::-1])[::-1] / max(len(raw), 1)
+    within = values[above <= budget]
+    return float(within[0]) if len(within) else 1.0
+
+
+def judge(trained: Trained, seed: int) -> dict[str, Any]:
+    """Figures on the reviewed orders of the test part."""
+    rows = (trained.part == "test") & trained.labels["label"].notna().to_numpy()
+    if not rows.any():
+        raise NotEnoughLabels(
+            what="no reviewed order is left for the test part",
+            looked=f"orders from {trained.artefact.cut.test_start} on, of patients unknown before",
+            do="train on a longer period, or on more patients",
+        )
+    return score_rows(trained.artefact, trained.cases.orders[rows], trained.labels[rows], seed)
+
+
+def identity(artefact: Artefact, stored: Stored) -> dict[str, Any]:
+    """What names a model in a report and in a prediction."""
+    return {
+        "model": artefact.config.model,
+        "model_version": f"{artefact.config.version}.{stored.version}",
+        "run_id": stored.run_id,
+        "model_sha256": stored.sha256,
+        "knowledge_sha256": artefact.knowledge_sha256,
+    }
+
+
+def _register(trained: Trained, scored: dict[str, Any], store: ViewStore, tracking_uri: str) -> Stored:
+    artefact = trained.artefact
+    params = {
+        "seed": artefact.seed,
+        "trees": artefact.trees,
+        "calibration": artefact.calibrator.kind,
+        "alerts_per_100_orders": artefact.config.alerts_per_100_orders,
+        "knowledge_sha256": artefact.knowledge_sha256,
+        **artefact.cut.as_dict(),
+        **{f"learner.{name}": value for name, value in artefact.config.learner.model_dump().items()},
+        **{f"rows.{name}": value for name, value in trained.rows.items()},
+    }
+    with tempfile.TemporaryDirectory() as scratch:
+        artefact.write(Path(scratch))
+        return Registry(tracking_uri).log(
+            artefact.config.model,
+            Path(scratch),
+            params=params,
+            metrics=headline(scored["evaluation"]),
+            tags={"view_contract": store.contract, "snapshot_id": store.snapshot_id},
+            plots=scored["plots"],
+            report={name: value for name, value in scored.items() if name != "plots"} | {"notes": trained.notes},
+        )
+
+
+def _enough(label: pd.Series, where: str, store: ViewStore) -> None:
+    reviewed, positive = int(label.notna().sum()), int(label.sum())
+    if min(positive, reviewed - positive) < MIN_POSITIVES:
+        raise NotEnoughLabels(
+            what=f"too few reviewed orders {where} to learn from: {positive} interventions among {reviewed}",
+            looked=f"view order_reviews, snapshot {store.snapshot_id}; {MIN_POSITIVES} of each kind are needed",
+            do="map the pharmacists' reviews into observation (see the source's README), or wait for more of them",
+        )
+
+
+def _count(reviewed: NDArray[np.bool_], label: NDArray[np.float64], part: NDArray[Any]) -> dict[str, int]:
+    counts = {"orders": len(part), "reviewed": int(reviewed.sum()), "unreviewed": int((~reviewed).sum())}
+    counts["interventions"] = int(np.nansum(label))
+    for name in ("train", "calibration", "test", "left_out"):
+        counts[name] = int((reviewed & (part == name)).sum())
+    return counts
+
+
+def _notes(rows: dict[str, int], artefact: Artefact, orders: pd.DataFrame) -> list[str]:
+    """What a reader must know before the figures."""
+    orders_with_dose = orders["daily"].notna().mean()
+    return [
+        f"{rows['unreviewed']} of {rows['orders']} orders were not reviewed in time: they are neither positive nor "
+        "negative, and no figure speaks of them.",
+        f"{rows['left_out']} reviewed orders were left out: their patient already belongs to an earlier part.",
+        f"{orders_with_dose:.0%} of the orders have a daily dose, {orders['clearance'].notna().mean():.0%} a kidney "
+        f"function and {(orders['atc'] != '').mean():.0%} an ATC code; rules are silent on the others.",
+        f"Probabilities were calibrated by {artefact.calibrator.kind} on {rows['calibration']} later orders; the alert "
+        "threshold was learned on the same period, reviewed or not.",
+    ]

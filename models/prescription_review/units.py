@@ -1,0 +1,104 @@
+"""Units as hospitals write them, brought to one unit a quantity. What is not known becomes missing, never a guess."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from passerelle.errors import TerminalError
+
+
+class UnitError(TerminalError):
+    """A column is in another unit than it says."""
+
+
+CREATININE_UMOL_PER_MG_DL = 88.4
+
+# Dose units, lower case without blanks or dots -> (canonical unit, factor).
+DOSE_UNITS: dict[str, tuple[str, float]] = {
+    **dict.fromkeys(("mg", "milligramme", "milligrammes"), ("mg", 1.0)),
+    **dict.fromkeys(("g", "gm", "gr", "gramme", "grammes", "gram"), ("mg", 1000.0)),
+    **dict.fromkeys(("µg", "μg", "ug", "mcg", "microgramme", "microgrammes"), ("mg", 0.001)),
+    **dict.fromkeys(("ui", "iu", "u", "unit", "units", "unité", "unités", "[iu]", "[u]"), ("UI", 1.0)),
+    **dict.fromkeys(("mui", "millionui", "millionsui", "million_ui"), ("UI", 1e6)),
+    **dict.fromkeys(("kui", "[k'iu]"), ("UI", 1000.0)),
+    **dict.fromkeys(("ml", "millilitre", "millilitres"), ("mL", 1.0)),
+    **dict.fromkeys(("l", "litre"), ("mL", 1000.0)),
+}
+
+# Laboratory units, same writing -> factor to the unit of the analysis; concept ids of UCUM units beside their text.
+LAB_UNITS: dict[str, dict[str | int, float]] = {
+    "creatinine": {  # µmol/L
+        **dict.fromkeys(("umol/l", "µmol/l", "μmol/l", "micromol/l", 8749), 1.0),
+        **dict.fromkeys(("mg/dl", 8840), CREATININE_UMOL_PER_MG_DL),
+        **dict.fromkeys(("mg/l", 8751), CREATININE_UMOL_PER_MG_DL / 10),
+        **dict.fromkeys(("mmol/l", 8753), 1000.0),
+    },
+    "potassium": dict.fromkeys(("mmol/l", "meq/l", "10*-3eq/l", 8753, 9557), 1.0),  # mmol/L
+    "INR": dict.fromkeys(("", "1", "{inr}", "{ratio}", "ratio", "inr", 0, 8523, 8529), 1.0),
+    "weight": {  # kg
+        **dict.fromkeys(("kg", 9529), 1.0),
+        **dict.fromkeys(("g", 8504), 0.001),
+        **dict.fromkeys(("[lb_av]", "[lb_us]", "lb", "lbs", 8739), 0.45359237),
+    },
+}
+IMPLAUSIBLE = {"creatinine": (5, 5000), "potassium": (0.5, 15), "INR": (0.3, 30), "weight": (0.3, 400)}
+
+ROUTES: dict[str, str] = {
+    **dict.fromkeys(("po", "oral", "orale", "per os", "voie orale", "ng", "po/ng", "sng", "peg", "dysphagia"), "oral"),
+    **dict.fromkeys(
+        ("iv", "ivd", "ivl", "ivse", "iv drip", "iv bolus", "intraveineuse", "sc", "sous-cutanée", "im", "perfusion"),
+        "parenteral",
+    ),
+}
+ROUTE_CONCEPTS = {4132161: "oral", 4171047: "parenteral", 4142048: "parenteral", 4302612: "parenteral"}
+
+
+def canonical_dose(value: pd.Series, unit: pd.Series) -> pd.DataFrame:
+    """Dose and unit: mg, UI or mL where the unit is known, else the hospital's own unit, lower case.
+
+    Returns:
+        A frame with ``dose`` (NaN where no number, or not above 0) and ``unit`` ("" where none).
+    """
+    written = _normal(unit)
+    canonical = written.map(lambda name: DOSE_UNITS.get(name, (name, 1.0))[0])
+    factor = written.map(lambda name: DOSE_UNITS.get(name, (name, 1.0))[1])
+    dose = (pd.to_numeric(value, errors="coerce") * factor).where(lambda x: x > 0)
+    return pd.DataFrame({"dose": dose.astype(float).round(9), "unit": canonical})
+
+
+def lab_value(analyte: str, value: pd.Series, unit_concept_id: pd.Series, unit: pd.Series) -> pd.Series:
+    """Results of one analysis in its unit: creatinine µmol/L, potassium mmol/L, INR without unit, weight kg.
+
+    The unit's own concept decides, its text where there is none, the analysis's code never:
+    hospitals file molar creatinine under the code of the mass.
+
+    Raises:
+        UnitError: the median creatinine said to be in µmol/L is under 10, so the column is in mg/dL.
+    """
+    factors = LAB_UNITS[analyte]
+    by_text = _normal(unit).map(lambda name: factors.get(name, np.nan))
+    known = unit_concept_id.map(lambda concept: factors.get(int(concept), np.nan) if concept > 0 else np.nan)
+    converted = pd.to_numeric(value, errors="coerce") * known.fillna(by_text).astype(float)
+    median = converted[(known.fillna(by_text) == 1.0)].median()
+    if analyte == "creatinine" and median < 10:
+        raise UnitError(
+            what=f"the median creatinine said to be in µmol/L is {median:.2g}: the column is in mg/dL",
+            looked=f"{int(converted.notna().sum())} results of the view lab_results",
+            do="correct the unit in the mapping of the laboratory, then run the source again",
+        )
+    low, high = IMPLAUSIBLE[analyte]
+    return converted.where(converted.between(low, high))
+
+
+def route_group(route_source: pd.Series, route_concept_id: pd.Series) -> pd.Series:
+    """Oral, parenteral, other (a route we know nothing of) or "" (none written)."""
+    written = route_source.fillna("").astype(str).str.strip().str.lower()
+    by_text = written.map(lambda text: ROUTES.get(text, ""))
+    by_concept = route_concept_id.map(lambda concept: ROUTE_CONCEPTS.get(int(concept), ""))
+    group = by_text.where(by_text != "", by_concept)
+    return group.where((group != "") | (written == ""), "other")
+
+
+def _normal(text: pd.Series) -> pd.Series:
+    return text.fillna("").astype(str).str.strip().str.lower().str.replace(r"[\s.]", "", regex=True)

@@ -1,0 +1,94 @@
+"""What a clinician reads, and the category that each feature speaks for. Read by a pharmacist; no logic here."""
+
+# Feature -> label on the screen.
+LABELS = {
+    "atc2": "classe thérapeutique",
+    "route": "voie d'administration",
+    "stay_kind": "type de séjour",
+    "age": "âge (ans)",
+    "female": "sexe féminin",
+    "clearance": "fonction rénale (mL/min)",
+    "creatinine": "créatinine (µmol/L)",
+    "creatinine_age_h": "ancienneté de la créatinine (h)",
+    "creatinine_change": "évolution de la créatinine (log)",
+    "potassium": "kaliémie (mmol/L)",
+    "potassium_age_h": "ancienneté de la kaliémie (h)",
+    "INR": "INR",
+    "INR_age_h": "ancienneté de l'INR (h)",
+    "hours_since_admission": "heures depuis l'admission",
+    "hour": "heure de la prescription",
+    "weekend": "prescription de week-end",
+    "per_day": "prises par jour",
+    "dose_missing": "dose journalière absente",
+    "active_orders": "lignes actives",
+    "active_same_substance": "lignes actives de la même substance",
+    "active_same_class": "lignes actives de la même classe",
+    "change_from_previous": "écart à la prescription précédente (log)",
+    "daily_log_ratio": "dose journalière / dose usuelle (log)",
+    "daily_z": "écart à la dose journalière usuelle",
+    "daily_share_at_or_above": "part des prescriptions à cette dose ou plus",
+    "daily_share_equal": "part des prescriptions à cette dose exactement",
+    "dose_log_ratio": "dose par prise / dose usuelle (log)",
+    "dose_z": "écart à la dose par prise usuelle",
+    "dose_share_at_or_above": "part des prises à cette dose ou plus",
+    "dose_share_equal": "part des prises à cette dose exactement",
+    "max_ratio": "dose journalière / dose maximale",
+    "rules_total": "nombre de règles déclenchées",
+    "rule_dose": "règle : dose maximale",
+    "rule_dose_sum": "règle : dose maximale, lignes cumulées",
+    "rule_renal": "règle : fonction rénale",
+    "rule_lab": "règle : biologie",
+    "rule_duplicate": "règle : redondance",
+    "rule_contraindication": "règle : contre-indication",
+    "rule_age": "règle : âge",
+    "rule_interaction": "règle : interaction",
+}
+
+# Without any rule, the finding is named after the strongest of these. A category that must name a second row
+# (DUPTHPY, DRG, COND) is the rules' alone.
+STATISTICAL = {
+    "DOSE": (
+        "daily_log_ratio",
+        "daily_z",
+        "daily_share_at_or_above",
+        "daily_share_equal",
+        "dose_log_ratio",
+        "dose_z",
+        "dose_share_at_or_above",
+        "dose_share_equal",
+        "max_ratio",
+        "change_from_previous",
+        "dose_missing",
+    ),
+    "DOSEIVL": ("per_day",),
+    "LAB": ("clearance", "creatinine", "creatinine_change", "potassium", "INR"),
+    "AGE": ("age",),
+}
+
+# Rule -> sentence. {drug} is the order's own name; the rest comes from the finding and its knowledge line.
+MESSAGES = {
+    "dose": "{drug} : {value} {unit}/j prescrits, maximum {limit} {unit}/j ({substance}, {source}).",
+    "dose_sum": "{drug} : {value} {unit}/j avec les autres lignes actives, maximum {limit} {unit}/j "
+    "({substance}, {source}).",
+    "renal_contraindicated": "{drug} : à ne pas utiliser sous {limit} mL/min, fonction rénale estimée à {value} mL/min "
+    "({method}) ({source}).",
+    "renal_reduce": "{drug} : posologie à réduire sous {limit} mL/min ({most}), fonction rénale estimée à "
+    "{value} mL/min ({method}) ({source}).",
+    "lab_above": "{drug} : {analyte} à {value} {unit}, au-dessus de {limit} ({source}).",
+    "lab_below": "{drug} : {analyte} à {value} {unit}, en dessous de {limit} ({source}).",
+    "duplicate_substance": "{drug} : la même substance est déjà prescrite ({other}).",
+    "duplicate_class": "{drug} : une autre ligne de la même classe est active ({label} : {other}).",
+    "contraindication": "{drug} : déconseillé ou contre-indiqué en cas de {condition}, déjà diagnostiqué ({source}).",
+    "age": "{drug} : à éviter à cet âge ({value} ans ; {substance}, {source}).",
+    "interaction": "{drug} : {level} avec {other} ({substance_a} + {substance_b}, {source}, édition {edition}).",
+}
+STATISTICAL_MESSAGES = {
+    "DOSEH": "{drug} : dose inhabituelle, {times} fois la dose usuelle de ce médicament dans l'établissement.",
+    "DOSEL": "{drug} : dose inhabituellement basse, {times} fois la dose usuelle dans l'établissement.",
+    "DOSE": "{drug} : posologie à vérifier ; ressemble à des lignes que les pharmaciens corrigent.",
+    "DOSEIVL": "{drug} : nombre de prises par jour à vérifier ({per_day}).",
+    "LAB": "{drug} : à vérifier au vu de la biologie du patient.",
+    "AGE": "{drug} : à vérifier au vu de l'âge du patient ({age} ans).",
+}
+ANALYTES = {"potassium": "kaliémie", "INR": "INR", "creatinine": "créatinine"}
+UNITS = {"potassium": "mmol/L", "INR": "", "creatinine": "µmol/L"}
