@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from omop.delta_read import dataset
 from omop.lake import Lake, is_delta
 
 QUARANTINE_SAMPLE = 10_000  # entries kept a table and run; the ledger counts all of them
@@ -117,11 +119,9 @@ def append(lake: Lake, table: str, rows: Sequence[dict[str, Any]]) -> None:
 
 def read(lake: Lake, table: str, run_id: str | None = None) -> list[dict[str, Any]]:
     """Rows of a bookkeeping table, of one run or of all."""
-    from deltalake import DeltaTable
-
     path = lake.ops(table)
     if not is_delta(path):
         return []
-    filters = None if run_id is None else [("run_id", "=", run_id)]
-    rows: list[dict[str, Any]] = DeltaTable(str(path)).to_pyarrow_table(filters=filters).to_pylist()
+    wanted = None if run_id is None else pc.field("run_id") == run_id
+    rows: list[dict[str, Any]] = dataset(path).to_table(filter=wanted).to_pylist()
     return rows

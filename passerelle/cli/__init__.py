@@ -1,0 +1,65 @@
+"""The command line. One boundary turns every error into a short message; heavy libraries load only when used."""
+
+import json
+import os
+import sys
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before any library counts the cores: two busy threads are slower than one
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("MKL_NUM_THREADS", "1")
+
+import typer  # noqa: E402
+from typer.exceptions import TyperException  # noqa: E402
+
+from passerelle.cli.app import app  # noqa: E402
+from passerelle.errors import PasserelleError  # noqa: E402
+
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line; exit 0 done, 1 the work failed, 2 used wrongly."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; returns its exit code."""
+    as_json = "--json" in arguments
+    command = typer.main.get_command(app)
+    try:
+        result = command.main(arguments, prog_name="passerelle", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except PasserelleError as error:
+        return _show(error, as_json)
+    except TyperException as error:
+        if as_json:
+            sys.stdout.write(json.dumps({"error": "UsageError", "what": str(error), "transient": False}) + "\n")
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        sys.stderr.write("interrupted; nothing is half-written. Go on with: passerelle run SOURCE --resume\n")
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001  the one boundary: whatever happens is told in one line
+        if "--verbose" in arguments:
+            raise
+        return _show(_unexpected(error), as_json)
+
+
+def _show(error: PasserelleError, as_json: bool) -> int:
+    if as_json:
+        sys.stdout.write(json.dumps(error.as_json()) + "\n")
+    sys.stderr.write(f"error: {error}\n")
+    return error.exit_code
+
+
+def _unexpected(error: Exception) -> PasserelleError:
+    """JVM and gRPC traces are cut to their first useful line."""
+    text = str(error).strip()
+    first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)[:300]
+    if "No space left on device" in text or "StorageFull" in text or "File too large" in text:
+        return PasserelleError(
+            "the disk is full; the tables stand as they were", looked=first, do="free space, then run again with --resume"
+        )
+    return PasserelleError(
+        f"unexpected: {type(error).__name__}: {first}", do="the same command with --verbose shows where"
+    )

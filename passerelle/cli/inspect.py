@@ -1,0 +1,141 @@
+"""ledger, gaps, quality, explain, report, settings: what a person looks at. None of them starts an engine."""
+
+from typing import Annotated, Any
+
+import typer
+
+from passerelle.cli.common import JsonOption, VerboseOption, WorkspaceOption, examples, settings_of, show, table
+
+SourceOption = Annotated[str | None, typer.Option("--source", help="only this source")]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, help="how many rows to show (--json gives all)")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("ledger", epilog=examples(
+        "passerelle ledger --workspace W           what came in, and what became of every row",
+        "passerelle ledger --workspace W --json    for machines",
+    ))(ledger)  # fmt: skip
+    app.command("gaps", epilog=examples("passerelle gaps --workspace W --limit 20    the most frequent codes without a concept"))(gaps)
+    app.command("quarantine", epilog=examples("passerelle quarantine --workspace W    rows set aside: file line or key hash, and why"))(quarantine)
+    app.command("quality", epilog=examples(
+        "passerelle quality --workspace W                 what failed",
+        "passerelle quality --workspace W --all --json    every check",
+    ))(quality)  # fmt: skip
+    app.command("explain", epilog=examples(
+        "passerelle explain measurement 1234567890 --workspace W    from an OMOP row back to its source row",
+    ))(explain)  # fmt: skip
+    app.command("report", epilog=examples("passerelle report --workspace W    writes W/report/index.html"))(report)
+    app.command("settings", epilog=examples(
+        "passerelle settings           each setting, its value and where it comes from",
+        "passerelle settings --json",
+    ))(settings)  # fmt: skip
+
+
+def ledger(
+    workspace: WorkspaceOption = None, source: SourceOption = None, json: JsonOption = False, verbose: VerboseOption = False
+) -> None:
+    """Show what came in from each source table and what became of every row."""
+    from passerelle.ledger import OUTCOMES
+    from passerelle.ledger import ledger as read_ledger
+
+    rows = read_ledger(_workspace(workspace).lake, source)
+    show(rows, json, lambda: table(rows, ["source", "source_table", "read", *OUTCOMES]))
+
+
+def gaps(
+    workspace: WorkspaceOption = None,
+    source: SourceOption = None,
+    limit: LimitOption = 30,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Show codes that have no standard concept, the most frequent first."""
+    rows = sorted(_of_last_runs(workspace, source, "mapping_gap"), key=lambda row: -row["rows"])
+    columns = ["rows", "vocabulary", "code", "label", "reason", "mapping"]
+    show(rows, json, lambda: table(rows[:limit], columns))
+
+
+def quarantine(
+    workspace: WorkspaceOption = None,
+    source: SourceOption = None,
+    limit: LimitOption = 30,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Show rows and values that were set aside: where each stands and why, never what it says."""
+    rows = _of_last_runs(workspace, source, "quarantine")
+    columns = ["source_table", "line", "key_hash", "step", "reason"]
+    show(rows, json, lambda: table(rows[:limit], columns))
+
+
+def quality(
+    workspace: WorkspaceOption = None,
+    source: SourceOption = None,
+    all: Annotated[bool, typer.Option("--all", help="also what passed or could not be evaluated")] = False,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Show the quality checks of the last run."""
+    rows = _of_last_runs(workspace, source, "quality", step="checked")
+    shown = rows if all else [row for row in rows if row["status"] == "failed"]
+    columns = ["severity", "check", "cdm_table", "cdm_field", "violated", "rows", "status"]
+    show(shown, json, lambda: table(shown, columns))
+
+
+def explain(
+    cdm_table: Annotated[str, typer.Argument(metavar="TABLE", help="CDM table")],
+    row_id: Annotated[int, typer.Argument(help="its id")],
+    workspace: WorkspaceOption = None,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Lead from an OMOP row back to its source row."""
+    from passerelle.provenance import way_back
+
+    steps = way_back(_workspace(workspace).lake, cdm_table, row_id)
+    show(steps, json, lambda: "\n".join(f"{key:<14}{value}" for key, value in steps.items()))
+
+
+def report(workspace: WorkspaceOption = None, json: JsonOption = False, verbose: VerboseOption = False) -> None:
+    """Write one self-contained HTML page of what happened in a workspace."""
+    from passerelle.report import write_report
+
+    path = write_report(_workspace(workspace))
+    show({"report": str(path)}, json, lambda: str(path))
+
+
+def settings(workspace: WorkspaceOption = None, json: JsonOption = False, verbose: VerboseOption = False) -> None:
+    """Show every setting, its value and where it comes from; secrets stay hidden."""
+    from passerelle.settings import Settings, origin_of
+
+    flags = {"workspace": workspace}
+    given = settings_of(**flags)
+    rows = [
+        {
+            "setting": name,
+            "value": None if getattr(given, name) is None else str(getattr(given, name)),
+            "origin": origin_of(name, flags),
+            "meaning": Settings.model_fields[name].description,
+        }
+        for name in Settings.model_fields
+    ]
+    show(rows, json, lambda: table(rows, ["setting", "value", "origin", "meaning"]))
+
+
+def _workspace(path: Any) -> Any:
+    from passerelle.workspace import Workspace
+
+    workspace = Workspace(settings_of(workspace=path).workspace)
+    workspace.manifest()  # says so when there is none
+    return workspace
+
+
+def _of_last_runs(path: Any, source: str | None, name: str, step: str = "mapped") -> list[dict[str, Any]]:
+    from passerelle import runs
+    from spark_jobs import ops
+
+    lake = _workspace(path).lake
+    sources = {run.source for run in runs.load(lake, source) if step in run.events}
+    last = [run for s in sorted(sources) if (run := runs.last_with(lake, s, step)) is not None]
+    return [row for run in last for row in ops.read(lake, name, run.run_id)]

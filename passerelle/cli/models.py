@@ -1,0 +1,98 @@
+"""train, evaluate, predict, card: clinical models on the views, and on nothing else."""
+
+from typing import Annotated
+
+import typer
+
+from passerelle.cli.common import JsonOption, VerboseOption, WorkspaceOption, examples, progress, settings_of, show
+
+ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="name of a model, e.g. prescription_review")]
+OnOption = Annotated[str | None, typer.Option("--on", help="postgresql:// URL that has the views, instead of the workspace")]
+SeedOption = Annotated[int, typer.Option("--seed", help="seed of everything random")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("train", epilog=examples(
+        "passerelle train prescription_review --workspace W",
+        "passerelle train prescription_review --workspace W --on postgresql://…    on the published views",
+    ))(train)  # fmt: skip
+    app.command("evaluate", epilog=examples("passerelle evaluate prescription_review --workspace W"))(evaluate)
+    app.command("predict", epilog=examples(
+        "passerelle predict prescription_review --workspace W    predictions, and what is to be sent of them",
+    ))(predict)  # fmt: skip
+    app.command("card", epilog=examples("passerelle card prescription_review --workspace W"))(card)
+
+
+def train(
+    model: ModelArgument,
+    workspace: WorkspaceOption = None,
+    on: OnOption = None,
+    seed: SeedOption = 0,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Train MODEL on the views; the run goes to MLflow with the contract and the snapshot."""
+    from passerelle import predictions
+
+    settings = settings_of(workspace=workspace)
+    with progress() as report:
+        report(f"training {model}")
+        store = predictions.open_store(settings, on)
+        result = predictions.step(model, "train").train(
+            store, tracking_uri=predictions.tracking_uri(settings), seed=seed
+        )
+    facts = result.as_json()
+    show(facts, json, lambda: str(result))
+
+
+def evaluate(
+    model: ModelArgument,
+    workspace: WorkspaceOption = None,
+    on: OnOption = None,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Evaluate the newest version of MODEL, with its baseline and intervals; the report shows the result."""
+    from passerelle import predictions
+    from passerelle.workspace import Workspace
+
+    settings = settings_of(workspace=workspace)
+    with progress() as report:
+        report(f"evaluating {model}")
+        store = predictions.open_store(settings, on)
+        result = predictions.step(model, "evaluate").evaluate(store, tracking_uri=predictions.tracking_uri(settings))
+    facts = result.as_json()
+    predictions.save_results(Workspace(settings.workspace), model, facts)
+    show(facts, json, lambda: str(result))
+
+
+def predict(
+    model: ModelArgument,
+    workspace: WorkspaceOption = None,
+    on: OnOption = None,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Predict with MODEL; predictions and their FHIR resources enter the outbox in one transaction."""
+    from passerelle import predictions
+    from passerelle.workspace import Workspace
+
+    settings = settings_of(workspace=workspace)
+    with progress() as report, Workspace(settings.workspace).locked():
+        report(f"predicting with {model}")
+        store = predictions.open_store(settings, on)
+        found = predictions.step(model, "predict").predict(store, tracking_uri=predictions.tracking_uri(settings))
+        result = predictions.keep(settings, found, model)
+    show(result, json, lambda: f"{result['predictions']} predictions: {result['new']} new, {result['changed']} changed")
+
+
+def card(
+    model: ModelArgument, workspace: WorkspaceOption = None, json: JsonOption = False, verbose: VerboseOption = False
+) -> None:
+    """Print the card of MODEL: question, data, method, results, limits."""
+    from passerelle import predictions
+
+    predictions.step(model, "train")
+    text = (predictions.MODELS / model / "README.md").read_text()
+    show({"model": model, "card": text}, json, lambda: text)

@@ -1,0 +1,169 @@
+"""run, and its steps alone: extract, map, check, publish."""
+
+from typing import Annotated, Any
+
+import typer
+
+from passerelle.cli.common import (
+    DryRunOption,
+    EngineOption,
+    InputOption,
+    JsonOption,
+    VerboseOption,
+    WorkspaceOption,
+    examples,
+    progress,
+    settings_of,
+    show,
+)
+
+SourceArgument = Annotated[str, typer.Argument(metavar="SOURCE", help="name of a source, or the path of its folder")]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="go on with the interrupted run")]
+NoVocabularyOption = Annotated[bool, typer.Option("--no-vocabulary", help="map without any vocabulary: concept 0, all gaps listed")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("run", epilog=examples(
+        "passerelle run mimic_iv --input mimic-iv-demo/csv --workspace W      everything, from the files to the views",
+        "passerelle run chu_demo --input postgresql://… --workspace W         the same from a database",
+        "passerelle run mimic_iv --input DIR --workspace W --dry-run          the plan; nothing is written",
+        "passerelle run mimic_iv --input DIR --workspace W --resume           go on where it was interrupted",
+        "passerelle run mimic_iv --input DIR --workspace W --engine local[2]  on Apache Spark",
+    ))(run)  # fmt: skip
+    app.command("extract", epilog=examples("passerelle extract mimic_iv --input DIR --workspace W"))(extract)
+    app.command("map", epilog=examples(
+        "passerelle map mimic_iv --workspace W              map what was extracted",
+        "passerelle map mimic_iv --workspace W --dry-run    the plan: tables, mappings, rows",
+    ))(map_)  # fmt: skip
+    app.command("check", epilog=examples("passerelle check mimic_iv --workspace W"))(check)
+    app.command("publish", epilog=examples(
+        "passerelle publish mimic_iv --workspace W",
+        "PASSERELLE_WAREHOUSE_DSN=postgresql://… passerelle publish mimic_iv --workspace W    to PostgreSQL as well",
+    ))(publish)  # fmt: skip
+
+
+def run(
+    source: SourceArgument,
+    input: InputOption = None,
+    workspace: WorkspaceOption = None,
+    engine: EngineOption = None,
+    resume: ResumeOption = False,
+    dry_run: DryRunOption = False,
+    no_vocabulary: NoVocabularyOption = False,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Bring SOURCE into OMOP: extract, map, check, publish; every row accounted for."""
+    from passerelle import pipeline
+    from passerelle.plan import plan_of
+
+    flags = {"workspace": workspace, "engine": engine}
+    settings = settings_of(**flags)
+    if dry_run:
+        plan = plan_of(settings, source, input)
+        show(plan.as_json(), json, plan.as_text)
+        return
+    with (
+        progress() as report,
+        pipeline.open_job(
+            settings, source, resume=resume, with_vocabulary=not no_vocabulary, progress=report, flags=flags
+        ) as job,
+    ):
+        result = pipeline.run_all(job, pipeline.location_of(job.compiled, settings, input))
+    show(result, json, lambda: _summary(result, settings.workspace))
+
+
+def extract(
+    source: SourceArgument,
+    input: InputOption = None,
+    workspace: WorkspaceOption = None,
+    engine: EngineOption = None,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Land the tables of SOURCE in bronze: pseudonymised at the door, typed; what cannot be read is set aside."""
+    from passerelle import pipeline
+
+    flags = {"workspace": workspace, "engine": engine}
+    settings = settings_of(**flags)
+    with progress() as report, pipeline.open_job(settings, source, progress=report, flags=flags) as job:
+        result = pipeline.extract(job, pipeline.location_of(job.compiled, settings, input))
+    rows = sum(facts["read"] for facts in result["tables"].values())
+    show(result, json, lambda: f"{rows} rows of {len(result['tables'])} tables read")
+
+
+def map_(
+    source: SourceArgument,
+    workspace: WorkspaceOption = None,
+    engine: EngineOption = None,
+    dry_run: DryRunOption = False,
+    no_vocabulary: NoVocabularyOption = False,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Map the bronze tables of SOURCE into OMOP, balance the counts, write the ledger."""
+    from passerelle import pipeline
+    from passerelle.plan import plan_of
+
+    if dry_run:
+        plan = plan_of(settings_of(workspace=workspace, engine=engine), source, None)
+        show(plan.as_json(), json, plan.as_text)
+        return
+    result = _one_step(source, workspace, engine, pipeline.map_tables, with_vocabulary=not no_vocabulary)
+    show(result, json, lambda: f"{sum(t['rows'] for t in result['tables'].values())} rows in {len(result['tables'])} tables")
+
+
+def check(
+    source: SourceArgument,
+    workspace: WorkspaceOption = None,
+    engine: EngineOption = None,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Run the quality checks of SOURCE; a fatal one that fails stops the run."""
+    from passerelle import pipeline
+
+    result = _one_step(source, workspace, engine, pipeline.check)
+    show(result, json, lambda: ", ".join(f"{n} {status}" for status, n in result.items()))
+
+
+def publish(
+    source: SourceArgument,
+    workspace: WorkspaceOption = None,
+    engine: EngineOption = None,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Write the views and the snapshot: only now do readers see the run. Then PostgreSQL, where one is set."""
+    from passerelle import pipeline
+
+    result = _one_step(source, workspace, engine, pipeline.publish)
+    show(result, json, lambda: f"{len(result['views'])} views published")
+
+
+def _one_step(source: str, workspace: Any, engine: Any, step: Any, *, with_vocabulary: bool = True) -> dict[str, Any]:
+    from passerelle import pipeline
+
+    flags = {"workspace": workspace, "engine": engine}
+    settings = settings_of(**flags)
+    with (
+        progress() as report,
+        pipeline.open_job(
+            settings, source, continue_run=True, with_vocabulary=with_vocabulary, progress=report, flags=flags
+        ) as job,
+    ):
+        result: dict[str, Any] = step(job)
+    return result
+
+
+def _summary(result: dict[str, Any], workspace: Any) -> str:
+    read = sum(facts["read"] for facts in result["extract"]["tables"].values())
+    rows = sum(facts["rows"] for facts in result["map"]["tables"].values())
+    unchanged = " (nothing changed since the last run)" if result["map"]["unchanged"] else ""
+    checks = result["check"]
+    return (
+        f"run {result['run_id']}: {read} source rows → {rows} OMOP rows in {len(result['map']['tables'])} tables{unchanged}\n"
+        f"quality: {checks['passed']} passed, {checks['failed']} failed, {checks['not evaluated']} not evaluated\n"
+        f"next: passerelle ledger --workspace {workspace}   ·   passerelle report --workspace {workspace}"
+    )

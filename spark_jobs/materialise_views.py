@@ -1,0 +1,45 @@
+"""Write the views of the contract from the CDM tables as they stand.
+
+    spark-submit spark_jobs/materialise_views.py --workspace W
+"""
+
+from pathlib import Path
+from typing import Any
+
+from omop.cdm import table as cdm_table
+from omop.lake import Lake, is_delta
+from omop.views.contract import views
+from omop.views.materialise import view_sql
+from omop.views.render import tables_of
+from spark_jobs.delta import overwrite, table_version
+from spark_jobs.engine import Engine
+
+
+def materialise_views(engine: Engine, lake: Lake, staging: Path) -> dict[str, Any]:
+    """Write every view; returns rows and version of each. Readers see none of it before the snapshot is written."""
+    for name in sorted({table for view in views() for table in tables_of(view)}):
+        _open(engine, lake, name)
+    written = {}
+    for name, declared in views().items():
+        staged = staging / "views" / name
+        engine.write_parquet(view_sql(name, _view_of), staged)
+        engine.view_of_parquet(f"staged__{name}", staged)
+        columns = {column: facts.type for column, facts in declared.columns.items()}
+        rows = engine.rows(f"SELECT count(*) AS n FROM staged__{name}")[0]["n"]
+        ordered = engine.sql(f"SELECT {', '.join(columns)} FROM staged__{name}")
+        receipt = overwrite(ordered, lake.view(name), columns, rows)
+        written[name] = {"rows": rows, "version": receipt.version}
+    return written
+
+
+def _view_of(table: str) -> str:
+    return f"omop__{table}"
+
+
+def _open(engine: Engine, lake: Lake, table: str) -> None:
+    """Name a CDM table for the engine; one that no source fills is empty."""
+    path = lake.omop(table)
+    if is_delta(path):
+        engine.view_of_delta(_view_of(table), path, table_version(path))
+    else:
+        engine.empty_view(_view_of(table), {column.name: column.type for column in cdm_table(table).columns})
