@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import httpx
 
@@ -11,7 +11,7 @@ from fhir_adapters.delivery import in_transaction, one_by_one
 from fhir_adapters.delivery.adapt import adapt
 from fhir_adapters.delivery.answers import Answer
 from fhir_adapters.delivery.options import DeliveryOptions
-from fhir_adapters.delivery.pace import pause_target, remember_target
+from fhir_adapters.delivery.pace import remember_target
 from fhir_adapters.delivery.parcel import Parcel
 from fhir_adapters.delivery.probe import TargetProfile, probe
 from fhir_adapters.delivery.rebase import closed_by_a_person, rebase
@@ -30,7 +30,7 @@ Progress = Callable[[int, int], None]
 DEFAULT_OPTIONS = DeliveryOptions()
 
 
-def deliver(
+def deliver(  # noqa: PLR0913  the ninth decision of whoever delivers
     outbox: Outbox,
     base_url: str,
     reidentifier: Reidentifier,
@@ -64,7 +64,7 @@ def deliver(
         profile = probe(server, options)
         report = DeliveryReport(target, profile.software, profile.mode)
         courier = _Courier(outbox, server, profile, reidentifier, options, report)
-        courier.run(as_of or outbox.clock(), limit, on_progress)
+        courier.run(as_of, limit, on_progress)
         report.requests = server.requests
     report.remaining = outbox.open_count(target)
     report.seconds = round(time.monotonic() - started, 3)
@@ -84,25 +84,27 @@ class _Courier:
         self._settlement = Settlement(outbox, options, report)
         self._claimer = Claimer(outbox.owner, report.target, options.lease)
 
-    def run(self, as_of: datetime, limit: int | None, on_progress: Progress | None) -> None:
+    def run(self, as_of: datetime | None, limit: int | None, on_progress: Progress | None) -> None:
         """Work until nothing is due, the limit is reached, or the target must be left alone."""
         self._start(as_of)
         total, attempts = self._outbox.open_count(self._report.target), 0
         while self._report.stopped is None and (limit is None or attempts < limit):
             if not self._settlement.ready():
                 return
-            item = self._outbox.claim(self._claimer)
-            if item is None:
+            claimed = self._outbox.claim(self._claimer, as_of)
+            self._report.expired += claimed.expired
+            self._report.superseded += claimed.superseded
+            if claimed.item is None:
                 if not self._settlement.wait_for(self._outbox.next_due(self._report.target)):
                     return
                 continue
             attempts += 1
-            self._attempt(item)
+            self._attempt(claimed.item)
             if on_progress is not None:
                 on_progress(self._report.acked + self._report.dead + self._report.cancelled, total)
 
-    def _start(self, as_of: datetime) -> None:
-        swept = self._outbox.sweep(self._report.target, as_of)
+    def _start(self, as_of: datetime | None) -> None:
+        swept = self._outbox.sweep(self._report.target, as_of or self._outbox.clock())
         self._report.recovered, self._report.expired = swept["recovered"], swept["expired"]
         with self._outbox.transaction() as connection:
             now = self._outbox.clock()
@@ -142,8 +144,6 @@ class _Courier:
         problems = [str(p) for r in (parcel.subject, parcel.provenance, parcel.device) for p in errors(r)]
         if problems:
             return Result(Answer.REJECTED, why="rules", outcome="\n".join(problems))
-        if parcel.item.known is not None and parcel.item.seq < parcel.item.known.last_acked_seq:
-            return Result(Answer.GONE, why="the target has a newer content")
         if parcel.item.job is Job.VERIFY:
             return self._verify(parcel)
         result = self._write(parcel)

@@ -48,7 +48,7 @@ def _entries(status: int, body: Json, parcel: Parcel, resources: list[Json]) -> 
         version_id=_version(responses[subject]),
         outcome=dumps(outcome) if outcome else None,
         why="" if answers[decisive] is Answer.ACK else f"HTTP {statuses[decisive]} in an entry",
-        device_id=parcel.device["id"],
+        device_id=parcel.device["id"] if set(answers) == {Answer.ACK} else None,
     )
 
 

@@ -22,7 +22,7 @@ def write(target: Target, parcel: Parcel) -> Result:
     device = _device(target, parcel)
     if device.answer is not Answer.ACK or device.server_id is None:
         return device
-    named = _with_device(parcel, device.server_id)
+    named = replace(_with_device(parcel, device.server_id), device_id=device.server_id)
     subject = _subject(target, named)
     if subject.answer is Answer.ACK and subject.server_id is not None:
         done = complete(target, named, subject.server_id)
@@ -39,7 +39,11 @@ def complete(target: Target, parcel: Parcel, subject_id: str) -> Result:
         return there
     if there:
         return Result(Answer.ACK)
-    about = parcel.provenance | {"target": [{"reference": f"DetectedIssue/{subject_id}", "type": "DetectedIssue"}]}
+    device = _device(target, parcel)
+    if device.answer is not Answer.ACK or device.server_id is None:
+        return device
+    named = _with_device(parcel, device.server_id)
+    about = named.provenance | {"target": [{"reference": f"DetectedIssue/{subject_id}", "type": "DetectedIssue"}]}
     if parcel.profile.client_ids:
         return _result(target.send("PUT", f"Provenance/{about['id']}", about))
     about.pop("id")

@@ -15,7 +15,7 @@ from fhir_adapters.outbox import settle as rows
 from fhir_adapters.outbox.items import Attempt
 
 _FAILURES = {Answer.UNSENT, Answer.DOUBT}  # of the target, not of the item
-_SHORTEST_WAIT_S = 0.005
+_SHORTEST_WAIT_S = 0.02
 
 
 class Settlement:

@@ -20,6 +20,22 @@ class Claimer:
     lease: timedelta
 
 
+@dataclass(slots=True)
+class Claimed:
+    """The item, if there is one, and what was closed on the way to it."""
+
+    item: Item | None = None
+    expired: int = 0
+    superseded: int = 0
+
+    def count(self, state: State) -> None:
+        """One more that needs no sending."""
+        if state is State.EXPIRED:
+            self.expired += 1
+        else:
+            self.superseded += 1
+
+
 def recover(connection: Connection, target: str, now: datetime) -> int:
     """Items whose holder is gone: nobody knows whether they were sent. Returns how many."""
     lost = (outbox.c.target == target) & outbox.c.state.in_(IN_FLIGHT) & (outbox.c.lease_until < now)
@@ -34,22 +50,37 @@ def expire(connection: Connection, target: str, as_of: datetime, now: datetime) 
     return connection.execute(update(outbox).where(late).values(values)).rowcount
 
 
-def claim(connection: Connection, claimer: Claimer, now: datetime) -> Item | None:
+def claim(connection: Connection, claimer: Claimer, now: datetime, as_of: datetime) -> Claimed:
     """Lease the next item that is due: doubts first, then retries, then what is new."""
+    claimed = Claimed()
     for state in (State.UNKNOWN, State.RETRY, State.PENDING):
-        row = _next(connection, claimer.target, state, now)
-        if row is None:
-            continue
-        job = Job.VERIFY if state is State.UNKNOWN else Job.SEND
-        until = now + claimer.lease
-        values = {
-            "state": State.VERIFY if job is Job.VERIFY else State.LEASED, "lease_owner": claimer.owner,
-            "lease_until": until, "fence": row.fence + 1, "attempts": row.attempts + 1,
-        }  # fmt: skip
-        same = (outbox.c.id == row.id) & (outbox.c.fence == row.fence) & (outbox.c.state == state)
-        if connection.execute(update(outbox).where(same).values(values)).rowcount == 1:
-            return _item(connection, row, job, until)
-    return None
+        while (row := _next(connection, claimer.target, state, now)) is not None:
+            known = _known(connection, row.target, row.key)
+            closed = None if state is State.UNKNOWN else _closed(row, known, as_of)
+            if closed is not None:
+                values = {"state": closed, "reason": "found when its turn came", "settled_at": now}
+                connection.execute(update(outbox).where(outbox.c.id == row.id).values(values))
+                claimed.count(closed)
+            elif _lease(connection, claimer, row, state, now):
+                claimed.item = _item(connection, row, known, now + claimer.lease)
+                return claimed
+    return claimed
+
+
+def _closed(row: Row, known: KeyState | None, as_of: datetime) -> State | None:
+    if row.not_after is not None and row.not_after < as_of:
+        return State.EXPIRED
+    return State.SUPERSEDED if known is not None and row.seq < known.last_acked_seq else None
+
+
+def _lease(connection: Connection, claimer: Claimer, row: Row, state: State, now: datetime) -> bool:
+    """False when another worker was faster."""
+    values = {
+        "state": State.VERIFY if state is State.UNKNOWN else State.LEASED, "lease_owner": claimer.owner,
+        "lease_until": now + claimer.lease, "fence": row.fence + 1, "attempts": row.attempts + 1,
+    }  # fmt: skip
+    same = (outbox.c.id == row.id) & (outbox.c.fence == row.fence) & (outbox.c.state == state)
+    return connection.execute(update(outbox).where(same).values(values)).rowcount == 1
 
 
 def next_due(connection: Connection, target: str) -> datetime | None:
@@ -70,15 +101,15 @@ def _next(connection: Connection, target: str, state: State, now: datetime) -> R
     return connection.execute(select(outbox).where(due).order_by(outbox.c.next_at, outbox.c.id).limit(1)).first()
 
 
-def _item(connection: Connection, row: Row, job: Job, until: datetime) -> Item:
+def _item(connection: Connection, row: Row, known: KeyState | None, until: datetime) -> Item:
     payload = loads(row.payload)
-    known = _known(connection, row.target, row.key)
-    if known is not None and known.last_hash == row.payload_sha256:
-        job = Job.VERIFY  # the target had this very content: look before writing it again
+    # The target had this very content when we last looked: look again before writing it again.
+    had_it = known is not None and known.last_hash == row.payload_sha256 and row.attempts == 0
     return Item(
         id=row.id, target=row.target, key=row.key, seq=row.seq, person_id=row.person_id, subject=payload["subject"],
         device=payload["device"], provenance=payload["provenance"], sha256=row.payload_sha256,
-        attempts=row.attempts + 1, fence=row.fence + 1, lease_until=until, job=job, known=known,
+        attempts=row.attempts + 1, fence=row.fence + 1, lease_until=until,
+        job=Job.VERIFY if had_it or row.state == State.UNKNOWN else Job.SEND, known=known,
         device_known=_known(connection, row.target, f"Device/{row.model_device}"),
     )  # fmt: skip
 

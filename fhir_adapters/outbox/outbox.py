@@ -14,7 +14,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from fhir_adapters.build import DEFAULT_SITE
 from fhir_adapters.outbox import claim as claims
 from fhir_adapters.outbox.enqueue import EnqueueReport, enqueue
-from fhir_adapters.outbox.items import Item
 from fhir_adapters.outbox.schema import dead_letter, metadata, outbox, prediction, target_state
 from fhir_adapters.outbox.states import OPEN, State
 from fhir_adapters.site import Site
@@ -49,10 +48,11 @@ class Outbox:
         with self.transaction() as connection:
             return enqueue(connection, predictions, target, site, self.clock())
 
-    def claim(self, claimer: claims.Claimer) -> Item | None:
-        """Lease the next item that is due for a target."""
+    def claim(self, claimer: claims.Claimer, as_of: datetime | None = None) -> claims.Claimed:
+        """Lease the next item that is due for a target and still holds at ``as_of`` (default: now)."""
         with self.transaction() as connection:
-            return claims.claim(connection, claimer, self.clock())
+            now = self.clock()
+            return claims.claim(connection, claimer, now, as_of or now)
 
     def sweep(self, target: str, as_of: datetime) -> dict[str, int]:
         """Before a delivery: lost leases become doubts, and what is no longer true is not sent."""

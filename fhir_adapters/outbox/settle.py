@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, exists, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from fhir_adapters.outbox.items import Attempt, Item
 from fhir_adapters.outbox.schema import dead_letter, delivery_ledger, key_state, outbox
@@ -38,7 +39,11 @@ def know(
     }  # fmt: skip
     mine = (key_state.c.target == target) & (key_state.c.key == key)
     if connection.execute(update(key_state).where(mine).values(values)).rowcount == 0:
-        connection.execute(insert(key_state).values({"target": target, "key": key} | values))
+        try:
+            with connection.begin_nested():
+                connection.execute(insert(key_state).values({"target": target, "key": key} | values))
+        except IntegrityError:  # another worker wrote the same line in between (the Device, most often)
+            connection.execute(update(key_state).where(mine).values(values))
 
 
 def retry(connection: Connection, item: Item, next_at: datetime, reason: str, now: datetime) -> bool:

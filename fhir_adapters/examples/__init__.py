@@ -1,0 +1,1 @@
+"""Resources as they are sent, written by ``example.py`` and compared by a test."""

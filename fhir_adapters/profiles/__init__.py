@@ -1,0 +1,1 @@
+"""Our StructureDefinitions, CodeSystems and NamingSystems, for validators and receivers."""

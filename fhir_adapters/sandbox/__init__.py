@@ -1,0 +1,11 @@
+"""A small R4 server on loopback, the stand-in for a hospital's record system in the demo and the tests.
+
+It says what it is on its first page and in its CapabilityStatement. Everything is in memory, and lost at the end.
+
+    with run_sandbox() as base_url:
+        deliver(outbox, base_url, reidentifier)
+"""
+
+from fhir_adapters.sandbox.server import run_sandbox
+
+__all__ = ["run_sandbox"]
