@@ -1,0 +1,1 @@
+"""Generated hospitals: fictitious patients in a real PostgreSQL, for the demo, the tests and the benchmarks."""

@@ -1,0 +1,138 @@
+"""The catalogue of the demo hospital (``catalogue/*.csv``): wards, reasons of stay, diagnoses, acts, drugs, analyses.
+
+A physician or a pharmacist can review the CSV files alone; this module only reads them. An indication is written
+``FEATURE:probability|…``: the probability that a patient with the feature gets the thing, ``base`` being everybody.
+"""
+
+import csv
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from etl.demo.draws import Floats
+
+FOLDER = Path(__file__).parent / "catalogue"
+
+CHRONIC = (
+    "HTA", "IC", "FA", "DT2", "IRC", "BPCO", "ASTHME", "DYSLIP", "CORO", "AVC",
+    "CANCER", "DEPR", "EPI", "DEM", "THYR", "GOUTTE", "ARTH", "PR", "GREFFE", "BIPO",
+)  # fmt: skip
+MOTIFS = (
+    "M_PNEU", "M_IC", "M_BPCO", "M_ASTHME", "M_IU", "M_SEPSIS", "M_FRAC", "M_CHIR", "M_AVC", "M_SCA",
+    "M_FA", "M_DIAB", "M_IRA", "M_CHIMIO", "M_CHUTE", "M_HD", "M_EPI", "M_GROSS",
+)  # fmt: skip
+# What is known of a stay beside chronic diseases and its reason; the last five are safety states.
+STATES = (
+    "base", "URG", "CS", "FEMME", "JEUNEF", "IRC4", "IRC5", "ALLPENI", "ALLAINS", "GROSS", "HEMO", "KHAUT",
+    "DFG15", "DFG20", "DFG25", "DFG30", "DFG35", "DFG50",
+)  # fmt: skip
+FEATURES = {name: position for position, name in enumerate((*STATES, *CHRONIC, *MOTIFS))}
+
+
+@dataclass(frozen=True)
+class Drug:
+    """One line of the formulary; doses and daily frequencies with their usual shares."""
+
+    atc: str
+    name: str
+    label: str
+    route: str
+    unit: str
+    doses: tuple[tuple[float, float], ...]
+    per_day: tuple[tuple[float, float], ...]
+    group: str  # drugs of one group are not given together
+    renal_below: float  # eGFR in mL/min/1.73 m² under which the dose is reduced; 0: never
+    renal_factor: float
+    contraindications: tuple[str, ...]
+    wrong_route: str
+    days: float
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Everything that the hospital can order, code, measure and write."""
+
+    drugs: tuple[Drug, ...]
+    drug_weights: Floats  # (features, drugs)
+    drug_contraindications: Floats  # (features, drugs), 0 or 1
+    interactions: tuple[dict[str, str], ...]
+    diagnoses: tuple[dict[str, str], ...]
+    acts: tuple[dict[str, str], ...]
+    act_weights: Floats  # (features, acts)
+    reasons: tuple[dict[str, str], ...]
+    reason_weights: Floats  # (features, reasons)
+    analyses: tuple[dict[str, str], ...]
+    vital_signs: tuple[dict[str, str], ...]
+    wards: tuple[dict[str, str], ...]
+    communes: tuple[dict[str, str], ...]
+    words: dict[str, list[str]]
+
+    def drug_index(self, atc: str) -> int:
+        """Position of a drug by its ATC code."""
+        return next(i for i, drug in enumerate(self.drugs) if drug.atc == atc)
+
+
+def read(name: str) -> tuple[dict[str, str], ...]:
+    """Rows of one file of the catalogue."""
+    with (FOLDER / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return tuple(csv.DictReader(file))
+
+
+@lru_cache(maxsize=1)
+def load_catalogue() -> Catalogue:
+    """The whole catalogue, read once."""
+    drug_rows, acts, reasons = read("medicaments"), read("actes"), read("motifs")
+    return Catalogue(
+        drugs=tuple(_drug(row) for row in drug_rows),
+        drug_weights=_weights([row["indications"] for row in drug_rows]),
+        drug_contraindications=_weights([_flags(row["contre_indications"]) for row in drug_rows]),
+        interactions=read("interactions"),
+        diagnoses=read("diagnostics"),
+        acts=acts,
+        act_weights=_weights([row["indications"] for row in acts]),
+        reasons=reasons,
+        reason_weights=_weights([row["poids"] for row in reasons]),
+        analyses=read("analyses"),
+        vital_signs=read("mesures"),
+        wards=read("unites_fonctionnelles"),
+        communes=read("communes"),
+        words={row["genre"]: row["valeurs"].split("|") for row in read("noms")},
+    )
+
+
+def _drug(row: dict[str, str]) -> Drug:
+    return Drug(
+        atc=row["atc"],
+        name=row["dci"],
+        label=row["libelle"],
+        route=row["voie"],
+        unit=row["unite"],
+        doses=_shares(row["doses"]),
+        per_day=_shares(row["frequences"]),
+        group=row["groupe"],
+        renal_below=float(row["dfg_seuil"] or 0),
+        renal_factor=float(row["dfg_facteur"] or 1),
+        contraindications=tuple(filter(None, row["contre_indications"].split("|"))),
+        wrong_route=row["voie_fausse"],
+        days=float(row["duree_j"]),
+    )
+
+
+def _shares(text: str) -> tuple[tuple[float, float], ...]:
+    return tuple((float(value), float(share)) for value, share in (part.split(":") for part in text.split("|")))
+
+
+def _flags(text: str) -> str:
+    return "|".join(f"{name}:1" for name in text.split("|") if name)
+
+
+def _weights(indications: list[str]) -> Floats:
+    """Matrix (features, things) of the probabilities written in the files."""
+    weights = np.zeros((len(FEATURES), len(indications)))
+    for column, text in enumerate(indications):
+        for part in filter(None, text.split("|")):
+            feature, weight = part.split(":")
+            weights[FEATURES[feature], column] = float(weight)
+    return weights
