@@ -1,7 +1,6 @@
 """Writes the JSON files of this folder: ``python -m fhir_adapters.profiles.generate``. A test compares them."""
 
 import json
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,7 @@ def _feature_contribution() -> Json:
         _part("method", "0", "string", "How the share was computed"),
         _part("baseline", "0", "decimal", "Prediction without any variable, on the scale"),
     ]
-    elements = [{"id": "Extension", "path": "Extension", "min": 0, "max": "*"}]
+    elements: list[Json] = [{"id": "Extension", "path": "Extension", "min": 0, "max": "*"}]
     elements += [element for part in parts for element in part]
     elements += [_url(FEATURE_CONTRIBUTION), {"id": "Extension.value[x]", "path": "Extension.value[x]", "max": "0"}]
     contexts = ["DetectedIssue.evidence", "RiskAssessment.prediction"]
@@ -46,7 +45,7 @@ def _feature_contribution() -> Json:
 
 
 def _prediction_probability() -> Json:
-    elements = [
+    elements: list[Json] = [
         {"id": "Extension", "path": "Extension", "min": 0, "max": "1"},
         {"id": "Extension.extension", "path": "Extension.extension", "max": "0"},
         _url(PREDICTION_PROBABILITY),
@@ -153,11 +152,6 @@ def main() -> None:
     """Write the files."""
     for name, resource in profiles().items():
         (FOLDER / name).write_text(json.dumps(resource, indent=2, ensure_ascii=False) + "\n", "utf-8")
-
-
-def published(name: str) -> Json:
-    """A definition as it is shipped."""
-    return json.loads(files("fhir_adapters.profiles").joinpath(name).read_text("utf-8"))
 
 
 if __name__ == "__main__":

@@ -15,14 +15,14 @@ COUNTED = {"searchset", "history"}
 
 def bundle(resource: Json, path: str) -> Iterator[Problem]:
     """Problems of a Bundle as a whole and of its entries."""
-    kind = resource.get("type")
-    entries = [e for e in resource.get("entry", ()) if isinstance(e, dict)]
+    kind, listed = str(resource.get("type")), resource.get("entry")
+    entries = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []
     if "total" in resource and kind not in COUNTED:
         yield Problem(path, "bdl-1", "total only in a searchset or a history")
     if kind == "document" and not {"identifier", "timestamp"} <= resource.keys():
         yield Problem(path, "bdl-9", "a document has an identifier and a date")
     for index, entry in enumerate(entries):
-        yield from _entry(entry, str(kind), f"{path}.entry[{index}]")
+        yield from _entry(entry, kind, f"{path}.entry[{index}]")
     yield from _repeated(entries, path)
     if kind == "transaction":
         yield from _transaction(entries, path)
@@ -45,7 +45,7 @@ def _entry(entry: Json, kind: str, path: str) -> Iterator[Problem]:
 
 
 def _repeated(entries: list[Json], path: str) -> Iterator[Problem]:
-    full_urls = Counter((e.get("fullUrl"), _version(e)) for e in entries if "fullUrl" in e)
+    full_urls = Counter((str(e.get("fullUrl")), str(_version(e))) for e in entries if "fullUrl" in e)
     if any(count > 1 for count in full_urls.values()):
         yield Problem(path, "bdl-7", "two entries have the same fullUrl")
 
@@ -66,7 +66,7 @@ def _transaction(entries: list[Json], path: str) -> Iterator[Problem]:
     if any(count > 1 for target, count in targets.items() if target):
         # One server answers 200 with one entry for two such requests: the second is lost.
         yield Problem(path, "same-target-twice", "two entries of the transaction write to one identity")
-    known = {entry.get("fullUrl") for entry in entries}
+    known = {str(entry.get("fullUrl")) for entry in entries}
     missing = {urn for entry in entries for urn in _urns(entry.get("resource"))} - known
     if missing:
         yield Problem(path, "urn-unknown", "a urn:uuid reference that no entry of the transaction has")

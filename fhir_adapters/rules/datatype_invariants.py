@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from fhir_adapters.rules.narrative import narrative
+from fhir_adapters.rules.primitives import is_number
 from fhir_adapters.rules.problem import Problem
 
 Json = dict[str, Any]
@@ -68,7 +69,7 @@ def _quantity(value: Json, path: str) -> Iterator[Problem]:
 
 def _range(value: Json, path: str) -> Iterator[Problem]:
     bounds = [value[n].get("value") for n in ("low", "high") if isinstance(value.get(n), dict)]
-    if len(bounds) == 2 and not any(isinstance(b, str | bool | None) for b in bounds) and bounds[0] > bounds[1]:
+    if len(bounds) == 2 and all(map(is_number, bounds)) and bounds[0] > bounds[1]:
         yield Problem(path, "rng-2", "low is above high")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fhir_adapters.rules.bundle_invariants import bundle
+from fhir_adapters.rules.primitives import is_number
 from fhir_adapters.rules.problem import Problem
 from fhir_adapters.rules.table import codes
 
@@ -29,21 +30,21 @@ def resource_invariants(resource: Json, path: str) -> Iterator[Problem]:
 
 def _domain_resource(resource: Json, path: str) -> Iterator[Problem]:
     contained = [part for part in _items(resource, "contained") if isinstance(part, dict)]
-    ids = [part.get("id") for part in contained]
+    ids = {str(part.get("id")) for part in contained}
     used = {reference[1:] for reference in _local_references(resource)}
     for index, part in enumerate(contained):
         where = f"{path}.contained[{index}]"
         if "contained" in part:
             yield Problem(where, "dom-2", "a contained resource contains another")
-        if part.get("id") not in used and "#" not in set(_local_references(part)):
+        if str(part.get("id")) not in used and "#" not in set(_local_references(part)):
             yield Problem(where, "dom-3", "nothing refers to the contained resource")
         if {"versionId", "lastUpdated"} & _object(part, "meta").keys():
             yield Problem(where, "dom-4", "a contained resource has no version of its own")
         if "security" in _object(part, "meta"):
             yield Problem(where, "dom-5", "a contained resource has no security label of its own")
-    for reference in sorted(used - {str(i) for i in ids} - {""}):
+    for reference in sorted(used - ids - {""}):
         yield Problem(path, "ref-1", f"no contained resource has the id of the reference #{reference}")
-    if "text" not in resource:
+    if "text" not in resource and ".contained[" not in path:  # contained resources are read with their container
         yield Problem(path, "dom-6", "a narrative should be there for people", "warning")
 
 
@@ -88,8 +89,8 @@ def _prediction(prediction: Json, path: str) -> Iterator[Problem]:
 
 
 def _percentage(value: Any, path: str) -> Iterator[Problem]:
-    if isinstance(value, str | bool | None | list | dict):
-        return  # not a number: the walk said so
+    if not is_number(value):
+        return  # the walk said so
     if value > 100:
         yield Problem(path, "ras-2", "a percentage is at most 100")
     elif value < 0:
@@ -104,7 +105,7 @@ def _percentage_range(bounds: Json, path: str) -> Iterator[Problem]:
         if quantity and (quantity.get("code") != "%" or quantity.get("system") != UCUM):
             yield Problem(f"{path}.{name}", "ras-1", "the unit must be % of UCUM")
         value = quantity.get("value", 50)
-        if isinstance(value, str | bool) or not 0 <= value <= 100:
+        if is_number(value) and not 0 <= value <= 100:
             yield Problem(f"{path}.{name}", "probability-scale", "a percentage lies between 0 and 100")
 
 

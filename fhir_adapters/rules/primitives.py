@@ -38,8 +38,13 @@ def accepts(kind: str, value: Any) -> bool:
     if isinstance(value, bool):
         return False
     if kind == "decimal":
-        return isinstance(value, int | float | Decimal) and Decimal(str(value)).is_finite()
+        return is_number(value)
     if kind in _WHOLE_NUMBERS:
         return isinstance(value, int) and _WHOLE_NUMBERS[kind] <= value < 2**31
     pattern = _PATTERNS.get(kind)
     return pattern is not None and isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def is_number(value: Any) -> bool:
+    """True for a finite number; JSON has no other."""
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool) and Decimal(str(value)).is_finite()

@@ -16,7 +16,7 @@ Json = dict[str, Any]
 def walk_resource(resource: Any, path: str) -> Iterator[Problem]:
     """Problems of a resource and of everything inside it."""
     kind = resource.get("resourceType") if isinstance(resource, dict) else None
-    if kind not in resource_types():
+    if not isinstance(kind, str) or kind not in resource_types():
         yield Problem(path, "resource-type", "resourceType is absent or is no resource of R4")
         return
     known = table(kind)
