@@ -45,7 +45,7 @@ def draw_samples(block: Block, people: People, stays: Stays) -> Samples:
     first = stays.start[stay] + seconds(rng.uniform(0.3, 2.5, len(stay)) * 3600)
     morning = day_of(stays.start[stay]) + rank.astype("timedelta64[D]") + seconds(rng.normal(6.4, 0.5, len(stay)) * 3600)
     moment = np.where(rank == 0, np.minimum(first, stays.end[stay]), morning)
-    kept = ((rank == 0) | (rng.random(len(stay)) < 0.32)) & (moment <= stays.end[stay]) & (moment < EXTRACTION)
+    kept = ((rank == 0) | (rng.random(len(stay)) < 0.26)) & (moment <= stays.end[stay]) & (moment < EXTRACTION)
     stay, rank, moment = stay[kept], rank[kept], moment[kept]
     recovery = np.where(stays.reason[stay] == MOTIFS.index("M_IRA"), 1 + 0.16 * rank, 1.0)
     egfr = np.minimum(stays.egfr[stay] * recovery * rng.normal(1, 0.04, len(stay)), 140)

@@ -56,7 +56,7 @@ Examen à l'entrée : poids {weight} kg, taille {height} cm.
 Traitement au cours du séjour :
 {treatment}
 
-Conclusion : prise en charge de {reason}. {follow_up}
+Conclusion : séjour pour {reason}. {follow_up}
 
 Bien confraternellement,
 Dr {physician}

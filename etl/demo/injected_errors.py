@@ -22,10 +22,10 @@ ACT_IP = {
 }  # fmt: skip
 OVERDOSES = ((2.0, 0.40), (3.0, 0.25), (5.0, 0.15), (10.0, 0.20))
 UNDERDOSES = ((2.0, 0.5), (4.0, 0.3), (10.0, 0.2))
-# Chance per line (per line that qualifies for the last three of this list).
-PER_LINE = {"surdosage": 0.0090, "sous_dosage": 0.0048, "voie": 0.0105, "non_adapte_renal": 0.11, "rythme": 0.10}
+# Chance per line; of the last two, per line that is reduced for the kidneys or given once a week.
+PER_LINE = {"surdosage": 0.0075, "sous_dosage": 0.0042, "voie": 0.0120, "non_adapte_renal": 0.14, "rythme": 0.20}
 # Chance per stay and line of a line that should not have been added.
-PER_ADDED = {"contre_indication": 0.0165, "interaction": 0.0190, "doublon": 0.0047}
+PER_ADDED = {"contre_indication": 0.0135, "interaction": 0.0120, "doublon": 0.0042}
 
 
 def inject(block: Block, stays: Stays, catalogue: Catalogue, chosen: Flags, orders: Orders) -> Orders:
@@ -49,7 +49,7 @@ def _change_lines(rng: np.random.Generator, stays: Stays, catalogue: Catalogue, 
     over = np.array([value for value, _ in OVERDOSES])[choose(rng, [share for _, share in OVERDOSES], n)]
     under = np.array([value for value, _ in UNDERDOSES])[choose(rng, [share for _, share in UNDERDOSES], n)]
     wrong = np.array([drug.wrong_route for drug in catalogue.drugs], dtype=object)[orders.drug]
-    weekly = orders.per_day < 0.2
+    weekly = (orders.per_day > 0.1) & (orders.per_day < 0.2)
     steps = (
         ("rythme", weekly & (draw[0] < PER_LINE["rythme"]), lambda i: {"frequence": [float(per_day[i]), 1.0]}),
         ("non_adapte_renal", orders.reduced & (draw[1] < PER_LINE["non_adapte_renal"]), lambda i: {"facteur_omis": float(factor[i])}),

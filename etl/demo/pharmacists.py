@@ -23,7 +23,7 @@ SEEN = {
     "interaction": 0.68, "voie": 0.62, "rythme": 0.90,
 }  # fmt: skip
 SEEN_OVERDOSE = ((9.9, 0.96), (4.9, 0.88), (2.9, 0.76), (0.0, 0.55))  # the more doses, the plainer
-QUESTIONED, QUESTIONED_LOADING = 0.0105, 0.16  # correct lines that get an intervention all the same
+QUESTIONED, QUESTIONED_LOADING = 0.0115, 0.16  # correct lines that get an intervention all the same
 SECOND_OPINION = 0.03
 ACCEPTED, ACCEPTED_PLAIN = 0.676, 0.789
 ANY_CLASS = {1: 0.16, 2: 0.12, 3: 0.14, 4: 0.16, 5: 0.10, 6: 0.12, 7: 0.03, 8: 0.10, 9: 0.02, 10: 0.05}
@@ -48,7 +48,7 @@ def draw_reviews(block: Block, orders: Orders, stays: Stays, catalogue: Catalogu
     moment, same_day = _review_moment(rng, orders.start)
     covered = np.array([float(row["revue"]) for row in catalogue.wards])[stays.ward[orders.stay]]
     busy = weekday_of(moment) == 0  # Mondays hold the week-end's orders
-    reached = rng.random(n) < covered * np.where(same_day, 0.92, 0.42)
+    reached = rng.random(n) < covered * np.where(same_day, 0.95, 0.60)
     running = (moment < orders.end) & (moment < EXTRACTION) & ~np.isin(stays.kind[orders.stay], (URG, CS))
     line = np.flatnonzero(reached & running)
     first = _opinion(rng, orders, line, moment[line], busy[line])
