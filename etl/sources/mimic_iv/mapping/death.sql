@@ -5,7 +5,9 @@ WITH
 patient AS (SELECT subject_id, dod FROM bronze.patients),
 stay AS (SELECT subject_id, deathtime FROM bronze.admissions),
 -- 2. Steps
-in_hospital AS (SELECT subject_id, max(deathtime) AS deathtime FROM stay WHERE deathtime IS NOT NULL GROUP BY subject_id)
+in_hospital AS (
+    SELECT subject_id, max(deathtime) AS deathtime FROM stay WHERE deathtime IS NOT NULL GROUP BY subject_id
+)
 -- 3. Result. The living are accounted for by person.sql. No cause of death is in the extract.
 SELECT
     patient.subject_id AS person_key,

@@ -1,10 +1,12 @@
 -- Electronic medication administration record → drug_exposure. Grain: one row per emar row in which a drug was given.
--- The dose comes from the products of emar_detail, the product code from the order. Its detail rows are accounted for by
--- drug_exposure.administration_detail.sql, whose list of events must stay the same as here (a test compares them).
+-- The dose comes from the products of emar_detail, the product code from the order. Its detail rows are accounted
+-- for by drug_exposure.administration_detail.sql, whose list of events must stay the same as here (a test compares
+-- them).
 WITH
 -- 1. Sources
 emar AS (
-    SELECT emar_id, emar_seq, subject_id, hadm_id, poe_id, pharmacy_id, enter_provider_id, charttime, medication, event_txt
+    SELECT emar_id, emar_seq, subject_id, hadm_id, poe_id, pharmacy_id, enter_provider_id, charttime, medication,
+        trim(event_txt) AS event_txt  -- some events begin or end with a blank
     FROM bronze.emar
 ),
 detail AS (
@@ -23,16 +25,22 @@ head AS (
     WHERE parent_field_ordinal IS NULL
     GROUP BY emar_id
 ),
-scanned AS (
-    -- Two tablets of one drug are two lines: their doses add up when all are numbers in one unit, else no number is given.
-    SELECT emar_id,
-        CASE WHEN count(dose_given) = count(try_cast(dose_given AS double)) AND count(DISTINCT dose_given_unit) <= 1
-             THEN sum(try_cast(dose_given AS double)) END AS dose,
-        CASE WHEN count(DISTINCT dose_given_unit) <= 1 THEN max(dose_given_unit) END AS dose_unit,
-        min(product_code) AS product_code, min(product_description) AS description,
-        coalesce(max(try_cast(dose_given AS double)), 0) > 0 AS some_given
+line AS (
+    SELECT emar_id, dose_given_unit, product_code, product_description, try_cast(dose_given AS double) AS dose,
+        CASE WHEN dose_given IS NOT NULL AND try_cast(dose_given AS double) IS NULL THEN 1 ELSE 0 END AS is_text
     FROM detail
     WHERE parent_field_ordinal IS NOT NULL
+),
+scanned AS (
+    -- Two tablets of one drug are two lines: their doses add up when all are numbers in one unit, else no number is
+    -- given.
+    SELECT emar_id,
+        CASE WHEN sum(is_text) = 0 AND coalesce(min(dose_given_unit) = max(dose_given_unit), TRUE)
+             THEN sum(dose) END AS dose,
+        CASE WHEN min(dose_given_unit) = max(dose_given_unit) THEN max(dose_given_unit) END AS dose_unit,
+        min(product_code) AS product_code, min(product_description) AS description,
+        coalesce(max(dose), 0) > 0 AS some_given
+    FROM line
     GROUP BY emar_id
 ),
 ordered AS (
@@ -44,8 +52,8 @@ ordered AS (
         min(drug) OVER (PARTITION BY poe_id, drug_type) = max(drug) OVER (PARTITION BY poe_id, drug_type) AS one_drug
     FROM prescription
 ),
--- Three ways from an administration to the product that was ordered, the surest first: the order and the product that was
--- scanned, the order's main drug, the request when it leads to one drug only.
+-- Three ways from an administration to the product that was ordered, the surest first: the order and the product that
+-- was scanned, the order's main drug, the request when it leads to one drug only.
 by_product AS (
     SELECT pharmacy_id, formulary_drug_cd, drug, ndc, route, product FROM ordered
     WHERE of_code = 1 AND formulary_drug_cd IS NOT NULL
@@ -58,7 +66,8 @@ by_request AS (
     WHERE of_request = 1 AND drug_type = 'MAIN' AND one_drug AND poe_id IS NOT NULL
 ),
 classed AS (
-    SELECT emar_id, emar_seq, subject_id, hadm_id, poe_id, pharmacy_id, enter_provider_id, charttime, medication, event_txt,
+    SELECT emar_id, emar_seq, subject_id, hadm_id, poe_id, pharmacy_id, enter_provider_id, charttime, medication,
+        event_txt,
         CASE
             WHEN event_txt IN (
                 'Administered', 'Administered Bolus from IV Drip', 'Administered in Other Location',
@@ -73,7 +82,8 @@ classed AS (
             WHEN event_txt = 'Delayed' THEN 'dose_delayed'
             -- A nurse looked at an infusion that runs: nothing new is given.
             WHEN event_txt IN (
-                'Confirmed', 'Confirmed in Other Location', 'Delayed Confirmed', 'Infusion Reconciliation', 'Rate Change'
+                'Confirmed', 'Confirmed in Other Location', 'Delayed Confirmed', 'Infusion Reconciliation',
+                'Rate Change'
             ) THEN 'running_infusion_checked'
             WHEN event_txt IN ('Assessed', 'Delayed Assessed', 'Read') THEN 'patient_or_patch_assessed'
             WHEN event_txt IN (
@@ -92,7 +102,8 @@ classed AS (
     FROM emar
 ),
 edges AS (
-    SELECT emar_id, subject_id, hadm_id, poe_id, pharmacy_id, enter_provider_id, charttime, medication, event_txt, class,
+    SELECT emar_id, subject_id, hadm_id, poe_id, pharmacy_id, enter_provider_id, charttime, medication, event_txt,
+        class,
         is_start,
         min(CASE WHEN class = 'end' THEN charttime END) OVER (
             PARTITION BY poe_id ORDER BY charttime, emar_seq ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
@@ -123,7 +134,8 @@ named AS (
                 head.administration_type),
             '[ ]+', ' ')) AS drug_name,
         coalesce(head.route, by_product.route, by_order.route, by_request.route) AS route,
-        CASE WHEN head.infusion_rate IS NOT NULL THEN concat_ws(' ', head.infusion_rate, head.infusion_rate_unit) END AS rate
+        CASE WHEN head.infusion_rate IS NOT NULL
+             THEN concat_ws(' ', head.infusion_rate, head.infusion_rate_unit) END AS rate
     FROM edges
     LEFT JOIN head ON head.emar_id = edges.emar_id
     LEFT JOIN scanned ON scanned.emar_id = edges.emar_id

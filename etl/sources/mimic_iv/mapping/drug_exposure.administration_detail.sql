@@ -1,9 +1,10 @@
--- Lines of the administration record (what was due, each product taken) → nothing of their own: their dose, rate, route and
--- product are in the row of drug_exposure.administration.sql. Grain: one row per emar_detail row, all accounted for here.
+-- Lines of the administration record (what was due, each product taken) → nothing of their own: their dose, rate,
+-- route and product are in the row of drug_exposure.administration.sql. Grain: one row per emar_detail row, all
+-- accounted for here.
 WITH
 -- 1. Sources
 detail AS (SELECT emar_id, parent_field_ordinal, subject_id, dose_given FROM bronze.emar_detail),
-emar AS (SELECT emar_id, charttime, event_txt FROM bronze.emar),
+emar AS (SELECT emar_id, charttime, trim(event_txt) AS event_txt FROM bronze.emar),
 -- 2. Steps
 dosed AS (
     SELECT emar_id, parent_field_ordinal, subject_id,

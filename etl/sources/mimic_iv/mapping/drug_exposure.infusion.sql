@@ -4,7 +4,8 @@
 WITH
 -- 1. Sources
 input AS (
-    SELECT orderid, itemid, subject_id, hadm_id, stay_id, caregiver_id, starttime, endtime, amount, amountuom, rate, rateuom,
+    SELECT orderid, itemid, subject_id, hadm_id, stay_id, caregiver_id, starttime, endtime, amount, amountuom, rate,
+        rateuom,
         ordercategorydescription
     FROM bronze.inputevents
 ),

@@ -16,12 +16,15 @@ SELECT
     pharmacy.subject_id AS person_key, pharmacy.hadm_id AS visit_key,
     pharmacy.starttime AS drug_exposure_start_datetime,
     pharmacy.stoptime AS drug_exposure_end_datetime, CAST(pharmacy.stoptime AS date) AS verbatim_end_date,
-    coalesce(pharmacy.medication, pharmacy.proc_type) AS drug_code, 'MIMIC_DRUG_NAME' AS drug_vocabulary,
+    -- A merged row has no code of its own: its gaps are those of the prescription.
+    CASE WHEN prescribed.pharmacy_id IS NULL THEN coalesce(pharmacy.medication, pharmacy.proc_type) END AS drug_code,
+    'MIMIC_DRUG_NAME' AS drug_vocabulary,
     concat_ws(' ',
         CASE WHEN pharmacy.doses_per_24_hrs > 0
              THEN concat(CAST(CAST(pharmacy.doses_per_24_hrs AS bigint) AS string), '/24h') END,
         pharmacy.route, pharmacy.frequency) AS sig,
-    pharmacy.route AS route_code, 'mimiciv_drug_route' AS route_vocabulary,
+    CASE WHEN prescribed.pharmacy_id IS NULL THEN pharmacy.route END AS route_code,
+        'mimiciv_drug_route' AS route_vocabulary,
     pharmacy.status AS stop_reason,
     -- Its frequency and status are in the prescription's sig and stop_reason.
     CASE WHEN prescribed.pharmacy_id IS NOT NULL THEN 'into_its_prescription' END AS _merge

@@ -1,5 +1,5 @@
--- Drug orders → drug_exposure. Grain: one row per component of an order (pharmacy_id, drug_type, drug): the drug, and for
--- preparations the solution it is in (BASE) and what is added (ADDITIVE).
+-- Drug orders → drug_exposure. Grain: one row per component of an order (pharmacy_id, drug_type, drug): the drug,
+-- and for preparations the solution it is in (BASE) and what is added (ADDITIVE).
 WITH
 -- 1. Sources
 prescription AS (
@@ -21,7 +21,8 @@ coded AS (
         try_cast(CASE WHEN dose_val_rx RLIKE '^[0-9]{1,3}(,[0-9]{3})+$' THEN replace(dose_val_rx, ',', '')
                       ELSE dose_val_rx END AS double) AS dose,
         -- 0 means once, or titrated: no number a day.
-        CASE WHEN doses_per_24_hrs > 0 THEN concat(CAST(CAST(doses_per_24_hrs AS bigint) AS string), '/24h') END AS per_day
+        CASE WHEN doses_per_24_hrs > 0
+             THEN concat(CAST(CAST(doses_per_24_hrs AS bigint) AS string), '/24h') END AS per_day
     FROM prescription
 )
 -- 3. Result

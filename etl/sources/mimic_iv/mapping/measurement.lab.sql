@@ -32,7 +32,8 @@ SELECT
     concat_ws(', ', item.label, item.fluid) AS measurement_label,
     read_value.operator AS operator_code, 'MIMIC_OPERATOR' AS operator_vocabulary,
     -- valuenum has no number for '>300': sign and number are parted here. A range ('0-2') has no single number.
-    coalesce(read_value.valuenum, try_cast(regexp_replace(read_value.value, '^[<>]=?[ ]*', '') AS double)) AS value_as_number,
+    coalesce(read_value.valuenum, try_cast(regexp_replace(read_value.value, '^[<>]=?[ ]*', '') AS double))
+        AS value_as_number,
     -- Only these words are codes; anything else in a comment is free text.
     CASE WHEN read_value.valuenum IS NULL AND words.word IN ('NEG', 'NEGATIVE') THEN 'NEGATIVE'
          WHEN read_value.valuenum IS NULL AND words.word IN ('POS', 'POSITIVE') THEN 'POSITIVE' END AS value_as_code,

@@ -1,5 +1,6 @@
 -- Weight, height, body mass index and systolic pressure of the outpatient record → measurement.
--- Grain: one row per result; of a blood pressure '120/80' this is the first number (second: measurement.omr_diastolic.sql).
+-- Grain: one row per result; of a blood pressure '120/80' this is the first number
+-- (the second: measurement.omr_diastolic.sql).
 WITH
 -- 1. Sources
 omr AS (SELECT subject_id, chartdate, result_name, seq_num, result_value FROM bronze.omr),

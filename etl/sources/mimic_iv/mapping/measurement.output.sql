@@ -7,7 +7,8 @@ output AS (
 item AS (SELECT itemid, label FROM bronze.d_items)
 -- 3. Result
 SELECT
-    concat_ws('|', CAST(output.stay_id AS string), CAST(unix_timestamp(output.charttime) AS string), output.itemid) AS _key,
+    concat_ws('|', CAST(output.stay_id AS string), CAST(unix_timestamp(output.charttime) AS string),
+        output.itemid) AS _key,
     output.subject_id AS person_key, output.hadm_id AS visit_key,
     concat('icu|', CAST(output.stay_id AS string)) AS visit_detail_key, output.caregiver_id AS provider_key,
     output.charttime AS measurement_datetime,

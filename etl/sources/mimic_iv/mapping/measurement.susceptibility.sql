@@ -1,5 +1,5 @@
--- Antibiotic susceptibility → measurement. Grain: one row per antibiotic tested on an isolate; it points to the culture that
--- found the organism (measurement.microbiology.sql).
+-- Antibiotic susceptibility → measurement. Grain: one row per antibiotic tested on an isolate; it points to the
+-- culture that found the organism (measurement.microbiology.sql).
 WITH
 -- 1. Sources
 micro AS (
@@ -10,7 +10,8 @@ micro AS (
 ),
 -- 2. Steps
 keyed AS (
-    SELECT microevent_id, subject_id, hadm_id, order_provider_id, chartdate, charttime, ab_itemid, ab_name, dilution_text,
+    SELECT microevent_id, subject_id, hadm_id, order_provider_id, chartdate, charttime, ab_itemid, ab_name,
+        dilution_text,
         dilution_value, interpretation,
         -- The laboratory writes '=>' for 'at least'.
         CASE trim(dilution_comparison) WHEN '=>' THEN '>=' ELSE trim(dilution_comparison) END AS operator,

@@ -14,7 +14,8 @@ SELECT
     drg.description AS observation_code, 'mimiciv_obs_drgcodes' AS observation_vocabulary,
     concat_ws(' ', drg.drg_type, drg.drg_code) AS observation_label,
     CASE WHEN drg.drg_severity IS NOT NULL
-         THEN concat('severity ', CAST(drg.drg_severity AS string), ', risk of death ', CAST(drg.drg_mortality AS string))
+         THEN concat('severity ', CAST(drg.drg_severity AS string), ', risk of death ',
+             CAST(drg.drg_mortality AS string))
          END AS value_as_string,
     concat_ws(' ', drg.drg_type, drg.drg_code) AS value_source_value
 FROM drg

@@ -1,4 +1,5 @@
--- Patient's language, as told at admission ('?' is not a language) → observation. Grain: one row per stay that tells it.
+-- Patient's language, as told at admission ('?' is not a language) → observation. Grain: one row per stay that
+-- tells it.
 WITH
 -- 1. Sources
 stay AS (SELECT hadm_id, subject_id, admittime, language FROM bronze.admissions)

@@ -1,5 +1,5 @@
--- Medical services in charge of a stay → observation. Grain: one row per change of service. A service (who treats) is not a
--- care unit (where): the same bed may pass from one service to another.
+-- Medical services in charge of a stay → observation. Grain: one row per change of service. A service (who treats)
+-- is not a care unit (where): the same bed may pass from one service to another.
 WITH
 -- 1. Sources
 service AS (SELECT hadm_id, transfertime, subject_id, curr_service FROM bronze.services)

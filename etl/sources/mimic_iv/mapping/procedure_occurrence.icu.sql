@@ -1,4 +1,5 @@
--- Procedures of intensive care (lines, imaging, ventilation, dialysis) → procedure_occurrence. Grain: one row per order.
+-- Procedures of intensive care (lines, imaging, ventilation, dialysis) → procedure_occurrence. Grain: one row per
+-- order.
 WITH
 -- 1. Sources
 act AS (

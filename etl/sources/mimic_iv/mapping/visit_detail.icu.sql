@@ -1,5 +1,5 @@
--- Intensive-care stays → visit_detail. Grain: one row per stay_id. It may span several moves, which point to it as parent;
--- the events of the intensive-care module point to it as well.
+-- Intensive-care stays → visit_detail. Grain: one row per stay_id. It may span several moves, which point to it as
+-- parent; the events of the intensive-care module point to it as well.
 WITH
 -- 1. Sources
 icu AS (SELECT stay_id, subject_id, hadm_id, first_careunit, intime, outtime FROM bronze.icustays)

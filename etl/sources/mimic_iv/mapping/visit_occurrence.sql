@@ -12,7 +12,8 @@ ordered AS (
     SELECT hadm_id, subject_id, admittime, dischtime, admission_type, admit_provider_id, admission_location,
         discharge_location, edregtime,
         lag(hadm_id) OVER (PARTITION BY subject_id ORDER BY admittime, hadm_id) AS preceding_hadm_id,
-        -- Observation is a stay without admission: the patient is an outpatient by law. 'OBSERVATION ADMIT' became a stay.
+        -- Observation is a stay without admission: the patient is an outpatient by law. 'OBSERVATION ADMIT' became
+        -- a stay.
         admission_type IN ('EU OBSERVATION', 'DIRECT OBSERVATION', 'AMBULATORY OBSERVATION') AS is_observation
     FROM stay
 )
