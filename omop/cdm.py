@@ -185,7 +185,7 @@ def _table(name: str, rows: list[dict[str, str]], schema: str, extension: bool) 
 
 
 def _column(row: dict[str, str]) -> Column:
-    name = row["cdmFieldName"].lower()
+    name = row["cdmFieldName"].strip('"').lower()  # the specification quotes "offset", a word of SQL
     kind, max_length = _type(name, row["cdmDatatype"].lower())  # the specification writes "Integer" once
     references = (row["fkTableName"].lower(), row["fkFieldName"].lower()) if row["isForeignKey"] == "Yes" else None
     domain = None if row["fkDomain"] in ("NA", "") else row["fkDomain"]
