@@ -284,11 +284,11 @@ def check(job: Job) -> dict[str, Any]:
     mapped = _needs(job, "mapped")
     with job.run.step("checked") as details:
         job.progress("checking quality")
-        results = check_tables(job.engine, job.lake, sorted(mapped["tables"]), job.buckets, job.with_vocabulary)
+        results = check_tables(
+            job.engine, job.lake, sorted(mapped["tables"]), job.buckets, date.fromisoformat(job.run.day)
+        )
         ops.append(
-            job.lake,
-            "quality",
-            [{"run_id": job.run.run_id, "source": job.frame.source, **result} for result in results],
+            job.lake, "quality", [{"run_id": job.run.run_id, "source": job.frame.source, **result} for result in results]
         )
         details |= {status: sum(r["status"] == status for r in results) for status in ("passed", "failed", "not evaluated")}
         fatal = [r for r in results if r["status"] == "failed" and r["severity"] == "fatal"]

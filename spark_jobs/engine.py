@@ -65,9 +65,14 @@ class Engine:
         cells = ", ".join(f"CAST(NULL AS {kind}) AS {column}" for column, kind in columns.items())
         self.sql(f"SELECT {cells} FROM (SELECT 1 AS one) AS nothing WHERE one = 0").createOrReplaceTempView(name)
 
-    def write_parquet(self, query: str, path: Path) -> None:
-        """Write an intermediate result; it is complete or absent, never half there."""
-        self.sql(query).write.mode("overwrite").parquet(_uri(path))
+    def stage(self, name: str, query: str, path: Path) -> None:
+        """Write an intermediate result and make it readable as a view; it is complete or absent, never half there."""
+        frame = self.sql(query)
+        frame.write.mode("overwrite").parquet(_uri(path))
+        if any(path.glob("*.parquet")):
+            self.view_of_parquet(name, path)
+        else:  # one engine writes no file for no row, and the schema would be lost
+            self.spark.createDataFrame([], frame.schema).createOrReplaceTempView(name)
 
 
 def _uri(path: Path) -> str:

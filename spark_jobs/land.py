@@ -220,10 +220,8 @@ def _type_and_write(door: Door, table_name: str, raw: Path, outcome: Landed, kno
     engine, view = door.engine, f"raw__{table_name}"
     engine.view_of_parquet(view, raw)
     typed = typed_query(door.source, table_name, view, door.secrets.engine_salt(door.source.name))
-    typed_path = door.staging / "typed" / table_name
-    engine.write_parquet(typed, typed_path)
     typed_view = f"typed__{table_name}"
-    engine.view_of_parquet(typed_view, typed_path)
+    engine.stage(typed_view, typed, door.staging / "typed" / table_name)
     _set_aside_bad_values(engine, table_name, typed_view, outcome)
     good = _without_duplicates(engine, table_name, typed_view, table, outcome)
     schema = {ROW: "bigint", **table.bronze_columns, LINE: "bigint"}

@@ -129,10 +129,8 @@ def open_bronze(run: MapRun) -> None:
 
 
 def _stage(run: MapRun, step: str, name: str, query: str) -> str:
-    path = run.staging / step / name
     view = f"{step}__{name.replace('.', '__')}"
-    run.engine.write_parquet(query, path)
-    run.engine.view_of_parquet(view, path)
+    run.engine.stage(view, query, run.staging / step / name)
     return view
 
 
@@ -194,9 +192,7 @@ def resolve_codes(run: MapRun, views: dict[str, str]) -> list[dict[str, Any]]:
 
 
 def _stage_as(run: MapRun, name: str, query: str) -> None:
-    path = run.staging / "codes" / name
-    run.engine.write_parquet(query, path)
-    run.engine.view_of_parquet(name, path)
+    run.engine.stage(name, query, run.staging / "codes" / name)
 
 
 # --- Keys ----------------------------------------------------------------------------------------------------------

@@ -21,9 +21,7 @@ def materialise_views(engine: Engine, lake: Lake, staging: Path) -> dict[str, An
         _open(engine, lake, name)
     written = {}
     for name, declared in views().items():
-        staged = staging / "views" / name
-        engine.write_parquet(view_sql(name, _view_of), staged)
-        engine.view_of_parquet(f"staged__{name}", staged)
+        engine.stage(f"staged__{name}", view_sql(name, _view_of), staging / "views" / name)
         columns = {column: facts.type for column, facts in declared.columns.items()}
         rows = engine.rows(f"SELECT count(*) AS n FROM staged__{name}")[0]["n"]
         ordered = engine.sql(f"SELECT {', '.join(columns)} FROM staged__{name}")

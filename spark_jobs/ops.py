@@ -90,6 +90,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("threshold", pa.float64()),
             ("status", pa.string()),
             ("severity", pa.string()),
+            ("reason", pa.string()),  # why it was not evaluated
         ]
     ),
 }

@@ -1,0 +1,107 @@
+"""How numbers and names are written, and what the words of a run mean. Read by whoever edits the page's text."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+THIN = "\u202f"  # narrow no-break space: a number is never broken over two lines
+NONE = "–"
+
+OUTCOME_MEANING = {
+    "mapped": "became at least one row of the CDM table that its mapping names",
+    "routed": "became a row of another CDM table, because the domain of its concept says so",
+    "merged": "its content went into another row (a repeated copy, a part of an event)",
+    "excluded": "left out on purpose, by a rule with a name",
+    "quarantined": "set aside because it could not be trusted; listed with the reason",
+}
+STEP_MEANING = {
+    "started": "begin",
+    "extracted": "extract: read, pseudonymise, land",
+    "mapped": "map to OMOP, balance the accounts",
+    "checked": "check quality",
+    "published": "publish views and snapshot",
+    "loaded": "load the vocabulary",
+}
+STATE_MEANING = {
+    "ACKED": "delivered: the target confirmed it",
+    "PENDING": "waiting to be sent",
+    "LEASED": "being sent",
+    "RETRY": "refused for now, will be tried again",
+    "UNKNOWN": "sent, no answer came: to be verified, never sent blindly again",
+    "VERIFY": "being verified at the target",
+    "DEAD": "could not be delivered: a person must look",
+    "EXPIRED": "no longer true before it could be sent",
+    "SUPERSEDED": "replaced by a newer content before it was sent",
+    "CANCELLED": "a person closed it at the target",
+}
+FIGURES = {
+    "auroc": "Discrimination (area under the ROC curve)",
+    "average_precision": "Average precision",
+    "ece": "Expected calibration error (0 is perfect)",
+    "brier": "Brier score (0 is perfect)",
+    "brier_skill": "Brier skill (0: no better than the prevalence)",
+    "slope": "Calibration slope (1 is perfect)",
+    "intercept": "Calibration intercept (0 is perfect)",
+    "mean_forecast": "Mean forecast",
+    "observed_rate": "Observed share",
+}
+
+
+def number(value: float | int | None) -> str:
+    """``12 345`` with thin spaces; a dash for nothing."""
+    if value is None:
+        return NONE
+    if isinstance(value, float) and not value.is_integer():
+        return f"{value:,.3g}".replace(",", THIN) if abs(value) < 1000 else f"{value:,.0f}".replace(",", THIN)
+    return f"{int(value):,}".replace(",", THIN)
+
+
+def share(part: float, whole: float) -> str:
+    """``98.5%``; never 0% of something, never 100% of less than all."""
+    if not whole:
+        return NONE
+    percent = 100 * part / whole
+    if 0 < percent < 0.05:
+        return "<0.1%"
+    if 99.95 <= percent < 100:
+        return ">99.9%"
+    return f"{percent:.0f}%" if percent in (0, 100) else f"{percent:.1f}%"
+
+
+def decimals(value: float | None, digits: int = 2) -> str:
+    """A figure of a model, with a true minus sign."""
+    return NONE if value is None else f"{value:.{digits}f}".replace("-", "−")
+
+
+def seconds(value: float) -> str:
+    """``0.4 s``, ``12 s``, ``3 min 05 s``."""
+    if value >= 60:
+        return f"{int(value) // 60}{THIN}min {int(value) % 60:02d}{THIN}s"
+    return f"{value:.1f}{THIN}s" if value < 10 else f"{value:.0f}{THIN}s"
+
+
+def moment(value: datetime | str | None) -> str:
+    """``2026-03-05 07:00 UTC``."""
+    if value is None:
+        return NONE
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return value
+    instant = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    return f"{instant:%Y-%m-%d %H:%M} UTC"
+
+
+def words(name: str) -> str:
+    """``duplicate_row`` → ``duplicate row``."""
+    return name.replace("_", " ")
+
+
+def count(how_many: int, one: str, many: str | None = None) -> str:
+    """``1 row``, ``12 345 rows``."""
+    return f"{number(how_many)} {one if how_many == 1 else many or one + 's'}"
+
+
+def listed(items: Sequence[str]) -> str:
+    """``a, b and c``."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
