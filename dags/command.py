@@ -1,10 +1,8 @@
 """The command line, as the tasks of a DAG call it: no shell, settings from one place, errors by their kind."""
 
 import json
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
@@ -31,15 +29,13 @@ def passerelle(*words: str) -> dict[str, Any]:
     answer = _answer(output)
     if code == 0 and answer is not None:
         return answer
-    raise _error(command, code, answer)
+    raise _error(words, code, answer)
 
 
 def command_line(words: tuple[str, ...], settings: Settings) -> list[str]:
     """The words that the operating system gets, one by one."""
-    # The program of this environment, else the one on PATH: a worker may keep Airflow apart.
-    beside = Path(sys.executable).with_name("passerelle")
-    program = str(beside) if beside.exists() else shutil.which("passerelle") or "passerelle"
-    command = [program, *words, "--workspace", str(settings.workspace.absolute()), "--json"]
+    workspace = str(settings.workspace.absolute())
+    command = [sys.executable, "-m", "passerelle", *words, "--workspace", workspace, "--json"]
     if words[0] in USES_ENGINE:
         command += ["--engine", settings.engine]
     return command
@@ -69,9 +65,9 @@ def _answer(output: str) -> dict[str, Any] | None:
     return answer if isinstance(answer, dict) else {"rows": answer}
 
 
-def _error(command: list[str], code: int, answer: dict[str, Any] | None) -> AirflowException:
+def _error(words: tuple[str, ...], code: int, answer: dict[str, Any] | None) -> AirflowException:
     said = answer or {}
-    lines = [str(said.get("what") or f"passerelle {command[1]} ended with exit code {code}")]
+    lines = [str(said.get("what") or f"passerelle {' '.join(words)} ended with exit code {code}")]
     lines += [f"{key}: {said[key]}" for key in ("looked", "do") if said.get(key)]
     # No answer: killed from outside (memory, node). The next try takes up the last complete state.
     terminal = code == USAGE or said.get("transient") is False
