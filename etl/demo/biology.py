@@ -117,7 +117,7 @@ def values_of(rng: np.random.Generator, people: People, stays: Stays, samples: S
         "CREA": creatinine_umol_l(samples.egfr, people.age(samples.moment, samples.row), female),
         "DFG": samples.egfr,
         "UREE": lognormal(5.5 * (90 / samples.egfr.clip(8)) ** 0.8, 0.2),
-        "NA": normal(139.5 - 2.5 * disease("IC"), 3.0),
+        "NAT": normal(139.5 - 2.5 * disease("IC"), 3.0),
         "K": potassium.clip(2.2, 8.0),
         "CL": normal(103, 3),
         "BICAR": normal(25.5 - 4 * (samples.egfr < 25), 2.2),
