@@ -96,7 +96,7 @@ class _Builder:
             needs.append((check.other_table, check.other_field))
         if check.name in ("fkDomain", "fkClass", "isStandardValidConcept"):
             needs.append(("concept", "standard_concept"))
-        if check.name in ("plausibleAfterBirth", "measurePersonCompleteness") or check.other_table == "person":
+        if check.name in ("plausibleAfterBirth", "measurePersonCompleteness") or _from_birth(check):
             needs = [("person", "person_id"), ("person", "year_of_birth")]
         if check.name in ("plausibleBeforeDeath", "plausibleDuringLife"):
             needs.append(("death", "death_date"))
@@ -162,7 +162,7 @@ class _Builder:
         return _sum(f"{self._value(check)} > {self._bound(check)}"), f"count(t.{check.field})"
 
     def _plausible_temporal_after(self, check: Check) -> tuple[str, str]:
-        if check.other_table == "person" and self.table != "person":
+        if _from_birth(check):
             return self._plausible_after_birth(check)
         pair = f"t.{check.field} IS NOT NULL AND t.{check.other_field} IS NOT NULL"
         return _sum(f"t.{check.field} < t.{check.other_field}"), _sum(pair)
@@ -274,6 +274,11 @@ def _query(
     )
     numbers = ",\n  ".join(f"{expression} AS {name}" for name, expression in cells.items())
     return "\n".join([f"WITH\n{ctes}\nSELECT\n  {numbers}\nFROM t", *joins])
+
+
+def _from_birth(check: Check) -> bool:
+    """A comparison with the birth of the person, which the dashboard writes as one with a column of person."""
+    return check.name == "plausibleTemporalAfter" and check.other_table == "person"
 
 
 def _sum(condition: str) -> str:

@@ -1,0 +1,86 @@
+"""Write a small OMOP database as the engine would: Arrow tables, a workspace, the views on Sail."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from omop.cdm import table as cdm_table
+from omop.lake import Lake
+from omop.views.contract import ARROW_TYPES, view, views
+from omop.views.materialise import view_sql
+
+
+def arrow(table: str, rows: list[dict]) -> pa.Table:
+    """Rows of a CDM table, columns that are not given null."""
+    columns = cdm_table(table).columns
+    unknown = {name for row in rows for name in row} - {column.name for column in columns}
+    assert not unknown, unknown
+    schema = pa.schema([(column.name, ARROW_TYPES[column.type]) for column in columns])
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+def expected(name: str, rows: list[dict]) -> pa.Table:
+    """Rows of a view as a clinician writes them: in the order of the key, nulls left out."""
+    return pa.Table.from_pylist(rows, schema=view(name).schema)
+
+
+def write_lake(workspace: Path, given: Mapping[str, list[dict]], engine, run_id: str = "run-1", day: int = 1) -> Lake:
+    """A workspace as a complete run leaves it: CDM tables, views, snapshot."""
+    from deltalake import write_deltalake
+
+    lake = Lake(workspace)
+    snapshot = []
+
+    def write(path: Path, name: str, table: pa.Table) -> None:
+        from deltalake import DeltaTable
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_deltalake(str(path), table, mode="overwrite")
+        snapshot.append({"table": name, "version": DeltaTable(str(path)).version()})
+
+    tables = {name: arrow(name, given.get(name, [])) for name in {*given, *needed()}}
+    for name, table in tables.items():
+        write(lake.omop(name), f"omop.{name}", table)
+    for name, table in on_sail(engine, tables).items():
+        write(lake.view(name), f"views_v1.{name}", table)
+    stamp = datetime(2025, 4, day, tzinfo=UTC)
+    rows = [{"run_id": run_id, "source": "golden", **row, "created_at": stamp} for row in snapshot]
+    write_deltalake(str(lake.ops("snapshot")), pa.Table.from_pylist(rows), mode="append")
+    return lake
+
+
+def needed() -> set[str]:
+    """CDM tables that the views read."""
+    from omop.views.render import tables_of
+
+    return {table for name in views() for table in tables_of(name)}
+
+
+def on_sail(engine, tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
+    """The views, computed by the embedded engine."""
+    for name, table in tables.items():
+        on_engine(engine, f"omop__{name}", table)
+    return {
+        name: in_order(name, engine.sql(view_sql(name, lambda table: f"omop__{table}")).toArrow()) for name in views()
+    }
+
+
+def on_engine(engine, name: str, table: pa.Table) -> None:
+    """Make a small table, perhaps an empty one, readable by the engine."""
+    if table.num_rows:
+        engine.spark.createDataFrame(table).createOrReplaceTempView(name)
+        return
+    kinds = {arrow_type: kind for kind, arrow_type in ARROW_TYPES.items()}
+    cells = ", ".join(f"CAST(NULL AS {kinds[field.type]}) AS {field.name}" for field in table.schema)
+    engine.sql(f"SELECT {cells} WHERE false").createOrReplaceTempView(name)
+
+
+def in_order(name: str, table: pa.Table) -> pa.Table:
+    """A view's rows in a fixed order, and its types exactly."""
+    assert table.schema.names == view(name).schema.names
+    for field in view(name).schema:
+        assert table.schema.field(field.name).type == field.type, (name, field.name, table.schema.field(field.name))
+    table = pa.Table.from_batches([batch.cast(view(name).schema) for batch in table.to_batches()], view(name).schema)
+    return table.sort_by([(column, "ascending") for column in table.schema.names])

@@ -1,0 +1,169 @@
+"""Publication: whole or not at all, for readers who never stop reading."""
+
+import threading
+
+import psycopg
+import pytest
+from omop_case import write_lake
+
+from omop.cdm import cdm_tables
+from omop.publication import publish
+from omop.publication.ddl import create_table, published_tables
+from omop.publication.publish import LOCK
+from omop.snapshot import last_snapshot
+from passerelle.errors import ReceiptError, TerminalError, WorkspaceBusy
+
+
+def query(url: str, text: str, **options):
+    with psycopg.connect(url, autocommit=True, **options) as connection:
+        cursor = connection.execute(text)
+        return cursor.fetchall() if cursor.description else []
+
+
+@pytest.fixture
+def lake(clean, sail, tmp_path):
+    return write_lake(tmp_path, clean["given"], sail)
+
+
+def more_persons(clean: dict, number: int) -> dict:
+    persons = clean["given"]["person"]
+    copies = [{**persons[1], "person_id": 1000 + n} for n in range(number)]
+    return {**clean["given"], "person": persons + copies}
+
+
+def test_everything_arrives_with_the_types_of_the_cdm(lake, clean, database):
+    done = publish(database, lake)
+    assert done["snapshot"] == "run-1" and done["kept"] == []
+    for name, rows in clean["given"].items():
+        assert done["tables"][name] == len(rows)
+    assert done["views"] == {name: len(rows) for name, rows in clean["expect"].items()}
+    columns = query(
+        database,
+        "SELECT column_name, data_type, is_nullable FROM information_schema.columns "
+        "WHERE table_schema = 'omop' AND table_name = 'measurement' ORDER BY ordinal_position",
+    )
+    declared = cdm_tables()["measurement"]
+    assert [name for name, _, _ in columns] == list(declared.column_names)  # no column of ours
+    kinds = {name: (kind, empty) for name, kind, empty in columns}
+    assert kinds["measurement_id"] == ("bigint", "NO")
+    assert kinds["measurement_datetime"] == ("timestamp without time zone", "YES")
+    assert kinds["measurement_source_value"] == ("text", "YES")
+    assert query(
+        database, "SELECT visit_start_datetime::text FROM omop.visit_occurrence WHERE visit_occurrence_id = 10"
+    ) == [
+        ("2025-03-03 07:30:00",)  # UTC, whatever the zone of the session
+    ]
+    assert query(database, "SELECT contract, snapshot_id, cdm_version FROM views_v1.contract") == [
+        ("v1", "run-1", "5.4")
+    ]
+
+
+def test_tables_have_keys_and_an_index_by_person(lake, database):
+    publish(database, lake)
+    indexes = query(database, "SELECT tablename, indexdef FROM pg_indexes WHERE schemaname IN ('omop', 'views_v1')")
+    assert any(t == "measurement" and "(measurement_id)" in d and "UNIQUE" in d for t, d in indexes)
+    assert any(t == "measurement" and "(person_id)" in d for t, d in indexes)
+    assert any(t == "lab_results" and "(person_id)" in d for t, d in indexes)
+
+
+def test_results_of_others_are_not_replaced():
+    assert not {"cohort", "cohort_definition"} & {table.name for table in published_tables()}
+    assert len(published_tables()) == 40  # 37 of the CDM and 3 extensions
+    assert '"offset" text' in create_table(cdm_tables()["note_nlp"], "omop")
+
+
+def test_a_reader_of_views_reads_views_and_nothing_else(lake, database):
+    publish(database, lake)
+
+    def as_reader(text: str):
+        return query(database, text, options="-c role=views_reader")
+
+    assert as_reader("SELECT count(*) FROM views_v1.stays") == [(3,)]
+    assert as_reader("SELECT snapshot_id FROM views_v1.contract") == [("run-1",)]
+    for forbidden in (
+        "SELECT * FROM omop.person",
+        "SELECT * FROM omop.drug_exposure",
+        "DELETE FROM views_v1.contract RETURNING 1",
+        "CREATE TABLE views_v1.mine (a int)",
+        "REFRESH MATERIALIZED VIEW views_v1.stays",
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            as_reader(forbidden)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        query(database, "SELECT * FROM views_v1.stays", options="-c role=omop_reader")
+    assert query(database, "SELECT count(*) FROM omop.person", options="-c role=omop_reader") == [(3,)]
+
+
+def test_readers_see_one_publication_or_the_next_never_a_mixture(clean, sail, tmp_path, database):
+    """A reader asks the same question again and again while three publications replace each other."""
+    sizes = {f"run-{n}": 3 + n for n in range(1, 5)}
+    lakes = {}
+    for number, run in enumerate(sizes, 1):
+        lake = write_lake(tmp_path, more_persons(clean, number), sail, run, number)
+        lakes[run] = last_snapshot(lake)
+    publish(database, lake, lakes["run-1"])
+    seen, faults, stop = [], [], threading.Event()
+    question = (
+        "SELECT snapshot_id, (SELECT count(*) FROM omop.person), (SELECT count(*) FROM views_v1.persons) "
+        "FROM views_v1.contract"
+    )
+
+    def read() -> None:
+        with psycopg.connect(database, autocommit=True) as connection:
+            while not stop.is_set():
+                try:
+                    seen.append(connection.execute(question).fetchone())
+                except psycopg.Error as error:
+                    faults.append(error)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for run in ("run-2", "run-3", "run-4"):
+        publish(database, lake, lakes[run])
+    stop.set()
+    reader.join()
+    assert not faults
+    assert {(run, sizes[run], sizes[run]) for run, _, _ in seen} == set(seen)
+    assert {run for run, _, _ in seen} >= {"run-1", "run-4"}
+    assert leftovers(database) == []
+
+
+def leftovers(url: str) -> list:
+    return query(url, "SELECT nspname FROM pg_namespace WHERE nspname ~ '_(old|next)'")
+
+
+def test_a_publication_that_fails_leaves_the_one_before(clean, sail, tmp_path, lake, database):
+    publish(database, lake)
+    twice = {**clean["given"], "person": clean["given"]["person"] * 2}
+    write_lake(tmp_path, twice, sail, "run-2", 2)
+    with pytest.raises(ReceiptError, match="person holds a primary key twice"):
+        publish(database, lake)
+    assert query(database, "SELECT snapshot_id, (SELECT count(*) FROM omop.person) FROM views_v1.contract") == [
+        ("run-1", 3)
+    ]
+    write_lake(tmp_path, clean["given"], sail, "run-3", 3)
+    assert publish(database, lake)["snapshot"] == "run-3"  # what the failed one left is no obstacle
+    assert leftovers(database) == []
+
+
+def test_an_analysts_view_is_not_dropped_with_the_old_tables(lake, database):
+    publish(database, lake)
+    query(database, "CREATE VIEW public.mine AS SELECT count(*) AS n FROM omop.person")
+    assert publish(database, lake)["kept"] == ["omop_old_1"]
+    assert query(database, "SELECT n FROM public.mine") == [(3,)]
+    query(database, "DROP VIEW public.mine")
+    assert publish(database, lake)["kept"] == []
+
+
+def test_a_schema_of_others_is_never_replaced(lake, database):
+    query(database, "CREATE SCHEMA omop; CREATE TABLE omop.person (person_id int)")
+    with pytest.raises(TerminalError, match="not made by passerelle"):
+        publish(database, lake)
+    assert query(database, "SELECT count(*) FROM omop.person") == [(0,)]
+
+
+def test_two_publications_at_once_are_one_too_many(lake, database):
+    with psycopg.connect(database, autocommit=True) as other:
+        other.execute(f"SELECT pg_advisory_lock({LOCK})")
+        with pytest.raises(WorkspaceBusy):
+            publish(database, lake)

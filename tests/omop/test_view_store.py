@@ -1,0 +1,185 @@
+"""Reading the views: the same table from the lake and from PostgreSQL, and never a fact before its time."""
+
+import copy
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from omop_case import expected, write_lake
+
+from omop.publication import publish
+from omop.views.contract import view, views
+from omop.views.store import ViewStore
+from passerelle.errors import ContractError, TransientError
+
+VIEWS = sorted(views())
+INSTANTS = st.datetimes(datetime(2025, 1, 10), datetime(2025, 3, 14), timezones=st.just(UTC))
+
+
+@pytest.fixture(scope="module")
+def case() -> dict:
+    import yaml
+
+    case = yaml.safe_load((Path(__file__).parent / "golden" / "two_patients.yaml").read_text(encoding="utf-8"))
+    case["given"]["care_site"] = case["given"]["care_site"][:1]  # our own runs never leave a key twice
+    return case
+
+
+@pytest.fixture(scope="module")
+def lake(case, sail, tmp_path_factory):
+    return write_lake(tmp_path_factory.mktemp("w"), case["given"], sail)
+
+
+@pytest.fixture(scope="module")
+def stores(lake, postgres) -> dict[str, ViewStore]:
+    publish(postgres, lake)
+    return {"delta": ViewStore.open(lake.workspace), "postgresql": ViewStore.open(postgres)}
+
+
+@pytest.mark.parametrize("store", ["delta", "postgresql"])
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_store_gives_what_the_case_expects(stores, case, store, name):
+    table = stores[store].read(name)
+    assert table.equals(expected(name, case["expect"][name]))
+    assert table.schema.equals(view(name).schema)
+
+
+def test_both_stores_name_contract_and_snapshot(stores):
+    assert {store.contract for store in stores.values()} == {"v1"}
+    assert {store.snapshot_id for store in stores.values()} == {"run-1"}
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(as_of=INSTANTS, name=st.sampled_from(VIEWS), persons=st.none() | st.lists(st.integers(1, 4)))
+def test_both_stores_agree_at_every_instant(stores, as_of, name, persons):
+    delta, server = (store.read(name, as_of=as_of, person_ids=persons) for store in stores.values())
+    assert delta.equals(server)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(as_of=INSTANTS, name=st.sampled_from(VIEWS))
+def test_nothing_later_than_the_instant_is_seen(stores, as_of, name):
+    declared = view(name)
+    table = stores["delta"].read(name, as_of=as_of)
+    for row in table.to_pylist():
+        if declared.available_at:
+            assert row[declared.available_at] <= as_of
+        for column, facts in declared.columns.items():
+            if facts.known_at and row[column] is not None:
+                assert row[facts.known_at] is None or row[facts.known_at] <= as_of
+
+
+@pytest.mark.parametrize("as_of", [datetime(2025, 3, d, h, tzinfo=UTC) for d, h in ((3, 12), (4, 7), (5, 8), (9, 0))])
+def test_changing_the_future_changes_nothing(case, sail, tmp_path, stores, as_of):
+    """The law of every model: what happens after t must not move what is seen as of t."""
+    changed = ViewStore.open(write_lake(tmp_path, another_future(case["given"], as_of), sail).workspace)
+    for name in VIEWS:
+        assert changed.read(name, as_of=as_of).equals(stores["delta"].read(name, as_of=as_of)), name
+
+
+def another_future(rows: dict, as_of: datetime) -> dict:
+    """The same past: later rows never happened, later ends are two days later and otherwise."""
+    changed = copy.deepcopy(rows)
+    starts = {
+        "visit_occurrence": "visit_start_datetime",
+        "drug_exposure": "drug_exposure_start_datetime",
+        "measurement": "measurement_datetime",
+        "observation": "observation_datetime",
+    }
+    for table, start in starts.items():
+        changed[table] = [row for row in changed[table] if start not in row or row[start] <= as_of]
+    for table in ("visit_occurrence", "drug_exposure"):
+        for row in changed[table]:
+            for column in [name for name in row if name.endswith("_end_datetime") and row[name] > as_of]:
+                row[column] += timedelta(days=2)
+                row[column.replace("datetime", "date")] += timedelta(days=2)
+                if table == "visit_occurrence":
+                    row["discharged_to_concept_id"] = 4216643
+    ended = {
+        row["visit_occurrence_id"] for row in rows["visit_occurrence"] if row.get("visit_end_datetime", as_of) > as_of
+    }
+    for row in changed["condition_occurrence"]:
+        if row.get("visit_occurrence_id") in ended:
+            row["condition_concept_id"] = 0  # what is coded at discharge is not known yet
+    return changed
+
+
+def test_as_of_hides_an_end_that_was_decided_later(stores):
+    """The dabigatran order ran from the 3rd; on the 4th nobody knew that it would stop on the 5th."""
+    orders = [
+        store.read("drug_orders", ["drug_exposure_id", "ended_at"], datetime(2025, 3, 4, tzinfo=UTC), [1])
+        for store in stores.values()
+    ]
+    assert [table.to_pylist() for table in orders] == [[{"drug_exposure_id": 200, "ended_at": None}]] * 2
+    stays = stores["delta"].read("stays", as_of=datetime(2025, 3, 10, 12, tzinfo=UTC), person_ids=[1]).to_pylist()
+    assert (stays[0]["ended_at"], stays[0]["end_date"], stays[0]["discharged_to_concept_id"]) == (None, None, None)
+    stays = stores["delta"].read("stays", as_of=datetime(2025, 3, 10, 13, tzinfo=UTC), person_ids=[1]).to_pylist()
+    assert stays[0]["end_date"] == date(2025, 3, 10)
+
+
+def test_an_instant_in_another_zone_is_the_same_instant(stores):
+    from zoneinfo import ZoneInfo
+
+    paris = datetime(2025, 3, 4, 8, 5, tzinfo=ZoneInfo("Europe/Paris"))  # 07:05 UTC: the creatinine is just known
+    for store in stores.values():
+        assert 300 in store.read("lab_results", ["measurement_id"], paris)["measurement_id"].to_pylist()
+        assert not store.read("lab_results", as_of=paris - timedelta(seconds=1), person_ids=[1]).num_rows
+
+
+def test_columns_come_in_the_order_asked_and_rows_in_the_order_of_the_key(stores):
+    for store in stores.values():
+        table = store.read("persons", ["sex", "person_id"])
+        assert table.column_names == ["sex", "person_id"]
+        assert table["person_id"].to_pylist() == [1, 2, 3]
+        assert store.read("persons", ["sex"])["sex"].to_pylist() == ["F", "M", "U"]
+        assert store.read("persons", person_ids=[]).num_rows == 0
+
+
+def test_batches_hold_the_same_rows(stores):
+    for store in stores.values():
+        batches = list(store.batches("lab_results", person_ids=[1]))
+        table = pa.Table.from_batches(batches, view("lab_results").schema)
+        assert sorted(table["measurement_id"].to_pylist()) == [300, 301]
+
+
+def test_wrong_requests_are_refused_with_what_is_right(stores):
+    store = stores["delta"]
+    with pytest.raises(ContractError, match="birth_date"):
+        store.read("persons", ["name"])
+    with pytest.raises(ContractError, match="drug_orders"):
+        store.read("orders")
+    with pytest.raises(ContractError, match="zone"):
+        store.read("persons", as_of=datetime(2025, 3, 4))
+
+
+def test_a_workspace_without_a_complete_run_is_refused(tmp_path):
+    with pytest.raises(ContractError, match="no complete run"):
+        ViewStore.open(tmp_path)
+
+
+def test_an_open_store_keeps_its_snapshot_when_another_run_ends(case, sail, tmp_path):
+    lake = write_lake(tmp_path, case["given"], sail)
+    store = ViewStore.open(tmp_path)
+    fewer = {**case["given"], "person": case["given"]["person"][:1]}
+    write_lake(tmp_path, fewer, sail, run_id="run-2", day=2)
+    assert (store.snapshot_id, store.read("persons").num_rows) == ("run-1", 3)
+    again = ViewStore.open(lake.workspace)
+    assert (again.snapshot_id, again.read("persons").num_rows) == ("run-2", 1)
+
+
+def test_a_store_on_postgresql_says_when_its_snapshot_is_gone(case, sail, tmp_path, database):
+    lake = write_lake(tmp_path, case["given"], sail)
+    publish(database, lake)
+    store = ViewStore.open(database)
+    write_lake(tmp_path, case["given"], sail, run_id="run-2", day=2)
+    publish(database, lake)
+    with pytest.raises(TransientError, match="run-1 when opened, run-2 now"):
+        store.read("persons")
+
+
+def test_a_database_without_views_is_refused(database):
+    with pytest.raises(ContractError, match="views install"):
+        ViewStore.open(database)
