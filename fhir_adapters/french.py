@@ -21,6 +21,11 @@ def instant(moment: datetime) -> str:
     return utc(moment).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def exact_instant(moment: datetime) -> str:
+    """FHIR instant in UTC, to the millisecond: what tells two records of one second apart."""
+    return utc(moment).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
 def local(moment: datetime, timezone: str) -> str:
     """``05/03/2025 à 08:00`` on the hospital's clock."""
     return utc(moment).astimezone(ZoneInfo(timezone)).strftime("%d/%m/%Y à %H:%M")

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from fhir_adapters.device import device_reference, organization
-from fhir_adapters.french import instant, local, narrative
+from fhir_adapters.french import exact_instant, instant, local, narrative
 from fhir_adapters.identifiers import model_version, provenance_id
 from fhir_adapters.marking import ai_asserted
 from fhir_adapters.placeholder import row_reference
@@ -35,7 +35,7 @@ def provenance(
         "text": _narrative(prediction, site),
         "target": [{"reference": f"{target['resourceType']}/{target['id']}", "type": target["resourceType"]}],
         "occurredDateTime": instant(prediction.index_time),
-        "recorded": instant(recorded),
+        "recorded": exact_instant(recorded),
         "reason": [{"coding": [ai_asserted()]}],
         "activity": {"coding": [{"system": DATA_OPERATION, "code": "CREATE" if revision == 1 else "UPDATE"}]},
         "agent": [_author(prediction, site)],

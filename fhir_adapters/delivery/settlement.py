@@ -97,7 +97,10 @@ class Settlement:
 
     def _target(self, connection: Connection, item: Item, result: Result, now: datetime) -> None:
         failures = self._failures
-        self._failures = failures + 1 if result.answer in _FAILURES else 0
+        if result.answer in _FAILURES:
+            self._failures += 1
+        elif result.answer is Answer.ACK:  # a read that works proves nothing about writes
+            self._failures = 0
         pause: float | None = None
         if result.answer is Answer.CONFIGURATION:
             self._report.stopped = f"the target refuses every item: {result.why}"

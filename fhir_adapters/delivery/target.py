@@ -65,8 +65,10 @@ class Target:
         self.base_url = base_url.rstrip("/")
         self.requests = 0
         # trust_env off: a proxy of the machine must not see resources on their way to the record system.
+        # Without TLS there is no certificate to load, which takes longer than many deliveries.
         self._client = httpx.Client(
             timeout=timeout_s, auth=auth, transport=transport, trust_env=False,
+            verify=self.base_url.startswith("https"),
             headers={"Accept": FHIR_JSON, "User-Agent": "passerelle"},
         )  # fmt: skip
 

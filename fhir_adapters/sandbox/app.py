@@ -103,7 +103,9 @@ class Sandbox:
             case "POST", []:
                 return bundles.run(self.store, parsed, self.abilities)
             case "POST", [kind, "_search"]:
-                return self._search(kind, [*request.query_params.multi_items(), *parse_qsl(body.decode())], request)
+                return self._search(
+                    kind, [*request.query_params.multi_items(), *parse_qsl(body.decode("utf-8", "replace"))], request
+                )
             case "POST", [kind]:
                 condition = request.headers.get("if-none-exist")
                 return self._in_draft(operations.create, kind, parsed, self.abilities, condition)

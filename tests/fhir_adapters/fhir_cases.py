@@ -1,16 +1,16 @@
+# ruff: noqa: E501  one broken resource a line
 """Resources for the tests of the rules: valid ones, and one way to break each rule."""
 
 import base64
 import copy
 import hashlib
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from fhir_adapters.example import examples
 
 NARRATIVE = {"status": "generated", "div": '<div xmlns="http://www.w3.org/1999/xhtml"><p>Texte.</p></div>'}
 UCUM_PERCENT = {"unit": "%", "system": "http://unitsofmeasure.org", "code": "%"}
-DATA = "Certificat lisible".encode()
+DATA = b"Certificat lisible"
 
 RISK = {
     "resourceType": "RiskAssessment",
@@ -237,5 +237,3 @@ BROKEN = {
     "an interaction of one drug": (ISSUE, "code.coding.0.code", "DRG", "two-drugs"),
     "a finding that HL7 does not list": (ISSUE, "code.coding.0.code", "MYCODE", "preferred-binding"),
 }  # fmt: skip
-
-NOW = datetime(2026, 2, 3, 21, 15, tzinfo=UTC)
