@@ -66,18 +66,28 @@ def _isotonic(raw: Array, truth: Array) -> Calibrator:
     return Calibrator("isotonic", tuple(fitted.X_thresholds_.tolist()), tuple(fitted.y_thresholds_.tolist()))
 
 
-def logistic_line(x: Array, target: Array, steps: int = 50) -> tuple[float, float]:
-    """Slope and intercept of a one-variable logistic regression (Newton); targets may be fractions."""
+def logistic_line(x: Array, target: Array, steps: int = 100) -> tuple[float, float]:
+    """Slope and intercept of a one-variable logistic regression; targets may be fractions.
+
+    Newton's steps are halved until the loss falls: from a saturated start they would overshoot for ever.
+    """
     design = np.column_stack([x, np.ones_like(x)])
-    coefficients = np.array([1.0, 0.0])
+    coefficients = np.array([0.0, float(logit(clip(target.mean())))])
+    loss = _log_loss(design @ coefficients, target)
     for _ in range(steps):
         fitted = sigmoid(design @ coefficients)
         curvature = (design * (fitted * (1 - fitted))[:, None]).T @ design + 1e-9 * np.eye(2)
         change = np.linalg.solve(curvature, design.T @ (target - fitted))
-        coefficients = coefficients + np.clip(change, -2, 2)
-        if np.abs(change).max() < 1e-10:
+        while (after := _log_loss(design @ (coefficients + change), target)) > loss and np.abs(change).max() > 1e-12:
+            change = change / 2
+        coefficients, gained, loss = coefficients + change, loss - after, after
+        if gained < 1e-12 * (1 + abs(loss)):
             break
     return float(coefficients[0]), float(coefficients[1])
+
+
+def _log_loss(log_odds: Array, target: Array) -> float:
+    return float(np.sum(np.logaddexp(0, log_odds) - target * log_odds))
 
 
 def reliability(probability: ArrayLike, positive: ArrayLike, bins: int = 10) -> list[dict[str, float]]:

@@ -53,7 +53,7 @@ def discrimination(positive: Array, scores: Mapping[str, Array]) -> str:
             ranking = Ranking.of(positive, score)
             roc.plot(curve["fpr"], curve["tpr"], color=colour, label=f"{name} {ranking.auroc():.2f}")
             label = f"{name} {ranking.average_precision():.2f}"
-            recall.step(curve["tpr"], curve["precision"], where="post", color=colour, label=label)
+            recall.step(curve["tpr"], curve["precision"], where="pre", color=colour, label=label)
         roc.plot([0, 1], [0, 1], color=QUIET, linestyle="--")
         recall.axhline(float(np.mean(positive)), color=QUIET, linestyle="--", label="prevalence")
         roc.set(title="ROC (area)", xlabel="false positive rate", ylabel="true positive rate")

@@ -97,7 +97,8 @@ class Registry:
             client.log_artifacts(run_id, str(extra))
         client.log_artifacts(run_id, str(folder), MODEL_FOLDER)
         client.set_terminated(run_id)
-        return self.load(model, version=self._version(model, run_id, run.info.artifact_uri, sha256))
+        self._version(model, run_id, run.info.artifact_uri, sha256)
+        return self.run(model, run_id)
 
     def load(self, model: str, *, version: int | None = None, run_id: str | None = None) -> Stored:
         """A version, the version that a run made, or the newest version.
@@ -159,16 +160,15 @@ class Registry:
         rows = self._client.search_model_versions(f"name='{model}'")
         return sorted(rows, key=lambda row: int(row.version))
 
-    def _version(self, model: str, run_id: str, artifact_uri: str, sha256: str) -> int:
-        same = [row for row in self._versions(model) if row.tags.get(SHA_TAG) == sha256]
-        if same:
-            return int(same[-1].version)
+    def _version(self, model: str, run_id: str, artifact_uri: str, sha256: str) -> None:
+        if any(row.tags.get(SHA_TAG) == sha256 for row in self._versions(model)):
+            return
         from mlflow.exceptions import MlflowException
 
         with suppress(MlflowException):  # it exists already
             self._client.create_registered_model(model)
         source = f"{artifact_uri}/{MODEL_FOLDER}"
-        return int(self._client.create_model_version(model, source, run_id, tags={SHA_TAG: sha256}).version)
+        self._client.create_model_version(model, source, run_id, tags={SHA_TAG: sha256})
 
     def _experiment(self, model: str) -> str:
         found = self._client.get_experiment_by_name(model)

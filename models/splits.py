@@ -59,7 +59,8 @@ def assign(times: NDArray[Any], persons: NDArray[Any], cut: Cut) -> NDArray[Any]
 
 def person_folds(persons: NDArray[Any], folds: int, seed: int) -> NDArray[Any]:
     """A fold per row, 0 to folds-1; the same patient is always in the same fold, whatever the other rows are."""
-    mixed = np.asarray(persons).astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15) * np.uint64(seed + 1)
+    salt = 0x9E3779B97F4A7C15 * (seed + 1) % 2**64
+    mixed = np.asarray(persons).astype(np.uint64) + np.uint64(salt)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return ((mixed ^ (mixed >> np.uint64(31))) % np.uint64(folds)).astype(np.int64)

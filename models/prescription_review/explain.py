@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,9 @@ from models.prescription_review.features import CATEGORICAL, FEATURES
 from models.prescription_review.knowledge import Knowledge
 from models.prescription_review.rules import CATEGORIES, SEVERITY_RANK
 
+Row = Mapping[str, Any]
 TOP = 6
+READ = "texte"  # the limit was read in the text that is cited
 LAB_OF = {
     "clearance": "creatinine",
     "creatinine": "creatinine",
@@ -23,6 +26,8 @@ LAB_OF = {
     "potassium": "potassium",
     "INR": "INR",
 }
+THOUSAND = 1000
+NARROW_SPACE = "\u202f"
 HIGHER, LOWER = 1.25, 0.8  # between the two, a dose is not called high or low
 
 
@@ -38,68 +43,77 @@ class Explanation:
 
 
 def explain(
-    order: pd.Series,
-    findings: pd.DataFrame,
-    doses: pd.Series,
-    shares: NDArray[np.float64],
-    knowledge: Knowledge,
-    timezone: str,
+    order: Row, findings: Sequence[Row], shares: NDArray[np.float64], knowledge: Knowledge, timezone: str
 ) -> Explanation:
     """Explain one order.
 
     Args:
-        order: a row of the cases; ``findings``: its findings, the most severe first (may be empty).
-        doses: its comparison with the usual doses.
+        order: a row of the cases with its comparison to the usual doses.
+        findings: its findings, the most severe first (may be empty).
         shares: contributions of each of ``FEATURES`` to the raw log-odds, shape (features,).
     """
     named = dict(zip(FEATURES, shares.tolist(), strict=True))
-    contributions = _contributions(order, doses, named)
-    evidence = [Evidence("drug_exposure", int(order["drug_exposure_id"]), f"{order['drug_name']}{_dose(order)}")]
-    if len(findings):
-        main = _dominating(findings, named)
-        evidence += _finding_evidence(order, findings, main, timezone)
-        category, severity, message = CATEGORIES[main["rule"]], main["severity"], _sentence(order, main, knowledge)
+    contributions = _contributions(order, named)
+    main = _dominating(findings, named)
+    severity: Severity | None = None  # a number alone does not say how grave a problem is
+    if main is None:
+        category, message = _statistical(order, named)
     else:
-        category, message = _statistical(order, doses, named)
-        severity = None  # a number alone does not say how grave a problem is
-    used = {LAB_OF[c.feature] for c in contributions if c.feature in LAB_OF} | (
-        {"creatinine"} & _lab_category(category)
-    )
+        category, severity, message = CATEGORIES[main["rule"]], main["severity"], _sentence(order, main, knowledge)
+    evidence = [Evidence("drug_exposure", int(order["drug_exposure_id"]), f"{order['drug_name']}{_dose(order)}")]
+    ordered = [finding for finding in [main] if finding] + [finding for finding in findings if finding is not main]
+    evidence += [row for finding in ordered for row in _finding_evidence(order, finding, timezone)]
+    used = {LAB_OF[c.feature] for c in contributions if c.feature in LAB_OF}
+    used |= {"creatinine"} if category == "LAB" else set()
     evidence += [row for analyte in sorted(used) for row in _lab_evidence(order, analyte, timezone)]
     return Explanation(category, severity, message, contributions, tuple(dict.fromkeys(evidence)))
 
 
-def _dominating(findings: pd.DataFrame, named: dict[str, float]) -> pd.Series:
-    """The most severe finding; among equals, the one whose rule moved the score most."""
-    rank = findings["severity"].map(SEVERITY_RANK)
-    worst = findings[rank == rank.max()]
-    moved = worst["rule"].map(lambda rule: named[f"rule_{rule}"])
-    chosen: pd.Series = worst.iloc[int(np.argmax(moved.to_numpy()))]
-    return chosen
+def _dominating(findings: Sequence[Row], named: dict[str, float]) -> Row | None:
+    """The finding that names the prediction: a grave one in any case, else what moved the score most.
+
+    None where features that no rule speaks for moved it more: a dose ten times the usual one is not announced as
+    a duplicate because a second line happens to be active.
+    """
+    if not findings:
+        return None
+    weight = {category: sum(max(named[name], 0.0) for name in names) for category, names in wording.SPEAKS_FOR.items()}
+
+    def moved(finding: Row) -> float:
+        return weight[_family(CATEGORIES[finding["rule"]])]
+
+    grave = [finding for finding in findings if SEVERITY_RANK[finding["severity"]] == SEVERITY_RANK["high"]]
+    strongest = max(grave or findings, key=moved)  # the first of equals: findings are in a fixed order
+    if not grave and moved(strongest) < max(weight[name] for name in wording.STATISTICAL):
+        return None
+    return strongest
 
 
-def _contributions(order: pd.Series, doses: pd.Series, named: dict[str, float]) -> tuple[Contribution, ...]:
+def _family(category: str) -> str:
+    return "DOSE" if category.startswith("DOSE") and category != "DOSEIVL" else category
+
+
+def _contributions(order: Row, named: dict[str, float]) -> tuple[Contribution, ...]:
     strongest = sorted(named, key=lambda name: (-abs(named[name]), name))[:TOP]
     return tuple(
-        Contribution(name, wording.LABELS[name], _value(name, order, doses), round(named[name], 6))
+        Contribution(name, wording.LABELS[name], _value(name, order[name]), round(named[name], 6))
         for name in strongest
         if named[name] != 0
     )
 
 
-def _value(name: str, order: pd.Series, doses: pd.Series) -> float | str | None:
-    value: Any = doses[name] if name in doses.index else order[name]
+def _value(name: str, value: Any) -> float | str | None:
     if name in CATEGORICAL:
         return str(value) or None
     return None if pd.isna(value) else float(value)
 
 
-def _statistical(order: pd.Series, doses: pd.Series, named: dict[str, float]) -> tuple[str, str]:
+def _statistical(order: Row, named: dict[str, float]) -> tuple[str, str]:
     weight = {category: max(named[name] for name in names) for category, names in wording.STATISTICAL.items()}
     category = max(weight, key=lambda name: weight[name])
-    ratio = float(np.exp(doses["daily_log_ratio"]))
+    ratio = float(np.exp(order["daily_log_ratio"]))
     if np.isnan(ratio):
-        ratio = float(np.exp(doses["dose_log_ratio"]))
+        ratio = float(np.exp(order["dose_log_ratio"]))
     if category == "DOSE" and ratio >= HIGHER:
         category = "DOSEH"
     elif category == "DOSE" and ratio <= LOWER:
@@ -109,12 +123,13 @@ def _statistical(order: pd.Series, doses: pd.Series, named: dict[str, float]) ->
     )
 
 
-def _sentence(order: pd.Series, finding: pd.Series, knowledge: Knowledge) -> str:
+def _sentence(order: Row, finding: Row, knowledge: Knowledge) -> str:
+    """What was found, and where the limit comes from."""
     rule = finding["rule"]
     if finding["line"] == "SUBSTANCE":
         return wording.MESSAGES["duplicate_substance"].format(drug=order["drug_name"], other=finding["detail"])
-    line = knowledge.line(finding["line"])
-    words = {**line.to_dict(), "drug": order["drug_name"], "other": finding["detail"], "unit": line.get("unit", "")}
+    line = knowledge.lines[finding["line"]]
+    words = {**line, "drug": order["drug_name"], "other": finding["detail"]}
     words |= {"value": number(finding["value"]), "limit": number(finding["limit"])}
     if rule == "renal":
         rule += "_" + line["action"]
@@ -123,47 +138,37 @@ def _sentence(order: pd.Series, finding: pd.Series, knowledge: Knowledge) -> str
         rule += "_" + line["side"]
         words |= {"analyte": wording.ANALYTES[line["analyte"]], "unit": wording.UNITS[line["analyte"]]}
     elif rule == "duplicate":
-        rule += "_class"
+        return wording.MESSAGES["duplicate_class"].format(**words)
     elif rule == "age":
         words["value"] = _years(finding["value"])
-    return " ".join(wording.MESSAGES[rule].format(**words).split())
+    source = wording.SOURCE if line["checked"] == READ else wording.SOURCE_UNCHECKED
+    return f"{wording.MESSAGES[rule]} {source}".format(**words).replace(" ,", ",")  # INR has no unit
 
 
-def _most(line: pd.Series) -> str:
+def _most(line: Row) -> str:
     if pd.notna(line["max_daily"]):
         return f"{number(line['max_daily'])} {line['unit']}/j au plus"
     return f"{number(line['max_per_day'])} prise par jour au plus"
 
 
-def _finding_evidence(order: pd.Series, findings: pd.DataFrame, main: pd.Series, timezone: str) -> list[Evidence]:
-    """Rows of the main finding first, then of the others."""
-    rest = findings.drop(index=main.name)
-    rows = []
-    for finding in [main, *(row for _, row in rest.iterrows())]:
-        if finding["other_table"] == "measurement":
-            rows += [
-                row for name in wording.ANALYTES for row in _lab_evidence(order, name, timezone, finding["other_id"])
-            ]
-        elif finding["other_table"]:
-            rows.append(Evidence(finding["other_table"], int(finding["other_id"]), str(finding["detail"] or "")))
-    return rows
+def _finding_evidence(order: Row, finding: Row, timezone: str) -> list[Evidence]:
+    """The other row that a finding rests on, if any."""
+    table, row_id = finding["other_table"], int(finding["other_id"])
+    if table != "measurement":
+        return [Evidence(table, row_id, str(finding["detail"] or ""))] if table else []
+    return [row for name in wording.ANALYTES for row in _lab_evidence(order, name, timezone) if row.row_id == row_id]
 
 
-def _lab_evidence(order: pd.Series, analyte: str, timezone: str, only: int | None = None) -> list[Evidence]:
+def _lab_evidence(order: Row, analyte: str, timezone: str) -> list[Evidence]:
     row = int(order[f"{analyte}_id"])
-    if row < 0 or (only is not None and row != only):
+    if row < 0:
         return []
     day = order[f"{analyte}_at"].tz_localize("UTC").tz_convert(timezone).strftime("%d/%m/%Y")
-    unit = wording.UNITS[analyte]
-    text = f"{wording.ANALYTES[analyte]} {number(order[analyte])} {unit}".rstrip()
+    text = f"{wording.ANALYTES[analyte]} {number(order[analyte])} {wording.UNITS[analyte]}".rstrip()
     return [Evidence("measurement", row, f"{text} du {day}")]
 
 
-def _lab_category(category: str) -> set[str]:
-    return {"creatinine"} if category == "LAB" else set()
-
-
-def _dose(order: pd.Series) -> str:
+def _dose(order: Row) -> str:
     if pd.isna(order["dose"]):
         return ""
     text = f", {number(order['dose'])} {order['unit']}"
@@ -175,5 +180,9 @@ def _years(age: float) -> str:
 
 
 def number(value: float) -> str:
-    """A number as it is written in French: decimal comma, no useless digit."""
-    return "?" if pd.isna(value) else f"{value:.4g}".replace(".", ",")
+    """A number as it is written in French: decimal comma, thousands apart, no useless digit."""
+    if pd.isna(value):
+        return "?"
+    if abs(value) >= THOUSAND:
+        return f"{value:,.0f}".replace(",", NARROW_SPACE)
+    return f"{value:.4g}".replace(".", ",")

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -37,14 +38,10 @@ class Knowledge:
     interactions: pd.DataFrame
     sha256: str
 
-    def line(self, line: str) -> pd.Series:
-        """The knowledge row behind a finding."""
-        for name in TABLES:
-            table: pd.DataFrame = getattr(self, name)
-            found = table[table["line"] == line]
-            if len(found):
-                return found.iloc[0]
-        raise KeyError(line)
+    @cached_property
+    def lines(self) -> dict[str, dict[str, Any]]:
+        """Line id → the knowledge row behind a finding, of whichever table."""
+        return {row["line"]: row for name in TABLES for row in getattr(self, name).to_dict("records")}
 
 
 TABLES = tuple(name for name in Knowledge.__annotations__ if name != "sha256")

@@ -80,23 +80,15 @@ def _predictions(
     raw = artefact.learner.predict(features)
     shown = np.ones(len(raw), dtype=bool) if every_order else raw >= artefact.threshold
     orders, features, raw = orders[shown], features[shown], raw[shown]
-    doses = artefact.reference.compare(orders)
     shares = artefact.learner.contributions(features)[:, : len(FEATURES)]
     probability = artefact.calibrator.apply(raw)
-    of_order = dict(tuple(findings[findings[KEY].isin(orders[KEY])].groupby(KEY, sort=False)))
-    none = findings.iloc[:0]
+    of_order = _by_order(findings, orders)
     life = timedelta(hours=artefact.config.valid_hours)
+    rows = orders.join(artefact.reference.compare(orders)).to_dict("records")
     found = []
-    for position, (index, order) in enumerate(orders.iterrows()):
+    for position, order in enumerate(rows):
         order_id = int(order[KEY])
-        words = explain(
-            order,
-            of_order.get(order_id, none),
-            doses.loc[index],
-            shares[position],
-            knowledge,
-            artefact.config.timezone,
-        )
+        words = explain(order, of_order.get(order_id, []), shares[position], knowledge, artefact.config.timezone)
         at = _aware(order["index_time"])
         stay = int(order["visit_occurrence_id"])
         found.append(
@@ -117,6 +109,14 @@ def _predictions(
             )
         )
     return found
+
+
+def _by_order(findings: pd.DataFrame, orders: pd.DataFrame) -> dict[int, list[dict[Any, Any]]]:
+    """The findings of each order, as they are sorted."""
+    grouped: dict[int, list[dict[Any, Any]]] = {}
+    for finding in findings[findings[KEY].isin(orders[KEY])].to_dict("records"):
+        grouped.setdefault(int(finding[KEY]), []).append(finding)
+    return grouped
 
 
 def _aware(instant: Any) -> datetime:

@@ -57,8 +57,8 @@ def _alerts(alert: NDArray[np.bool_], positive: NDArray[np.float64], budget: flo
         "budget_per_100": budget * 100,
         "alerts": int(alert.sum()),
         "alerts_per_100": float(alert.mean() * 100),
-        "precision": right / alert.sum() if alert.any() else None,
-        "recall": right / positive.sum() if positive.any() else None,
+        "precision": float(right / alert.sum()) if alert.any() else None,
+        "recall": float(right / positive.sum()) if positive.any() else None,
     }
 
 

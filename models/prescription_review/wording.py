@@ -65,23 +65,35 @@ STATISTICAL = {
     "AGE": ("age",),
 }
 
+# Category -> all features that speak for it, rules included: the category that moved the score most names the finding.
+SPEAKS_FOR = {
+    "DOSE": (*STATISTICAL["DOSE"], "rule_dose", "rule_dose_sum"),
+    "DOSEIVL": STATISTICAL["DOSEIVL"],
+    "LAB": (*STATISTICAL["LAB"], "rule_renal", "rule_lab"),
+    "AGE": (*STATISTICAL["AGE"], "rule_age"),
+    "DUPTHPY": ("rule_duplicate", "active_same_substance", "active_same_class"),
+    "COND": ("rule_contraindication",),
+    "DRG": ("rule_interaction",),
+}
+
 # Rule -> sentence. {drug} is the order's own name; the rest comes from the finding and its knowledge line.
 MESSAGES = {
-    "dose": "{drug} : {value} {unit}/j prescrits, maximum {limit} {unit}/j ({substance}, {source}).",
-    "dose_sum": "{drug} : {value} {unit}/j avec les autres lignes actives, maximum {limit} {unit}/j "
-    "({substance}, {source}).",
-    "renal_contraindicated": "{drug} : à ne pas utiliser sous {limit} mL/min, fonction rénale estimée à {value} mL/min "
-    "({method}) ({source}).",
-    "renal_reduce": "{drug} : posologie à réduire sous {limit} mL/min ({most}), fonction rénale estimée à "
-    "{value} mL/min ({method}) ({source}).",
-    "lab_above": "{drug} : {analyte} à {value} {unit}, au-dessus de {limit} ({source}).",
-    "lab_below": "{drug} : {analyte} à {value} {unit}, en dessous de {limit} ({source}).",
+    "dose": "{drug} : {value} {unit}/j prescrits, pour un maximum de {limit} {unit}/j.",
+    "dose_sum": "{drug} : {value} {unit}/j avec les autres lignes actives, pour un maximum de {limit} {unit}/j.",
+    "renal_contraindicated": "{drug} : à ne pas utiliser sous {limit} mL/min ; fonction rénale estimée à "
+    "{value} mL/min ({method}).",
+    "renal_reduce": "{drug} : posologie à réduire sous {limit} mL/min ({most}) ; fonction rénale estimée à "
+    "{value} mL/min ({method}).",
+    "lab_above": "{drug} : {analyte} à {value} {unit}, au-dessus de {limit}.",
+    "lab_below": "{drug} : {analyte} à {value} {unit}, en dessous de {limit}.",
     "duplicate_substance": "{drug} : la même substance est déjà prescrite ({other}).",
     "duplicate_class": "{drug} : une autre ligne de la même classe est active ({label} : {other}).",
-    "contraindication": "{drug} : déconseillé ou contre-indiqué en cas de {condition}, déjà diagnostiqué ({source}).",
-    "age": "{drug} : à éviter à cet âge ({value} ans ; {substance}, {source}).",
-    "interaction": "{drug} : {level} avec {other} ({substance_a} + {substance_b}, {source}, édition {edition}).",
+    "contraindication": "{drug} : déconseillé ou contre-indiqué en cas de {condition}, déjà diagnostiqué.",
+    "age": "{drug} : à éviter à cet âge ({value} ans).",
+    "interaction": "{drug} : {level} avec {other} ({substance_a} et {substance_b}).",
 }
+SOURCE = "Source : {source}, {edition}."
+SOURCE_UNCHECKED = "Source : {source} ; limite à confirmer dans le texte."
 STATISTICAL_MESSAGES = {
     "DOSEH": "{drug} : dose inhabituelle, {times} fois la dose usuelle de ce médicament dans l'établissement.",
     "DOSEL": "{drug} : dose inhabituellement basse, {times} fois la dose usuelle dans l'établissement.",

@@ -1,0 +1,30 @@
+"""One small hospital and one trained model for all tests of the models."""
+
+from dataclasses import dataclass
+
+import pytest
+from hospital_views import TableStore, generate
+
+from models.prescription_review.report import TrainReport
+
+
+@dataclass(frozen=True)
+class TrainedHospital:
+    """A store, the registry its model is in, and the report of the training."""
+
+    store: TableStore
+    tracking_uri: str
+    report: TrainReport
+
+
+@pytest.fixture(scope="session")
+def hospital() -> TableStore:
+    return generate()
+
+
+@pytest.fixture(scope="session")
+def trained(hospital: TableStore, tmp_path_factory: pytest.TempPathFactory) -> TrainedHospital:
+    from models.prescription_review.train import train
+
+    uri = f"sqlite:///{tmp_path_factory.mktemp('mlruns')}/mlflow.db"
+    return TrainedHospital(hospital, uri, train(hospital, tracking_uri=uri))

@@ -1,0 +1,100 @@
+"""Active orders and usual doses, against slow and obvious versions of themselves."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.prescription_review.dose_reference import DoseReference, cross_compare
+from models.prescription_review.orders import NO_END, active_pairs, count_active
+
+START = pd.Timestamp("2024-01-01")
+lines = st.lists(
+    st.tuples(st.integers(0, 2), st.integers(0, 20), st.one_of(st.none(), st.integers(-3, 10))), min_size=1, max_size=30
+)  # person, day of beginning, days until the end
+
+
+def frame(rows):
+    start = [START + pd.Timedelta(days=day) for _, day, _ in rows]
+    end = [
+        NO_END if days is None else at + pd.Timedelta(days=days) for at, (_, _, days) in zip(start, rows, strict=True)
+    ]
+    orders = pd.DataFrame({"person_id": [row[0] for row in rows], "index_time": start, "end_time": end})
+    return orders.assign(drug_exposure_id=range(len(rows))).astype(
+        {"index_time": "datetime64[us]", "end_time": "datetime64[us]"}
+    )
+
+
+def active_slowly(orders):
+    """The other orders of the same person that are active, by reading the definition aloud."""
+    return {
+        one.drug_exposure_id: {
+            other.drug_exposure_id
+            for other in orders.itertuples()
+            if other.drug_exposure_id != one.drug_exposure_id
+            and other.person_id == one.person_id
+            and other.index_time <= one.index_time < other.end_time
+        }
+        for one in orders.itertuples()
+    }
+
+
+@settings(deadline=None)
+@given(lines)
+def test_active_orders_are_counted_and_paired_as_defined(rows):
+    orders = frame(rows)
+    slowly = active_slowly(orders)
+    assert count_active(orders, ["person_id"]).tolist() == [1 + len(slowly[i]) for i in orders["drug_exposure_id"]]
+    pairs = active_pairs(orders, orders, ["person_id"])
+    found = {i: set(pairs.loc[pairs["drug_exposure_id"] == i, "drug_exposure_id_other"]) for i in slowly}
+    assert found == slowly
+
+
+doses = st.lists(st.tuples(st.integers(0, 2), st.sampled_from([0.5, 1, 2, 5, 50])), min_size=3, max_size=40)
+
+
+def dosed(rows):
+    drug = ["ABC"[row[0]] for row in rows]
+    dose = [float(row[1]) for row in rows]
+    orders = pd.DataFrame({"drug": drug, "unit": "mg", "route": "oral", "daily": dose, "dose": dose})
+    return orders.assign(person_id=np.arange(len(rows)) // 2)
+
+
+@settings(deadline=None)
+@given(doses, doses)
+def test_shares_are_those_of_the_definition(past, now):
+    past, now = dosed(past), dosed(now)
+    compared = DoseReference.learn(past, min_patients=1).compare(now)
+    for row, found in zip(now.itertuples(), compared.itertuples(), strict=True):
+        known = past.loc[past["drug"] == row.drug, "daily"]
+        if known.empty:
+            assert np.isnan(found.daily_share_at_or_above)
+            continue
+        assert found.daily_share_at_or_above == pytest.approx((known >= row.daily).mean())
+        assert found.daily_share_equal == pytest.approx((known == row.daily).mean())
+        assert found.daily_median == pytest.approx(np.sort(known)[(len(known) - 1) // 2])
+
+
+@settings(deadline=None, max_examples=20)
+@given(doses)
+def test_a_reference_is_the_same_after_writing_and_reading(tmp_path_factory, rows):
+    reference = DoseReference.learn(dosed(rows), min_patients=1)
+    path = tmp_path_factory.mktemp("reference") / "doses.csv"
+    reference.write(path)
+    again = DoseReference.read(path)
+    pd.testing.assert_frame_equal(reference.compare(dosed(rows)), again.compare(dosed(rows)), check_exact=True)
+
+
+def test_a_training_order_is_not_its_own_reference():
+    rows = pd.DataFrame({"drug": "A", "unit": "mg", "route": "oral", "daily": 10.0, "person_id": range(200)})
+    rows.loc[0, "daily"] = 1000.0
+    rows["dose"] = rows["daily"]
+    alone = cross_compare(rows, folds=5, min_patients=3, seed=0)
+    itself = DoseReference.learn(rows, 3).compare(rows)
+    assert alone.loc[0, "daily_share_at_or_above"] == 0 < itself.loc[0, "daily_share_at_or_above"]
+
+
+def test_doses_of_fewer_than_three_patients_are_not_kept():
+    rows = pd.DataFrame({"drug": "A", "unit": "mg", "route": "oral", "daily": 10.0, "person_id": [1, 1, 2, 2]})
+    assert DoseReference.learn(rows.assign(dose=10.0), min_patients=3).counts.empty

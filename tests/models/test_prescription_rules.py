@@ -1,0 +1,108 @@
+"""The rules of prescription review, on cases that a pharmacist can read (``golden/prescription_rules.yaml``)."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+from hospital_views import SCHEMAS, store_of, utc
+
+from models.prescription_review.config import load_config
+from models.prescription_review.features import build_cases
+from models.prescription_review.knowledge import load_knowledge
+from models.prescription_review.rules import CATEGORIES
+from models.view_store import read_views
+
+CASES = yaml.safe_load((Path(__file__).parent / "golden" / "prescription_rules.yaml").read_text(encoding="utf-8"))
+CONCEPTS = {"creatinine": 3020564, "potassium": 3023103, "weight": 3025315}
+BIG = 2**53 + 1  # an id that a float would round
+
+
+def number_of(letter: str) -> int:
+    return BIG + 2 * ord(letter)
+
+
+def instant(value):
+    return utc(value) if isinstance(value, str) else value.replace(tzinfo=utc("2025-01-01").tzinfo)
+
+
+def person_row(row):
+    return {"person_id": number_of(row["who"]), "year_of_birth": row["year_of_birth"], "sex": row["sex"]}
+
+
+def lab_row(row):
+    at = instant(row["at"])
+    return {
+        "measurement_id": BIG + row["row"],
+        "person_id": number_of(row["who"]),
+        "measurement_concept_id": CONCEPTS[row["what"]],
+        "concept_name": row["what"],
+        "measured_at": at,
+        "value": row["value"],
+        "unit_concept_id": 0,
+        "unit": row["unit"],
+        "available_at": at + timedelta(minutes=65),
+    }
+
+
+def diagnosis_row(row):
+    return {
+        "condition_occurrence_id": BIG + row["row"],
+        "person_id": number_of(row["who"]),
+        "concept_name": row["code"],
+        "source_code": row["code"],
+        "available_at": instant(row["available"]),
+    }
+
+
+def order_row(row):
+    value, unit = row["dose"].split() if row["dose"] else (None, None)
+    return {
+        "drug_exposure_id": number_of(row["order"]),
+        "person_id": number_of(row["who"]),
+        "visit_occurrence_id": None,
+        "drug_concept_id": 0,
+        "concept_name": row["atc"],
+        "source_code": row["atc"],
+        "atc_code": row["atc"],
+        "route_concept_id": 0,
+        "route_source": row["route"],
+        "started_at": instant(row["start"]),
+        "ended_at": instant(row["end"]) if "end" in row else None,
+        "dose_value": float(value) if value else None,
+        "dose_unit": unit,
+        "doses_per_day": row["per_day"],
+        "available_at": instant(row["start"]),
+    }
+
+
+ROWS = {"persons": person_row, "lab_results": lab_row, "diagnoses": diagnosis_row, "drug_orders": order_row}
+
+
+def findings_of(given):
+    store = store_of(**{view: [ROWS[view](row) for row in rows] for view, rows in given.items()})
+    config = load_config()
+    return build_cases(read_views(store, config.views, model="test"), config, load_knowledge()).findings
+
+
+def expected(row):
+    table, _, name = row.get("rests_on", "").partition(" ")
+    other = -1 if not table else number_of(name) if table == "drug_exposure" else BIG + int(name)
+    return number_of(row["order"]), row["rule"], row["severity"], table, other
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["story"][:70] for case in CASES])
+def test_golden_case(case):
+    found = findings_of(case["given"])
+    rows = zip(
+        *(found[name] for name in ("drug_exposure_id", "rule", "severity", "other_table", "other_id")), strict=True
+    )
+    assert sorted(rows) == sorted(expected(row) for row in case["expect"])
+
+
+def test_every_rule_has_a_golden_case():
+    assert {row["rule"] for case in CASES for row in case["expect"]} == set(CATEGORIES)
+
+
+def test_a_hospital_without_any_row_gives_no_finding():
+    assert findings_of({view: [] for view in SCHEMAS if view in ROWS}).empty

@@ -1,0 +1,101 @@
+"""Units of doses, laboratory results and routes."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.prescription_review.renal import ckd_epi_2009, cockcroft_gault
+from models.prescription_review.units import UnitError, canonical_dose, lab_value, route_group
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "dose", "canonical"),
+    [
+        (1, "g", 1000, "mg"),
+        (75, "µg", 0.075, "mg"),
+        (75, "μg", 0.075, "mg"),  # the Greek letter, not the micro sign
+        (75, "mcg", 0.075, "mg"),
+        (4000, "U.I.", 4000, "UI"),
+        (4000, " UI ", 4000, "UI"),
+        (3, "MUI", 3e6, "UI"),
+        (2, "comprimé", 2, "comprimé"),
+        (500, "mg", 500, "mg"),
+    ],
+)
+def test_a_dose_is_brought_to_one_unit(value, unit, dose, canonical):
+    found = canonical_dose(pd.Series([value]), pd.Series([unit])).iloc[0]
+    assert (found["dose"], found["unit"]) == (pytest.approx(dose), canonical)
+
+
+@pytest.mark.parametrize("value", [0, -1, None])
+def test_no_dose_is_missing_and_never_zero(value):
+    assert np.isnan(canonical_dose(pd.Series([value]), pd.Series(["mg"]))["dose"].iloc[0])
+
+
+def one_result(analyte, value, concept, text):
+    return lab_value(analyte, pd.Series([value]), pd.Series([concept]), pd.Series([text])).iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "concept", "text", "umol_l"),
+    [
+        (1.0, 8840, None, 88.4),
+        (1.0, 0, "mg/dL", 88.4),
+        (10.0, 0, "mg/L", 88.4),
+        (88.4, 8749, "whatever", 88.4),
+        (88.4, -1, "µmol/L", 88.4),
+        (0.0884, 8753, None, 88.4),
+    ],
+)
+def test_creatinine_follows_its_unit_and_not_its_code(value, concept, text, umol_l):
+    assert one_result("creatinine", value, concept, text) == pytest.approx(umol_l)
+
+
+@pytest.mark.parametrize(("value", "text"), [(90, None), (90, "g/L"), (0.9, "µmol/L"[:0])])
+def test_a_result_of_unknown_unit_is_missing(value, text):
+    assert np.isnan(one_result("creatinine", value, 0, text))
+
+
+def test_an_impossible_value_is_missing():
+    assert np.isnan(one_result("potassium", 42, 8753, None))
+
+
+def test_a_column_in_mg_dl_that_says_umol_l_is_refused():
+    with pytest.raises(UnitError, match="mg/dL"):
+        lab_value("creatinine", pd.Series([0.8, 1.1, 0.9]), pd.Series([8749] * 3), pd.Series([None] * 3))
+
+
+def test_routes_are_grouped():
+    source = pd.Series(["PO", "IV", "sous-cutanée", "INH", None, None])
+    concept = pd.Series([0, 0, 0, 0, 4132161, 0])
+    assert route_group(source, concept).tolist() == ["oral", "parenteral", "parenteral", "other", "oral", ""]
+
+
+adults = {"age": st.floats(18, 100), "weight": st.floats(35, 150), "creatinine": st.floats(30, 900)}
+
+
+@settings(deadline=None)
+@given(**adults, factor=st.floats(1.01, 3))
+def test_kidney_function_falls_when_creatinine_rises(age, weight, creatinine, factor):
+    for female in (0.0, 1.0):
+        now, later = np.array([creatinine]), np.array([creatinine * factor])
+        a, w, f = np.array([age]), np.array([weight]), np.array([female])
+        assert cockcroft_gault(a, w, later, f) < cockcroft_gault(a, w, now, f)
+        assert ckd_epi_2009(a, later, f) < ckd_epi_2009(a, now, f)
+
+
+@pytest.mark.parametrize(
+    ("female", "age", "mg_dl", "published"), [(1, 50, 0.7, 101), (0, 50, 0.9, 99), (0, 70, 2.0, 33), (1, 80, 1.5, 33)]
+)
+def test_ckd_epi_2009_agrees_with_the_formula_worked_by_hand(female, age, mg_dl, published):
+    rate = ckd_epi_2009(np.array([float(age)]), np.array([mg_dl * 88.4]), np.array([float(female)]))[0]
+    assert rate == pytest.approx(published, abs=1)
+
+
+@pytest.mark.parametrize("missing", ["age", "weight", "creatinine", "female", "child"])
+def test_a_missing_input_gives_no_clearance(missing):
+    given_ = {"age": 70.0, "weight": 60.0, "creatinine": 100.0, "female": 1.0}
+    given_["age" if missing == "child" else missing] = 12.0 if missing == "child" else np.nan
+    assert np.isnan(cockcroft_gault(*(np.array([x]) for x in given_.values()))).all()
