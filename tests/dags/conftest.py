@@ -36,7 +36,7 @@ def dags(dag_folder):
     """Every DAG of the folder, as the DAG processor loads it; the database does not exist."""
     from airflow.dag_processing.dagbag import DagBag
 
-    bag = DagBag(dag_folder, include_examples=False)
+    bag = DagBag(dag_folder)
     assert not bag.import_errors
     assert not (AIRFLOW_HOME / "airflow.db").exists(), "loading a DAG opened the database"
     return bag.dags
