@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 from decimal import Decimal
+from json.encoder import encode_basestring
 from typing import Any
 
 
@@ -28,7 +29,7 @@ def _write(value: Any, out: Any) -> None:
     if isinstance(value, dict):
         separator = "{"
         for name, content in value.items():
-            out(f"{separator}{json.dumps(name, ensure_ascii=False)}:")
+            out(f"{separator}{encode_basestring(name)}:")
             _write(content, out)
             separator = ","
         out("}" if value else "{}")
@@ -44,13 +45,15 @@ def _write(value: Any, out: Any) -> None:
 
 
 def _scalar(value: Any) -> str:
+    if isinstance(value, str):
+        return encode_basestring(value)
     if isinstance(value, Decimal):
         if not value.is_finite():
             raise ValueError("JSON has no infinity and no NaN")
         return str(value)
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("JSON has no infinity and no NaN")
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value)
 
 
 def _refuse(constant: str) -> Any:

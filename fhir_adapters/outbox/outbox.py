@@ -12,6 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from fhir_adapters.build import DEFAULT_SITE
+from fhir_adapters.exact_json import loads
 from fhir_adapters.outbox import claim as claims
 from fhir_adapters.outbox.enqueue import EnqueueReport, enqueue
 from fhir_adapters.outbox.schema import dead_letter, metadata, outbox, prediction, target_state
@@ -91,6 +92,13 @@ class Outbox:
                 "oldest_open": _text(connection.execute(oldest).scalar_one()),
                 "targets": targets,
             }
+
+    def resources(self) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+        """(outbox id, Device, resource and Provenance with their stand-ins) of every row, oldest first."""
+        with self.transaction() as connection:
+            for row in connection.execute(select(outbox.c.id, outbox.c.payload).order_by(outbox.c.id)):
+                payload = loads(row.payload)
+                yield row.id, [payload["device"], payload["subject"], payload["provenance"]]
 
     def dead_letters(self) -> list[dict[str, Any]]:
         """What someone must look at, oldest first; no patient's identity in it."""

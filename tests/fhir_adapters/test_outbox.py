@@ -11,6 +11,7 @@ from sqlalchemy import text
 from fhir_adapters.outbox import Job, enqueue, open_outbox
 from fhir_adapters.outbox import settle as rows
 from fhir_adapters.outbox.claim import Claimer
+from fhir_adapters.rules import errors
 from passerelle.errors import ContractError, TerminalError
 
 T0 = datetime(2026, 2, 3, 21, 15, tzinfo=UTC)
@@ -186,6 +187,13 @@ def test_a_retry_gives_way_to_a_newer_content(box, clock):
 def test_status_is_json(box):
     box.enqueue([prediction(1)])
     assert json.loads(json.dumps(box.status()))["states"]["PENDING"] == 1
+
+
+def test_what_waits_can_be_read_without_sending_it(box):
+    box.enqueue([prediction(1)])
+    ((_, resources),) = box.resources()
+    assert [r["resourceType"] for r in resources] == ["Device", "DetectedIssue", "Provenance"]
+    assert all(errors(r) == [] for r in resources)
 
 
 def test_an_outbox_that_cannot_be_opened_says_where(tmp_path):
