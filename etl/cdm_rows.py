@@ -74,12 +74,18 @@ def mapped_query(mapping: CompiledMapping, frame: Frame, events: dict[str, str])
     return f"SELECT m.*, {', '.join(added)}{row} FROM ({mapping.sql}) AS m"
 
 
+def ids_query(views: list[str]) -> str:
+    """Every id that the parts of an entity table give: what its rows may point to among themselves."""
+    return " UNION ".join(f"SELECT _id AS id FROM {view}" for view in views)
+
+
 def cdm_query(mapping: CompiledMapping, frame: Frame, view: str, known: dict[str, str]) -> str:
     """Stage 2: CDM rows of the declared table, with outcome, rule and target table beside them.
 
     Args:
         view: stage 1 of the mapping.
-        known: entity table → view of the ids that exist (``id``); absent when the source does not fill it.
+        known: entity table → view of the ids that exist (``id``), the table itself included when it points to itself;
+            absent when the source does not fill it.
     """
     rows = _Rows(mapping, frame, known)
     columns = ",\n  ".join(f"{expression} AS {name}" for name, expression in rows.columns().items())

@@ -19,11 +19,12 @@ SHORTEST_PARENT, LONGEST_PARENT = 3, 7
 
 def slot_codes_query(mapping: CompiledMapping, slot: CodeSlot, view: str) -> str:
     """Distinct codes of one slot: ``h, pos, vocabulary, code, label, mapping, field, n``."""
+    kept = "".join(f" AND a.{column} IS NULL" for column in ("_exclude", "_merge") if column in mapping.columns)
     label = f"max(CAST(a.{slot.label} AS string))" if slot.label else "CAST(NULL AS string)"
     branches = [
         f"SELECT a.{slot.hash_column} AS h, {position} AS pos, CAST(a.{vocabulary} AS string) AS vocabulary, "
         f"CAST(a.{code} AS string) AS code, {label} AS label, {literal(mapping.name)} AS mapping, "
-        f"{literal(slot.prefix)} AS field, count(*) AS n FROM {view} AS a WHERE a.{code} IS NOT NULL "
+        f"{literal(slot.prefix)} AS field, count(*) AS n FROM {view} AS a WHERE a.{code} IS NOT NULL{kept} "
         f"GROUP BY a.{slot.hash_column}, a.{vocabulary}, a.{code}"
         for position, (code, vocabulary) in enumerate(slot.alternates, start=1)
     ]

@@ -16,6 +16,7 @@ from etl.crosswalk import Crosswalk
 from etl.declaration import SourceKind, source_folder
 from etl.identity import Secrets, secrets_from
 from omop.lake import Lake
+from omop.quality.results import Thresholds, load_thresholds
 from passerelle import __version__, runs
 from passerelle.errors import TerminalError, UsageError
 from passerelle.settings import Settings, origin_of
@@ -285,7 +286,12 @@ def check(job: Job) -> dict[str, Any]:
     with job.run.step("checked") as details:
         job.progress("checking quality")
         results = check_tables(
-            job.engine, job.lake, sorted(mapped["tables"]), job.buckets, date.fromisoformat(job.run.day)
+            job.engine,
+            job.lake,
+            sorted(mapped["tables"]),
+            job.buckets,
+            date.fromisoformat(job.run.day),
+            _site_thresholds(job),
         )
         ops.append(
             job.lake, "quality", [{"run_id": job.run.run_id, "source": job.frame.source, **result} for result in results]
@@ -301,6 +307,12 @@ def check(job: Job) -> dict[str, Any]:
                 do=f"passerelle quality --workspace {job.workspace.root} shows all; correct the mapping, then run again",
             )
     return job.run.events["checked"]
+
+
+def _site_thresholds(job: Job) -> Thresholds | None:
+    """Thresholds that the source signs (``quality.yaml``), each with reason, author and date."""
+    path = job.compiled.folder / "quality.yaml"
+    return load_thresholds(path) if path.exists() else None
 
 
 def _needs(job: Job, step: str) -> dict[str, Any]:

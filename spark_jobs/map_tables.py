@@ -20,6 +20,7 @@ from etl.cdm_rows import (
     Frame,
     cdm_query,
     events_of,
+    ids_query,
     mapped_query,
     select_into,
     table_columns,
@@ -105,6 +106,7 @@ def map_source(run: MapRun, progress: Callable[[str], None] = lambda _: None) ->
     known: dict[str, str] = {}
     for mapping in run.compiled.mappings:
         progress(f"mapping {mapping.name}")
+        _know_itself(run, mapping, views, known)
         staged[mapping.name] = _stage(
             run, "cdm", mapping.name, cdm_query(mapping, run.frame, views[mapping.name], known)
         )
@@ -213,6 +215,14 @@ def _counts(run: MapRun, mapping: CompiledMapping, view: str) -> dict[str, int]:
                 do="give a _key that makes each row itself, or say why a row is set aside (_quarantine, _merge)",
             )
     return {row["target"]: row["n"] for row in rows}
+
+
+def _know_itself(run: MapRun, mapping: CompiledMapping, views: dict[str, str], known: dict[str, str]) -> None:
+    """A stay may follow a stay, a unit stay may lie in another: while a table is made, its own ids are those it gives."""
+    entity = mapping.table.name
+    if mapping.is_entity and entity not in known and any(KEYS[key][1] == entity for key in mapping.keys):
+        parts = [views[part.name] for part in run.compiled.of(entity)]
+        known[entity] = _stage(run, "own", entity, ids_query(parts))
 
 
 def _make_known(run: MapRun, mapping: CompiledMapping, staged: dict[str, str], known: dict[str, str]) -> None:

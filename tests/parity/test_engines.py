@@ -1,0 +1,86 @@
+"""The same jobs on the embedded engine and on Apache Spark write the same tables, row by row."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from omop.delta_read import dataset
+from omop.lake import Lake
+from passerelle.runs import snapshot_of
+from tests.hospital import write_feed, write_source
+
+SPARK = "local[2]"
+
+
+def passerelle(*words: str, **settings: str) -> Any:
+    """The command line in a process of its own: an engine is a process."""
+    environment = os.environ | {f"PASSERELLE_{name.upper()}": value for name, value in settings.items()}
+    done = subprocess.run(
+        [sys.executable, "-m", "passerelle", *words, "--json"], capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def rows_of(path: Path, version: int) -> pa.Table:
+    """A table in one order of columns and rows; both engines must give this very content."""
+    table = dataset(path, version).to_table()
+    names = sorted(table.column_names)
+    return table.select(names).sort_by([(name, "ascending") for name in names])
+
+
+def tables_of(workspace: Path) -> dict[str, pa.Table]:
+    lake = Lake(workspace)
+    found = {
+        name: rows_of(lake.root / name.replace(".", "/", 1), version) for name, version in snapshot_of(lake).items()
+    }
+    for folder in sorted((lake.root / "bronze").glob("*/*")):
+        found[f"bronze.{folder.name}"] = dataset(folder).to_table().drop_columns(["_line"])
+    provenance = dataset(lake.ops("provenance")).to_table()
+    return found | {"ops.provenance": provenance.sort_by([(name, "ascending") for name in provenance.column_names])}
+
+
+def assert_equal(embedded: Path, spark: Path) -> None:
+    ours, theirs = tables_of(embedded), tables_of(spark)
+    assert set(ours) == set(theirs)
+    for name, table in ours.items():
+        other = theirs[name]
+        assert {f.name: f.type for f in table.schema} == {f.name: f.type for f in other.schema}, name
+        order = [(column, "ascending") for column in sorted(table.column_names)]
+        left, right = table.sort_by(order), other.select(table.column_names).sort_by(order)
+        if not left.equals(right):
+            differing = [c for c in table.column_names if not left[c].equals(right[c])]
+            pytest.fail(f"{name}: {left.num_rows} and {right.num_rows} rows, differing columns: {differing}")
+
+
+def ledger_of(workspace: Path) -> list[dict[str, Any]]:
+    return [entry | {"run_id": ""} for entry in passerelle("ledger", "--workspace", str(workspace))]
+
+
+def test_the_tiny_hospital_is_the_same_on_both_engines(tmp_path, delta_jars):
+    source, feed = write_source(tmp_path / "tiny"), write_feed(tmp_path / "feed")
+    for name, engine in (("embedded", "embedded"), ("spark", SPARK)):
+        passerelle(
+            "run", str(source), "--input", str(feed), "--workspace", str(tmp_path / name), "--engine", engine,
+            jars=str(delta_jars),
+        )  # fmt: skip
+    assert_equal(tmp_path / "embedded", tmp_path / "spark")
+    assert ledger_of(tmp_path / "embedded") == ledger_of(tmp_path / "spark")
+
+
+@pytest.mark.timeout(1500)
+def test_the_real_extract_is_the_same_on_both_engines(tmp_path, shared_data, delta_jars):
+    for name, engine in (("embedded", "embedded"), ("spark", SPARK)):
+        workspace = ["--workspace", str(tmp_path / name), "--engine", engine]
+        passerelle("vocabulary", "load", str(shared_data / "omop-vocabulary-subset"), *workspace, jars=str(delta_jars))
+        passerelle(
+            "run", "mimic_iv", "--input", str(shared_data / "mimic-iv-demo" / "csv"), *workspace, jars=str(delta_jars)
+        )
+    assert_equal(tmp_path / "embedded", tmp_path / "spark")
+    assert ledger_of(tmp_path / "embedded") == ledger_of(tmp_path / "spark")
