@@ -9,7 +9,13 @@ from etl.demo.orders import Orders, Record
 from etl.demo.people import EXTRACTION, People
 from etl.demo.stays import URG, Stays
 
-HOURS = {1: (8.0,), 2: (8.0, 20.0), 3: (8.0, 13.0, 20.0), 4: (8.0, 12.0, 18.0, 22.0), 6: (2.0, 6.0, 10.0, 14.0, 18.0, 22.0)}
+HOURS = {
+    1: (8.0,),
+    2: (8.0, 20.0),
+    3: (8.0, 13.0, 20.0),
+    4: (8.0, 12.0, 18.0, 22.0),
+    6: (2.0, 6.0, 10.0, 14.0, 18.0, 22.0),
+}
 HOURS_IV = {3: (6.0, 14.0, 22.0), 4: (0.0, 6.0, 12.0, 18.0)}
 EVENING = ("N05C", "N05BA", "C10AA", "N06AX11", "L04AX03")
 STATUS = np.array(["faite", "non_faite", "refusee"], dtype=object)

@@ -5,14 +5,27 @@ filtration (Ann Intern Med 2009;150:604-12). Synthetic values, plausible and coh
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from etl.demo.catalogue import MOTIFS, Catalogue
-from etl.demo.draws import Block, Flags, Floats, Integers, Moments, Objects, day_of, french_number, repeat_rows, seconds
+from etl.demo.draws import (
+    EMPTY,
+    Block,
+    Flags,
+    Floats,
+    Integers,
+    Moments,
+    Objects,
+    day_of,
+    french_number,
+    repeat_rows,
+    seconds,
+)
 from etl.demo.people import EXTRACTION, START, People
-from etl.demo.stays import CS, DAY, HC, HJ, URG, Stays
+from etl.demo.stays import DAY, HC, HJ, URG, Stays
 
 NUMBERS_PER_SAMPLE = 64
 SAMPLES_PER_STAY = 128
@@ -35,21 +48,31 @@ class Samples:
     egfr: Floats
 
 
-def draw_samples(block: Block, people: People, stays: Stays) -> Samples:
-    """One sample at admission, then most mornings; some patients bring results from town."""
+def draw_samples(block: Block, people: People, stays: Stays, until: Moments) -> Samples:
+    """One sample at admission, then some mornings; some patients bring results from town.
+
+    Args:
+        until: end of each patient's life as far as this hospital's draws go (`alive_until`).
+    """
     rng = block.generator("prelevement")
     n = len(stays.row)
     nights = ((stays.end - stays.start).astype(np.float64) / DAY).astype(np.int64).clip(0, 60)
-    counts = np.select([stays.kind == HC, stays.kind == URG, stays.kind == HJ], [1 + nights, rng.random(n) < 0.7, 1], rng.random(n) < 0.3)
+    counts = np.select(
+        [stays.kind == HC, stays.kind == URG, stays.kind == HJ],
+        [1 + nights, rng.random(n) < 0.7, 1],
+        rng.random(n) < 0.3,
+    )
     stay, rank = repeat_rows(counts.astype(np.int64))
     first = stays.start[stay] + seconds(rng.uniform(0.3, 2.5, len(stay)) * 3600)
-    morning = day_of(stays.start[stay]) + rank.astype("timedelta64[D]") + seconds(rng.normal(6.4, 0.5, len(stay)) * 3600)
+    morning = (
+        day_of(stays.start[stay]) + rank.astype("timedelta64[D]") + seconds(rng.normal(6.4, 0.5, len(stay)) * 3600)
+    )
     moment = np.where(rank == 0, np.minimum(first, stays.end[stay]), morning)
     kept = ((rank == 0) | (rng.random(len(stay)) < 0.26)) & (moment <= stays.end[stay]) & (moment < EXTRACTION)
     stay, rank, moment = stay[kept], rank[kept], moment[kept]
     recovery = np.where(stays.reason[stay] == MOTIFS.index("M_IRA"), 1 + 0.16 * rank, 1.0)
     egfr = np.minimum(stays.egfr[stay] * recovery * rng.normal(1, 0.04, len(stay)), 140)
-    town = _town_samples(rng, people)
+    town = _town_samples(rng, people, until)
     return Samples(
         row=np.concatenate([stays.row[stay], town.row]),
         stay=np.concatenate([stay, town.stay]),
@@ -60,11 +83,13 @@ def draw_samples(block: Block, people: People, stays: Stays) -> Samples:
     )
 
 
-def _town_samples(rng: np.random.Generator, people: People) -> Samples:
+def _town_samples(rng: np.random.Generator, people: People, until: Moments) -> Samples:
     row, rank = repeat_rows(rng.poisson(0.9, len(people.index)).clip(0, 6))
     span = float((EXTRACTION - START).astype(np.int64))
     moment = START + seconds(rng.random(len(row)) * span)
     moment = day_of(moment) + seconds(rng.uniform(7, 11, len(row)) * 3600)
+    alive = moment < until[row]
+    row, rank, moment = row[alive], rank[alive], moment[alive]
     # Keys above the sixteen stays that a patient may have.
     key = people.index[row] * 16 * SAMPLES_PER_STAY + 15 * SAMPLES_PER_STAY + rank
     egfr = people.egfr[row] * rng.normal(1, 0.06, len(row))
@@ -79,11 +104,15 @@ def creatinine_umol_l(egfr: Floats, age_years: Floats, female: Flags) -> Floats:
     """
     knot = np.where(female, 0.7, 0.9)
     at_knot = 141 * 0.993**age_years * np.where(female, 1.018, 1.0)
-    ratio = np.where(egfr < at_knot, (egfr / at_knot) ** (-1 / 1.209), (egfr / at_knot) ** (-1 / np.where(female, 0.329, 0.411)))
+    ratio = np.where(
+        egfr < at_knot, (egfr / at_knot) ** (-1 / 1.209), (egfr / at_knot) ** (-1 / np.where(female, 0.329, 0.411))
+    )
     return (knot * ratio * 88.4).clip(25, 1200)
 
 
-def values_of(rng: np.random.Generator, people: People, stays: Stays, samples: Samples, drugs: Flags) -> dict[str, Floats]:
+def values_of(
+    rng: np.random.Generator, people: People, stays: Stays, samples: Samples, drugs: Flags
+) -> dict[str, Floats]:
     """Value of every analysis in every sample, in the unit of the catalogue.
 
     Args:
@@ -98,17 +127,20 @@ def values_of(rng: np.random.Generator, people: People, stays: Stays, samples: S
     def disease(name: str) -> Flags:
         return people.has(name)[samples.row]
 
-    def normal(mean: Floats | float, spread: float) -> Floats:
+    def normal(mean: Any, spread: float) -> Floats:
         return rng.normal(0, 1, n) * spread + mean
 
-    def lognormal(mean: Floats | float, spread: float) -> Floats:
+    def lognormal(mean: Any, spread: float) -> Floats:
         return np.exp(rng.normal(0, spread, n)) * mean
 
     fading = np.exp(-samples.day / 3.5)
     septic = feature("M_PNEU") | feature("M_IU") | feature("M_SEPSIS")
     vka, digoxin, vancomycin, lithium = (inside & drugs[samples.stay, i] for i in range(4))
     female, bleeding = people.female[samples.row], feature("HEMO")
-    haemoglobin = normal(14.4 - 1.3 * female - 1.3 * disease("IRC") - 1.0 * disease("CANCER") - 4.2 * bleeding - 1.5 * feature("M_FRAC"), 1.0)
+    haemoglobin = normal(
+        14.4 - 1.3 * female - 1.3 * disease("IRC") - 1.0 * disease("CANCER") - 4.2 * bleeding - 1.5 * feature("M_FRAC"),
+        1.0,
+    )
     leucocytes = lognormal(7.0 + 7.5 * septic * fading - 3.5 * feature("M_CHIMIO"), 0.25).clip(0.4, 60)
     potassium = normal(4.1 + 0.35 * (samples.egfr < 45) + 1.4 * feature("KHAUT") * fading, 0.32)
     inr = np.where(vka, lognormal(2.5, 0.28), normal(1.06, 0.06))
@@ -122,7 +154,10 @@ def values_of(rng: np.random.Generator, people: People, stays: Stays, samples: S
         "CL": normal(103, 3),
         "BICAR": normal(25.5 - 4 * (samples.egfr < 25), 2.2),
         "GLY": lognormal(5.4 + 3.4 * disease("DT2") + 7 * feature("M_DIAB") * fading, 0.2),
-        "CRP": lognormal(3.0 + 140 * septic * fading + 55 * (feature("M_CHIR") | feature("M_FRAC")) * fading + 8 * disease("CANCER"), 0.8),
+        "CRP": lognormal(
+            3.0 + 140 * septic * fading + 55 * (feature("M_CHIR") | feature("M_FRAC")) * fading + 8 * disease("CANCER"),
+            0.8,
+        ),
         "HB": haemoglobin.clip(4.5, 19),
         "HT": (haemoglobin * 3 + rng.normal(0, 0.8, n)).clip(14, 60),
         "VGM": normal(90, 5),
@@ -178,7 +213,9 @@ def _asked(rng: np.random.Generator, stays: Stays, samples: Samples, catalogue: 
     return wanted
 
 
-def result_table(block: Block, people: People, stays: Stays, samples: Samples, catalogue: Catalogue, drugs: Flags) -> pa.Table:
+def result_table(
+    block: Block, people: People, stays: Stays, samples: Samples, catalogue: Catalogue, drugs: Flags
+) -> pa.Table:
     """Rows of ``dpi.resultat_biologie``, with corrections as new revisions and a few rows sent twice."""
     rng = block.generator("resultat_biologie")
     values = values_of(rng, people, stays, samples, drugs)
@@ -192,8 +229,8 @@ def result_table(block: Block, people: People, stays: Stays, samples: Samples, c
     checked = drawn + seconds(np.exp(rng.normal(np.log(65), 0.45, n)) * 60)
     code = np.array([row["code"] for row in catalogue.analyses], dtype=object)[analysis]
     unknown = np.array(UNKNOWN_ANALYSES, dtype=object)[rng.integers(len(UNKNOWN_ANALYSES), size=n)]
-    numbers = np.where(missing_stay, None, stays.number[np.maximum(stay, 0)] if len(stays.number) else None)
-    base = {
+    numbers = np.where(missing_stay, EMPTY, stays.number[np.maximum(stay, 0)])
+    base: dict[str, np.ndarray] = {
         "_p": people.index[samples.row[sample]],
         "result_id": samples.key[sample] * NUMBERS_PER_SAMPLE + analysis,
         "revision": np.ones(n, dtype=np.int64),
@@ -214,7 +251,9 @@ def result_table(block: Block, people: People, stays: Stays, samples: Samples, c
     second = slice(n, n + len(corrected))
     columns = {name: cells[rows] for name, cells in base.items()}
     columns["revision"][second] = 2
-    columns["valeur"][second] = _text(rng, catalogue, analysis[corrected], value[corrected] * rng.normal(1, 0.08, len(corrected)))
+    columns["valeur"][second] = _text(
+        rng, catalogue, analysis[corrected], value[corrected] * rng.normal(1, 0.08, len(corrected))
+    )
     for name in ("valide_le", "maj_le"):
         columns[name][second] += np.timedelta64(7200, "s")
     return pa.table({name: pa.array(cells, from_pandas=True) for name, cells in columns.items()})
@@ -239,5 +278,7 @@ def _text(rng: np.random.Generator, catalogue: Catalogue, analysis: Integers, va
 
 def _units(rng: np.random.Generator, catalogue: Catalogue, analysis: Integers) -> Objects:
     usual = np.array([row["unite"] or None for row in catalogue.analyses], dtype=object)
-    other = np.array([OTHER_SPELLING.get(row["unite"], row["unite"]) or None for row in catalogue.analyses], dtype=object)
+    other = np.array(
+        [OTHER_SPELLING.get(row["unite"], row["unite"]) or None for row in catalogue.analyses], dtype=object
+    )
     return np.where(rng.random(len(analysis)) < 0.05, other[analysis], usual[analysis])

@@ -1,6 +1,6 @@
 """Generate the fictitious French university hospital ``chu_demo`` into a PostgreSQL.
 
-Everything is drawn in blocks of patients (`etl.demo.draws`) and loaded with COPY, so memory does not grow with the total.
+Everything is drawn in blocks of patients (`etl.demo.draws`) and loaded with COPY: memory does not grow with the total.
 """
 
 import io
@@ -25,7 +25,7 @@ from etl.demo.orders import Orders, draw_choice, draw_orders, order_table, recor
 from etl.demo.people import draw_people, patient_table
 from etl.demo.pharmacists import apply_interventions, draw_reviews, review_table
 from etl.demo.staff import commune_table, practitioners, ward_table
-from etl.demo.stays import Stays, deaths_of, draw_stays, moves_table, stay_table
+from etl.demo.stays import Stays, alive_until, deaths_of, draw_stays, moves_table, stay_table
 from passerelle.errors import UsageError
 
 if TYPE_CHECKING:
@@ -81,10 +81,10 @@ def _loads(patients: int, seed: int) -> Iterator[dict[str, pa.Table]]:
     blocks = [Block(seed, number) for number in range(-(-patients // BLOCK))]
     for first in range(0, len(blocks), BLOCKS_PER_LOAD):
         parts = [block_tables(block) for block in blocks[first : first + BLOCKS_PER_LOAD]]
-        joined = {name: pa.concat_tables([part[name] for part in parts], promote_options="permissive") for name in parts[0]}
-        yield {
-            name: table.filter(pc.less(table["_p"], patients)).drop_columns("_p") for name, table in joined.items()
+        joined = {
+            name: pa.concat_tables([part[name] for part in parts], promote_options="permissive") for name in parts[0]
         }
+        yield {name: table.filter(pc.less(table["_p"], patients)).drop_columns("_p") for name, table in joined.items()}
 
 
 def block_tables(block: Block) -> dict[str, pa.Table]:
@@ -97,10 +97,11 @@ def block_tables(block: Block) -> dict[str, pa.Table]:
     reviews = draw_reviews(block, orders, stays, book)
     orders = apply_interventions(orders, reviews, book)
     record = record_orders(block, orders, stays, book)
-    samples = draw_samples(block, people, stays)
+    deaths = deaths_of(block, people, stays)
+    samples = draw_samples(block, people, stays, alive_until(stays, deaths))
     levels = _monitored(orders, stays, book)
     return {
-        "patient": patient_table(people, deaths_of(block, people, stays), book, block),
+        "patient": patient_table(people, deaths, book, block),
         "sejour": stay_table(block, people, stays),
         "mouvement": moves_table(block, people, stays),
         "diagnostic": diagnosis_table(block, people, stays, book),

@@ -24,14 +24,20 @@ def measure_table(block: Block, people: People, stays: Stays, catalogue: Catalog
     counts = np.where(stays.kind == CS, (rng.random(len(nights)) < 0.6).astype(np.int64), 1 + nights)
     stay, rank = repeat_rows(counts)
     hour = np.where(rng.random(len(stay)) < 0.5, 7.5, 16.0) + rng.normal(0, 0.7, len(stay))
-    moment = np.where(rank == 0, stays.start[stay] + seconds(rng.uniform(5, 60, len(stay)) * 60), day_of(stays.start[stay]) + rank.astype("timedelta64[D]") + seconds(hour * 3600))
+    moment = np.where(
+        rank == 0,
+        stays.start[stay] + seconds(rng.uniform(5, 60, len(stay)) * 60),
+        day_of(stays.start[stay]) + rank.astype("timedelta64[D]") + seconds(hour * 3600),
+    )
     stay, rank, moment = _with_clock_changes(stays, stay, rank, moment)
     kept = (moment <= stays.end[stay]) & (moment < EXTRACTION)
     stay, rank, moment = stay[kept], rank[kept], moment[kept]
     n = len(stay)
     patient = stays.row[stay]
     fever = (stays.feature("M_PNEU") | stays.feature("M_IU") | stays.feature("M_SEPSIS"))[stay] * np.exp(-rank / 3.0)
-    pressure = rng.normal(128 + 9 * people.has("HTA")[patient] - 22 * stays.feature("M_SEPSIS")[stay] * np.exp(-rank / 2.0), 14, n)
+    pressure = rng.normal(
+        128 + 9 * people.has("HTA")[patient] - 22 * stays.feature("M_SEPSIS")[stay] * np.exp(-rank / 2.0), 14, n
+    )
     values = {
         "POIDS": people.weight_kg[patient] + rng.normal(0, 0.6, n),
         "TAILLE": people.height_cm[patient],
@@ -67,8 +73,14 @@ def measure_table(block: Block, people: People, stays: Stays, catalogue: Catalog
     )
 
 
-def _with_clock_changes(stays: Stays, stay: Integers, rank: Integers, moment: Moments) -> tuple[Integers, Integers, Moments]:
-    extra = [(row, 100 + night, change) for night, change in enumerate(CLOCK_CHANGES) for row in np.flatnonzero((stays.start < change) & (stays.end > change))]
+def _with_clock_changes(
+    stays: Stays, stay: Integers, rank: Integers, moment: Moments
+) -> tuple[Integers, Integers, Moments]:
+    extra = [
+        (row, 100 + night, change)
+        for night, change in enumerate(CLOCK_CHANGES)
+        for row in np.flatnonzero((stays.start < change) & (stays.end > change))
+    ]
     if not extra:
         return stay, rank, moment
     rows, ranks, moments = (np.array(column) for column in zip(*extra, strict=True))
@@ -76,7 +88,11 @@ def _with_clock_changes(stays: Stays, stay: Integers, rank: Integers, moment: Mo
 
 
 ALLERGIES = (("ALL_PENI", "Allergie à la pénicilline"), ("ALL_AINS", "Intolérance aux AINS"))
-OTHER_ALLERGIES = (("ALL_IODE", "Allergie aux produits de contraste iodés"), ("ALL_LATEX", "Allergie au latex"), ("ALL_XYZ", "Allergie alimentaire"))
+OTHER_ALLERGIES = (
+    ("ALL_IODE", "Allergie aux produits de contraste iodés"),
+    ("ALL_LATEX", "Allergie au latex"),
+    ("ALL_XYZ", "Allergie alimentaire"),
+)
 UNKNOWN_HISTORY = ("ALL_XYZ",)  # not in the shipped vocabulary, on purpose
 
 
@@ -109,16 +125,15 @@ def history_table(block: Block, people: People, stays: Stays) -> pa.Table:
     rows.sort(key=lambda row: row[0])
     patient = np.array([row[0] for row in rows], dtype=np.int64)
     moment = np.array([row[5] for row in rows], dtype="datetime64[s]")
-    kind, code, label, value = ([row[i] for row in rows] for i in range(1, 5))
     return pa.table(
         {
             "_p": people.index[patient],
             "antecedent_id": people.index[patient] * 64 + rank_within(patient),
             "ipp": people.ipp[patient],
-            "type_antecedent": kind,
-            "code": code,
-            "libelle": label,
-            "valeur": pa.array(value, pa.string()),
+            "type_antecedent": [row[1] for row in rows],
+            "code": [row[2] for row in rows],
+            "libelle": [row[3] for row in rows],
+            "valeur": pa.array([row[4] for row in rows], pa.string()),
             "saisi_le": pa.array(moment),
             "maj_le": pa.array(moment),
         }

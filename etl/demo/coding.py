@@ -29,7 +29,9 @@ def diagnosis_table(block: Block, people: People, stays: Stays, catalogue: Catal
     with_principal = np.flatnonzero((principal >= 0) & (stays.kind != CS))
     stay = np.concatenate([with_principal, stay])
     which = np.concatenate([principal[with_principal], which])
-    kind = np.where(np.arange(len(stay)) < len(with_principal), "DP", np.where(rng.random(len(stay)) < 0.06, "DR", "DAS"))
+    kind = np.where(
+        np.arange(len(stay)) < len(with_principal), "DP", np.where(rng.random(len(stay)) < 0.06, "DR", "DAS")
+    )
     order = np.argsort(stay, kind="stable")
     stay, which, kind = stay[order], which[order], kind[order].astype(object)
     codes = _written(rng, np.array([row["code"] for row in rows], dtype=object)[which])

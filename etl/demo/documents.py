@@ -77,8 +77,14 @@ def letter_table(
     draws = rng.random((4, len(stay)))
     writer = _Letters(people, stays, catalogue, _treatments(orders, record, catalogue))
     texts = [writer.text(s, a, d) for s, a, d in zip(stay.tolist(), author.tolist(), draws.T, strict=True)]
-    kind = np.array(["CRH", "CRHJ", "LC"], dtype=object)[np.select([stays.kind[stay] == HC, stays.kind[stay] == HJ], [0, 1], 2)]
-    titles = {"CRH": "Compte rendu d'hospitalisation", "CRHJ": "Compte rendu d'hôpital de jour", "LC": "Lettre de consultation"}
+    kind = np.array(["CRH", "CRHJ", "LC"], dtype=object)[
+        np.select([stays.kind[stay] == HC, stays.kind[stay] == HJ], [0, 1], 2)
+    ]
+    titles = {
+        "CRH": "Compte rendu d'hospitalisation",
+        "CRHJ": "Compte rendu d'hôpital de jour",
+        "LC": "Lettre de consultation",
+    }
     return pa.table(
         {
             "_p": people.index[stays.row[stay]],
@@ -115,7 +121,9 @@ class _Letters:
         staff = practitioners()
         self.names = {
             number: f"{first} {last}"
-            for number, first, last in zip(*(staff[c].to_pylist() for c in ("praticien_id", "prenom", "nom")), strict=True)
+            for number, first, last in zip(
+                *(staff[c].to_pylist() for c in ("praticien_id", "prenom", "nom")), strict=True
+            )
         }
         self.town = {row["code_postal"]: row["commune"] for row in catalogue.communes}
 
@@ -132,7 +140,9 @@ class _Letters:
         diseases = [DISEASE_WORDS[name] for name, held in zip(CHRONIC, people.chronic[p], strict=True) if held]
         died = bool(stays.died[s])
         who, dead = ("la patiente", "décédée") if female else ("le patient", "décédé")
-        allergies = [w for w, held in (("pénicilline", people.penicillin_allergy[p]), ("AINS", people.nsaid_allergy[p])) if held]
+        allergies = [
+            w for w, held in (("pénicilline", people.penicillin_allergy[p]), ("AINS", people.nsaid_allergy[p])) if held
+        ]
         surnames = self.catalogue.words["nom"]
         return LETTER.format(
             ward=self.catalogue.wards[stays.ward[s]]["libelle"].upper(),
@@ -159,7 +169,9 @@ class _Letters:
             history=", ".join(diseases) if diseases else "aucun antécédent notable",
             allergies=", ".join(allergies) if allergies else "aucune allergie connue",
             story=reason["circonstance"] if reason else "suivi habituel",
-            informed=f"Son épouse a prévenu le Dr {surnames[int(draws[3] * len(surnames))]}." if not female and draws[0] < 0.3 else "",
+            informed=f"Son épouse a prévenu le Dr {surnames[int(draws[3] * len(surnames))]}."
+            if not female and draws[0] < 0.3
+            else "",
             weight=f"{people.weight_kg[p]:.1f}".replace(".", ","),
             height=int(people.height_cm[p]),
             course=DEATH_COURSE.format(who=who, dead=dead) if died else COURSES[int(draws[1] * len(COURSES))],
@@ -169,7 +181,20 @@ class _Letters:
         )
 
 
-MONTHS = ("janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre")
+MONTHS = (
+    "janvier",
+    "février",
+    "mars",
+    "avril",
+    "mai",
+    "juin",
+    "juillet",
+    "août",
+    "septembre",
+    "octobre",
+    "novembre",
+    "décembre",
+)
 
 
 def _french_date(moment: np.datetime64) -> str:

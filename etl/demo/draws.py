@@ -1,7 +1,7 @@
 """Reproducible draws for blocks of patients.
 
-Patients are drawn in blocks of a fixed size, each table of each block with its own generator, whose seed depends only on
-the seed of the hospital, the block and the table's name. So patient i is the same whatever the total asked for, and
+Patients are drawn in blocks of a fixed size, each table of each block with its own generator, whose seed depends only
+on the seed of the hospital, the block and the table's name. So patient i is the same whatever the total asked for, and
 adding a column to one table moves no other.
 """
 
@@ -21,6 +21,7 @@ Moments = NDArray[np.datetime64]  # local wall clock, seconds
 
 BLOCK = 500  # patients drawn together; part of the seed, so changing it changes every patient
 SECOND = "datetime64[s]"
+EMPTY: Objects = np.array(None, dtype=object)  # NULL, where a column of texts has none
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,11 @@ def _change_lines(rng: np.random.Generator, stays: Stays, catalogue: Catalogue, 
     weekly = (orders.per_day > 0.1) & (orders.per_day < 0.2)
     steps = (
         ("rythme", weekly & (draw[0] < PER_LINE["rythme"]), lambda i: {"frequence": [float(per_day[i]), 1.0]}),
-        ("non_adapte_renal", orders.reduced & (draw[1] < PER_LINE["non_adapte_renal"]), lambda i: {"facteur_omis": float(factor[i])}),
+        (
+            "non_adapte_renal",
+            orders.reduced & (draw[1] < PER_LINE["non_adapte_renal"]),
+            lambda i: {"facteur_omis": float(factor[i])},
+        ),
         ("surdosage", draw[2] < PER_LINE["surdosage"], lambda i: {"multiplie_par": float(over[i])}),
         ("sous_dosage", draw[3] < PER_LINE["sous_dosage"], lambda i: {"divise_par": float(under[i])}),
         ("voie", draw[4] < PER_LINE["voie"], lambda i: {"voie": [str(orders.route[i]), str(wrong[i])]}),
@@ -89,7 +93,7 @@ def _add_contraindicated(rng: np.random.Generator, stays: Stays, catalogue: Cata
     weights = np.where(contraindicated(stays, catalogue), drug_probabilities(stays, catalogue) + 0.004, 0.0) * ~chosen
     drug = choose_by_row(rng, weights)
     stay = np.flatnonzero(_hit(rng, stays, chosen, "contre_indication") & (drug >= 0))
-    states = [_states(stays, catalogue, s, drug[s]) for s in stay]
+    states = [_states(stays, catalogue, s, int(drug[s])) for s in stay.tolist()]
     return _add(rng, stays, catalogue, "contre_indication", (stay, drug[stay], states))
 
 
@@ -101,7 +105,10 @@ def _states(stays: Stays, catalogue: Catalogue, stay: int, drug: int) -> str:
 def _add_interacting(rng: np.random.Generator, stays: Stays, catalogue: Catalogue, chosen: Flags) -> Orders:
     """A drug that does not go with one that the patient has."""
     forbidden = contraindicated(stays, catalogue)
-    pairs = [(catalogue.drug_index(r["atc_a"]), catalogue.drug_index(r["atc_b"]), float(r["poids"])) for r in catalogue.interactions]
+    pairs = [
+        (catalogue.drug_index(r["atc_a"]), catalogue.drug_index(r["atc_b"]), float(r["poids"]))
+        for r in catalogue.interactions
+    ]
     both_ways = [(a, b, w) for a, b, w in pairs] + [(b, a, w / 2) for a, b, w in pairs]
     weights = np.stack([chosen[:, a] * ~chosen[:, b] * ~forbidden[:, b] * w for a, b, w in both_ways], axis=1)
     picked = choose_by_row(rng, weights)
@@ -115,8 +122,8 @@ def _add_duplicate(rng: np.random.Generator, stays: Stays, catalogue: Catalogue,
     """A second drug of a group that should be given once."""
     groups = np.array([drug.group for drug in catalogue.drugs], dtype=object)
     same = (groups[:, None] == groups[None, :]) & (groups != "")[:, None] & ~np.eye(len(groups), dtype=bool)
-    weights = (chosen.astype(np.float64) @ same) * ~chosen * ~contraindicated(stays, catalogue)
-    weights: Floats = weights * (drug_probabilities(stays, catalogue) + 0.01)
+    allowed = ~chosen & ~contraindicated(stays, catalogue)
+    weights: Floats = (chosen.astype(np.float64) @ same) * allowed * (drug_probabilities(stays, catalogue) + 0.01)
     drug = choose_by_row(rng, weights)
     stay = np.flatnonzero(_hit(rng, stays, chosen, "doublon") & (drug >= 0))
     detail = [json.dumps({"groupe": str(groups[i])}) for i in drug[stay]]

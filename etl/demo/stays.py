@@ -8,6 +8,7 @@ import pyarrow as pa
 from etl.demo.catalogue import CHRONIC, FEATURES, MOTIFS, Catalogue, load_catalogue
 from etl.demo.draws import (
     BLOCK,
+    EMPTY,
     SECOND,
     Block,
     Flags,
@@ -64,7 +65,7 @@ def draw_stays(block: Block, people: People, catalogue: Catalogue) -> Stays:
     """All stays of a block: a walk through time, the same number of draws for every patient."""
     rng = block.generator("sejour")
     planned = (1 + rng.poisson(0.8 + 0.14 * people.chronic.sum(axis=1))).clip(1, MOST_STAYS)
-    clock = START + seconds(rng.random(BLOCK) * 900 * DAY)
+    clock: Moments = START + seconds(rng.random(BLOCK) * 900 * DAY)
     follows = np.zeros(BLOCK, dtype=bool)
     alive = np.ones(BLOCK, dtype=bool)
     walked = []
@@ -76,7 +77,7 @@ def draw_stays(block: Block, people: People, catalogue: Catalogue) -> Stays:
         follows = taken & (step["kind"] == URG) & (rng.random(BLOCK) < 0.35)
         planned = planned + follows  # the emergency visit and the admission that follows are one episode
         gap = np.where(follows, rng.uniform(0, 1800, BLOCK), rng.exponential(150, BLOCK) * DAY + 2 * DAY)
-        clock = step["end"] + seconds(gap)
+        clock = (step["end"] + seconds(gap)).astype(SECOND)
     return _assemble(rng, people, walked)
 
 
@@ -97,13 +98,22 @@ def _step(
     office = day_of(clock) + seconds(rng.uniform(8, 17, BLOCK) * 3600)
     start = np.where(np.isin(kind, (CS, HJ)), office, start).astype(SECOND)
     leaving = day_of(start) + seconds((np.ceil(length).clip(1, 90) * 24 + rng.normal(14, 2, BLOCK).clip(9, 20)) * 3600)
-    short = start + seconds(np.select([kind == URG, kind == CS], [rng.uniform(1, 14, BLOCK), rng.uniform(0.2, 0.6, BLOCK)], 7) * 3600)
+    short = start + seconds(
+        np.select([kind == URG, kind == CS], [rng.uniform(1, 14, BLOCK), rng.uniform(0.2, 0.6, BLOCK)], 7) * 3600
+    )
     mortality = np.array([float(row["deces"]) for row in catalogue.reasons])[reason] * (0.4 + 1.0 * (age > 75))
     died = (kind == HC) & (rng.random(BLOCK) < mortality)
     end = np.where(kind == HC, leaving, short)
     night = np.where(died, rng.uniform(-10, 9, BLOCK), 0.0)  # people die at any hour
     end = np.maximum(end + seconds(night * 3600), start + np.timedelta64(600, "s"))
-    return {"kind": kind, "reason": reason, "start": start, "end": end.astype(SECOND), "died": died, "ward_draw": rng.random(BLOCK)}
+    return {
+        "kind": kind,
+        "reason": reason,
+        "start": start,
+        "end": end.astype(SECOND),
+        "died": died,
+        "ward_draw": rng.random(BLOCK),
+    }
 
 
 def _reason_weights(people: People, catalogue: Catalogue, age: Floats) -> Floats:
@@ -130,7 +140,9 @@ def _assemble(rng: np.random.Generator, people: People, walked: list[dict[str, n
     return Stays(
         row=row,
         key=key,
-        number=np.array([f"2{y % 100:02d}{n:08d}" for y, n in zip(year.tolist(), serial.tolist(), strict=True)], dtype=object),
+        number=np.array(
+            [f"2{y % 100:02d}{n:08d}" for y, n in zip(year.tolist(), serial.tolist(), strict=True)], dtype=object
+        ),
         kind=kind,
         reason=reason,
         start=start,
@@ -159,7 +171,9 @@ def _features(
     """What is true of each stay, as the catalogue names it, and the renal function at admission."""
     n = len(row)
     acute = reason == MOTIFS.index("M_IRA")
-    egfr = np.where(acute, people.egfr[row] * rng.uniform(0.25, 0.5, n), people.egfr[row] * rng.normal(1, 0.07, n)).clip(5, 140)
+    egfr = np.where(
+        acute, people.egfr[row] * rng.uniform(0.25, 0.5, n), people.egfr[row] * rng.normal(1, 0.07, n)
+    ).clip(5, 140)
     age = people.age(start, row)
     pregnant = reason == MOTIFS.index("M_GROSS")
     states = {
@@ -202,20 +216,37 @@ def deaths_of(block: Block, people: People, stays: Stays) -> Moments:
     return np.where(elsewhere, later, death).astype(SECOND)
 
 
+def alive_until(stays: Stays, deaths: Moments) -> Moments:
+    """The moment after which nothing happens to a patient any more, whether or not the administration knows it.
+
+    Args:
+        deaths: what `deaths_of` gives.
+    """
+    until = np.where(np.isnat(deaths), EXTRACTION, deaths)
+    np.minimum.at(until, stays.row[stays.died], stays.end[stays.died])
+    return until
+
+
 def stay_table(block: Block, people: People, stays: Stays) -> pa.Table:
     """Rows of ``dpi.sejour``, with the few that no patient of the hospital owns."""
     rng = block.generator("sejour.admin")
     n = len(stays.row)
     closed = ~stays.is_open
-    entry = np.select([stays.via_emergency, rng.random(n) < 0.06], ["8U", "7"], "8")  # PMSI: home, by emergency, transfer
+    entry = np.select(
+        [stays.via_emergency, rng.random(n) < 0.06], ["8U", "7"], "8"
+    )  # PMSI: home, by emergency, transfer
     usual = np.array(["8", "6", "7"], dtype=object)[choose(rng, (0.84, 0.08, 0.08), n)]
     leaving = np.where(stays.died, "9", usual)
     orphan = rng.random(n) < 0.002
-    owner = np.where(orphan, np.array([f"9{key:09d}" for key in stays.key.tolist()], dtype=object), people.ipp[stays.row])
+    owner = np.where(
+        orphan, np.array([f"9{key:09d}" for key in stays.key.tolist()], dtype=object), people.ipp[stays.row]
+    )
     # The orphan repeats a real stay under a number and a patient of its own: a merge of records that went wrong.
     rows = np.concatenate([np.arange(n), np.flatnonzero(orphan)])
     copy = np.arange(len(rows)) >= n
-    numbers = np.where(copy, np.array([f"9{number}" for number in stays.number[rows]], dtype=object), stays.number[rows])
+    numbers = np.where(
+        copy, np.array([f"9{number}" for number in stays.number[rows]], dtype=object), stays.number[rows]
+    )
     end = np.where(closed, stays.end, np.datetime64("NaT", "s"))
     return pa.table(
         {
@@ -226,7 +257,7 @@ def stay_table(block: Block, people: People, stays: Stays) -> pa.Table:
             "entree": pa.array(stays.start[rows]),
             "sortie": pa.array(end[rows]),
             "mode_entree": entry[rows].astype(object),
-            "mode_sortie": np.where(closed, leaving, None)[rows],
+            "mode_sortie": np.where(closed, leaving, EMPTY)[rows],
             "uf_entree": ward_codes()[stays.ward[rows]],
             "praticien_id": practitioner_of(ward_codes()[stays.ward[rows]], stays.key[rows]),
             "maj_le": pa.array(np.where(closed, stays.end, stays.start)[rows]),
@@ -249,7 +280,11 @@ def moves_table(block: Block, people: People, stays: Stays) -> pa.Table:
     moved = inpatient & (rng.random(n) < 0.14)
     counts = 1 + by_observation.astype(np.int64) + moved.astype(np.int64)
     row, rank = repeat_rows(counts)
-    other = np.where(stays.feature("M_SEPSIS"), codes.index("2110"), np.array([codes.index("2610"), codes.index("3110")])[choose(rng, (4, 1), n)])
+    other = np.where(
+        stays.feature("M_SEPSIS"),
+        codes.index("2110"),
+        np.array([codes.index("2610"), codes.index("3110")])[choose(rng, (4, 1), n)],
+    )
     ward = stays.ward[row].copy()
     ward[(rank == 0) & by_observation[row]] = codes.index("1120")
     last = moved[row] & (rank == counts[row] - 1)
@@ -257,7 +292,9 @@ def moves_table(block: Block, people: People, stays: Stays) -> pa.Table:
     span = (stays.end - stays.start).astype(np.float64)
     cuts = np.sort(rng.uniform(0.15, 0.85, (n, 2)), axis=1)
     begin = np.where(rank == 0, 0.0, np.where((rank == 1) & (counts[row] == 3), cuts[row, 0], cuts[row, 1]))
-    finish = np.where(rank == counts[row] - 1, 1.0, np.where((rank == 0) & (counts[row] == 3), cuts[row, 0], cuts[row, 1]))
+    finish = np.where(
+        rank == counts[row] - 1, 1.0, np.where((rank == 0) & (counts[row] == 3), cuts[row, 0], cuts[row, 1])
+    )
     entry, leaving = (stays.start[row] + seconds(span[row] * part) for part in (begin, finish))
     leaving = np.where(rank == counts[row] - 1, stays.end[row], leaving)
     known = entry < EXTRACTION
@@ -275,5 +312,3 @@ def moves_table(block: Block, people: People, stays: Stays) -> pa.Table:
         }
     )
     return table.filter(pa.array(known))
-
-

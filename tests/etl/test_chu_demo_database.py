@@ -1,0 +1,109 @@
+"""The generated hospital in a real PostgreSQL, and its declaration."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from etl.compiler import compile_source
+from etl.declaration import SOURCES, load_source
+from etl.demo.chu_demo import TRUTH, generate, patient_tables
+from etl.demo.server import demo_server
+from passerelle.errors import UsageError
+
+PATIENTS = 60
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("postgresql") / "data"
+
+
+@pytest.fixture(scope="module")
+def dsn(data: Path) -> Iterator[str]:
+    with demo_server(data) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def rows(dsn: str) -> dict[str, int]:
+    return generate(dsn, patients=PATIENTS)
+
+
+def test_every_row_is_loaded(dsn, rows):
+    with psycopg.connect(dsn) as connection:
+        for name, expected in rows.items():
+            target = name if "." in name else f"dpi.{name}"
+            assert connection.execute(f"SELECT count(*) FROM {target}").fetchone()[0] == expected, name
+    assert rows["patient"] == PATIENTS and all(rows.values())
+
+
+def test_what_is_loaded_is_what_was_drawn(dsn, rows):
+    drawn = patient_tables(PATIENTS)["prescription"].sort_by("ligne_id")
+    with psycopg.connect(dsn) as connection:
+        loaded = connection.execute(
+            "SELECT ligne_id, code_atc, dose, debut, fin FROM dpi.prescription ORDER BY ligne_id"
+        ).fetchall()
+    assert loaded == list(
+        zip(*(drawn[c].to_pylist() for c in ("ligne_id", "code_atc", "dose", "debut", "fin")), strict=True)
+    )
+
+
+def test_a_second_generation_replaces_the_first(dsn, rows):
+    assert generate(dsn, patients=PATIENTS) == rows
+
+
+def test_a_hospital_without_patients_is_refused(dsn):
+    with pytest.raises(UsageError, match="at least one patient"):
+        generate(dsn, patients=0)
+
+
+def test_the_server_stops_only_what_it_started(data, dsn, rows):
+    with demo_server(data) as again:
+        assert again == dsn
+    with psycopg.connect(dsn) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_server_that_was_started_is_stopped_and_starts_again(tmp_path):
+    for _ in range(2):
+        with demo_server(tmp_path / "pg") as url, psycopg.connect(url) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+        with pytest.raises(psycopg.OperationalError):
+            psycopg.connect(url, connect_timeout=2)
+
+
+def test_the_declaration_names_every_table_and_column_of_the_record(dsn, rows):
+    source = load_source(SOURCES / "chu_demo")
+    with psycopg.connect(dsn) as connection:
+        found: dict[str, set[str]] = {}
+        for table, column in connection.execute(
+            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = %s",
+            [source.schema_name],
+        ):
+            found.setdefault(table, set()).add(column)
+    assert found == {name: set(table.columns) for name, table in source.tables.items()}
+
+
+def test_the_mappings_compile_and_account_for_every_table():
+    compiled = compile_source(SOURCES / "chu_demo")
+    filled = {mapping.table.name for mapping in compiled.mappings}
+    events = "condition_occurrence procedure_occurrence drug_exposure measurement observation note image_occurrence"
+    entities = "location care_site provider person death visit_occurrence visit_detail"
+    assert filled == {*events.split(), *entities.split()}
+
+
+def test_no_declaration_or_mapping_reads_the_truth():
+    for path in (SOURCES / "chu_demo").rglob("*"):
+        if path.suffix in {".sql", ".yaml"}:
+            assert TRUTH not in path.read_text() and "truth" not in path.read_text()
+
+
+def test_direct_identifiers_never_reach_bronze():
+    source = load_source(SOURCES / "chu_demo")
+    direct = {"nom", "prenom", "nom_naissance", "adresse", "telephone", "ins", "nir"}
+    for table in source.tables.values():
+        assert not direct & set(table.bronze_columns)
+        for column in ("ipp", "numero_sejour"):
+            assert table.bronze_columns.get(column, "bigint") == "bigint"
