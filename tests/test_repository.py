@@ -130,7 +130,7 @@ def test_every_folder_that_a_page_names_exists(page):
         ("the chart", "helm/*/Chart.yaml"),
         ("the coverage of a source", "etl/sources/*/README.md"),
         ("the licence of the vocabulary", "omop/vocabulary/demo/README.md"),
-        ("the licences of the knowledge", "models/*/knowledge/README.md"),
+        ("the knowledge, with its sources", "models/*/knowledge/*.csv"),
     ],
 )
 def test_what_the_readme_promises_is_where_it_says(what, pattern):
