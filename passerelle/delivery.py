@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,8 +53,14 @@ def _key_of(source: str, kind: str) -> str:
     )
 
 
-def deliver_outbox(settings: Settings, progress: Callable[[str], None]) -> dict[str, Any]:
-    """Send what waits; returns the report, which is kept beside the workspace's HTML report."""
+def deliver_outbox(
+    settings: Settings, progress: Callable[[str], None], as_of: datetime | None = None
+) -> dict[str, Any]:
+    """Send what waits; returns the report, which is kept beside the workspace's HTML report.
+
+    Args:
+        as_of: the instant at which a prediction must still hold to be sent; None: now. Old data needs its own.
+    """
     from fhir_adapters.delivery import deliver
 
     if settings.fhir_url is None:
@@ -63,7 +70,8 @@ def deliver_outbox(settings: Settings, progress: Callable[[str], None]) -> dict[
             outbox,
             settings.fhir_url,
             reidentifier_of(settings, f"deliver to {settings.fhir_url}"),
-            on_progress=lambda *facts: progress("delivering " + " ".join(map(str, facts))),
+            on_progress=lambda done, total: progress(f"delivering {done} of {total}"),
+            as_of=as_of,
         ).as_json()
     path = Workspace(settings.workspace).report.parent / "delivery.json"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -71,15 +79,12 @@ def deliver_outbox(settings: Settings, progress: Callable[[str], None]) -> dict[
     return report
 
 
-def write_payloads(settings: Settings, folder: Path) -> int:
-    """What the outbox holds, one JSON file a resource; the patient is a placeholder."""
-    from sqlalchemy import select
-
-    from fhir_adapters.outbox.schema import outbox as table
-
+def write_resources(settings: Settings, folder: Path) -> int:
+    """What waits in the outbox, one JSON file an item; where the patient will stand there is a placeholder."""
     folder.mkdir(parents=True, exist_ok=True)
-    with outbox_of(settings) as outbox, outbox.transaction() as connection:
-        rows = connection.execute(select(table.c.id, table.c.payload)).all()
-    for row in rows:
-        (folder / f"{row.id}.json").write_text(row.payload if isinstance(row.payload, str) else json.dumps(row.payload))
-    return len(rows)
+    written = 0
+    with outbox_of(settings) as outbox:
+        for item, resources in outbox.resources():
+            (folder / f"{item}.json").write_text(json.dumps(resources, indent=1, ensure_ascii=False, default=str))
+            written += 1
+    return written

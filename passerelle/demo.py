@@ -3,10 +3,12 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from pydantic import SecretStr
 
 from passerelle import __version__
 from passerelle.settings import Settings
@@ -38,7 +40,7 @@ def run_demo(workspace: Path, patients: int, say: Callable[[str], None]) -> dict
     Secrets are made in the workspace and stay there: good for a demo, and only for a demo.
     """
     from etl.demo.chu_demo import generate
-    from etl.demo.server import open_server
+    from etl.demo.server import demo_server
     from fhir_adapters.sandbox import run_sandbox
     from passerelle import delivery, pipeline, predictions
     from passerelle.report import write_report
@@ -47,16 +49,17 @@ def run_demo(workspace: Path, patients: int, say: Callable[[str], None]) -> dict
     steps = Steps(say)
     say(f"passerelle {__version__}: demo in {workspace}, {patients} synthetic patients")
     say(f"the demo makes its own secrets in {workspace / 'demo_keys.json'}; a hospital keeps them elsewhere")
-    with steps.step("start PostgreSQL") as facts, _kept(open_server(workspace / "postgresql")) as (keep, server):
-        facts["note"] = "a real server, embedded; loopback only"
-    with keep:
+    with ExitStack() as kept:
+        with steps.step("start PostgreSQL") as facts:
+            dsn = kept.enter_context(demo_server(workspace / "postgresql"))
+            facts["note"] = "a real server, embedded; no network"
         with steps.step("generate the hospital") as facts:
-            rows = generate(server.dsn("chu_demo"), patients=patients)
+            rows = generate(dsn, patients=patients)
             facts["note"] = f"{sum(rows.values())} rows in {len(rows)} tables (synthetic)"
         settings = Settings(
             workspace=workspace,
-            source_dsn=server.dsn("chu_demo"),
-            warehouse_dsn=server.dsn("warehouse"),
+            source_dsn=SecretStr(dsn),
+            warehouse_dsn=SecretStr(_warehouse(dsn)),
             keys_file=workspace / "demo_keys.json",
         )
         with pipeline.open_job(settings, SOURCE) as job:
@@ -95,21 +98,26 @@ def _model_and_delivery(settings: Settings, steps: Steps, predictions: Any, deli
         predictions.save_results(Workspace(settings.workspace), MODEL, evaluated.as_json())
         facts["note"] = str(evaluated).splitlines()[0]
     with steps.step("predict") as facts:
-        kept = predictions.keep(settings, predictions.step(MODEL, "predict").predict(store, tracking_uri=uri), MODEL)
+        found = predictions.step(MODEL, "predict").predict(store, tracking_uri=uri)
+        kept = predictions.keep(settings, found, MODEL)
         facts["note"] = f"{kept['predictions']} predictions in the outbox"
     with steps.step("deliver as FHIR R4") as facts, run_sandbox() as url:
-        delivered = delivery.deliver_outbox(settings.model_copy(update={"fhir_url": url}), lambda _: None)
+        target = settings.model_copy(update={"fhir_url": url})
+        # The generated hospital lives in the past: its alerts are sent as they held then, not as expired ones.
+        then = min((prediction.index_time for prediction in found), default=None)
+        delivered = delivery.deliver_outbox(target, lambda _: None, as_of=then)
         facts["note"] = f"{delivered['acked']} DetectedIssue at a sandbox server (stand-in for an EHR)"
 
 
-@contextmanager
-def _kept(opening: Any) -> Iterator[Any]:
-    """Open now, close later: gives the open context and what keeps it open."""
-    from contextlib import ExitStack
+def _warehouse(dsn: str) -> str:
+    """A second database of the same server, for OMOP and the views: the source stays as it is."""
+    import psycopg
+    from sqlalchemy.engine import make_url
 
-    stack = ExitStack()
-    value = stack.enter_context(opening)
-    yield stack, value
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = 'warehouse'").fetchone():
+            connection.execute("CREATE DATABASE warehouse")
+    return make_url(dsn).set(database="warehouse").render_as_string(hide_password=False)
 
 
 def _keep_times(path: Path, steps: list[dict[str, Any]], patients: int) -> None:

@@ -1,6 +1,7 @@
 """fhir build|validate|deliver|status|dead-letters: results on their way to the clinicians' screens."""
 
 import json as jsonlib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,10 @@ from passerelle.cli.common import JsonOption, VerboseOption, WorkspaceOption, ex
 
 group = typer.Typer(name="fhir", no_args_is_help=True, help="Results as FHIR R4, and their delivery.", rich_markup_mode=None)
 UrlOption = Annotated[str | None, typer.Option("--url", help="base URL of the FHIR server (default: the setting fhir_url)")]
+
+AsOfOption = Annotated[
+    datetime | None, typer.Option("--as-of", help="send what held at this UTC time (default: now); for old data")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -35,9 +40,9 @@ def build(
     verbose: VerboseOption = False,
 ) -> None:
     """Write what the outbox holds as JSON files, with placeholders where the patient will stand."""
-    from passerelle.delivery import write_payloads
+    from passerelle.delivery import write_resources
 
-    written = write_payloads(settings_of(workspace=workspace), output)
+    written = write_resources(settings_of(workspace=workspace), output)
     show({"written": written, "folder": str(output)}, json, lambda: f"{written} resources in {output}")
 
 
@@ -62,14 +67,18 @@ def validate(
 
 
 def deliver(
-    workspace: WorkspaceOption = None, url: UrlOption = None, json: JsonOption = False, verbose: VerboseOption = False
+    workspace: WorkspaceOption = None,
+    url: UrlOption = None,
+    as_of: AsOfOption = None,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Deliver what the outbox holds; a resource is at the target once, whatever happens on the way."""
     from passerelle.delivery import deliver_outbox
 
     settings = settings_of(workspace=workspace, fhir_url=url)
     with progress() as report:
-        result = deliver_outbox(settings, report)
+        result = deliver_outbox(settings, report, as_of.replace(tzinfo=UTC) if as_of else None)
     show(result, json, lambda: _summary(result))
     if not result["ok"]:
         raise typer.Exit(1)
