@@ -3,12 +3,10 @@
 import copy
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import yaml
-
-GOLDEN = Path(__file__).parent / "golden"
+from omop_case import GOLDEN
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from omop.lake import Lake
 from omop.views.contract import ARROW_TYPES, view, views
 from omop.views.materialise import view_sql
 
+GOLDEN = Path(__file__).parent / "golden"
+
 
 def arrow(table: str, rows: list[dict]) -> pa.Table:
     """Rows of a CDM table, columns that are not given null."""
@@ -59,7 +61,7 @@ def needed() -> set[str]:
 
 
 def on_sail(engine, tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
-    """The views, computed by the embedded engine."""
+    """The views, computed by a Spark engine, the embedded one most often."""
     for name, table in tables.items():
         on_engine(engine, f"omop__{name}", table)
     return {

@@ -2,13 +2,12 @@
 
 import copy
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from omop_case import expected, write_lake
+from omop_case import GOLDEN, expected, write_lake
 
 from omop.publication import publish
 from omop.views.contract import view, views
@@ -23,7 +22,7 @@ INSTANTS = st.datetimes(datetime(2025, 1, 10), datetime(2025, 3, 14), timezones=
 def case() -> dict:
     import yaml
 
-    case = yaml.safe_load((Path(__file__).parent / "golden" / "two_patients.yaml").read_text(encoding="utf-8"))
+    case = yaml.safe_load((GOLDEN / "two_patients.yaml").read_text(encoding="utf-8"))
     case["given"]["care_site"] = case["given"]["care_site"][:1]  # our own runs never leave a key twice
     return case
 

@@ -1,0 +1,30 @@
+"""Apache Spark and the embedded engine give the same views and the same quality counts."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from on_apache_spark import views_and_scans
+
+
+def test_apache_spark_gives_the_same_views_and_counts(sail, delta_jars, repository, tmp_path):
+    here = Path(__file__).parent
+    paths = os.pathsep.join([str(repository), str(here)])
+    # The embedded engine of this process leaves SPARK_CONNECT_MODE_ENABLED behind, which classic Spark would obey.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("SPARK_")}
+    done = subprocess.run(
+        [sys.executable, str(here / "on_apache_spark.py"), str(delta_jars), str(tmp_path)],
+        check=False,
+        env={**inherited, "PYTHONPATH": paths, "TZ": "UTC"},
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    views, scans = views_and_scans(sail)
+    for name, table in views.items():
+        assert pq.read_table(tmp_path / f"{name}.parquet").equals(table), name
+    assert json.loads((tmp_path / "scans.json").read_text(encoding="utf-8")) == scans
