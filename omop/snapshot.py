@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from omop.delta_read import dataset
 from omop.lake import Lake, is_delta
 from passerelle.errors import ContractError
 
@@ -26,10 +27,8 @@ def last_snapshot(lake: Lake) -> Snapshot:
 
     Raises: ContractError: the workspace has none.
     """
-    from deltalake import DeltaTable
-
     path = lake.ops("snapshot")
-    rows = DeltaTable(str(path.resolve())).to_pyarrow_table().to_pylist() if is_delta(path) else []
+    rows = dataset(path).to_table().to_pylist() if is_delta(path) else []
     if not rows:
         raise ContractError(
             "the workspace has no complete run yet", looked=str(path), do="passerelle run SOURCE --workspace W"
@@ -47,8 +46,6 @@ def dataset_of(lake: Lake, snapshot: Snapshot, table: str) -> "ds.Dataset":
 
     Raises: ContractError: the snapshot does not hold the table.
     """
-    from deltalake import DeltaTable
-
     if table not in snapshot.versions:
         raise ContractError(
             f"the last complete run has no {table}",
@@ -57,4 +54,4 @@ def dataset_of(lake: Lake, snapshot: Snapshot, table: str) -> "ds.Dataset":
         )
     room, name = table.split(".")
     path = lake.omop(name) if room == "omop" else lake.root / room / name
-    return DeltaTable(str(path.resolve()), version=snapshot.versions[table]).to_pyarrow_dataset()
+    return dataset(path, snapshot.versions[table])
