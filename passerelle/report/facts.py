@@ -239,6 +239,28 @@ class Metric:
 
 
 @dataclass(frozen=True)
+class Subgroup:
+    """The model in one group of its rows; shares are fractions."""
+
+    by: str
+    group: str
+    rows: int
+    positives: int
+    prevalence: float
+    mean_forecast: float
+    auroc: Metric | None  # None: too few positives to judge
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One class of problem: how many there are, how many the model found within its budget."""
+
+    code: str
+    rows: int
+    found: int
+
+
+@dataclass(frozen=True)
 class ModelFacts:
     """The evaluation of one model."""
 
@@ -250,8 +272,8 @@ class ModelFacts:
     metrics: Sequence[Metric] = ()
     gains: Sequence[Metric] = ()
     calibration: Sequence[tuple[str, float]] = ()
-    subgroups: Sequence[Mapping[str, Any]] = ()
-    problems: Sequence[Mapping[str, Any]] = ()
+    subgroups: Sequence[Subgroup] = ()
+    problems: Sequence[Problem] = ()
     alerts: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
     plots: Sequence[tuple[str, str]] = ()  # title, SVG text

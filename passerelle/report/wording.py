@@ -55,16 +55,16 @@ def number(value: float | int | None) -> str:
     return f"{int(value):,}".replace(",", THIN)
 
 
-def share(part: float, whole: float) -> str:
+def share(part: float, whole: float, digits: int = 1) -> str:
     """``98.5%``; never 0% of something, never 100% of less than all."""
     if not whole:
         return NONE
-    percent = 100 * part / whole
-    if 0 < percent < 0.05:
-        return "<0.1%"
-    if 99.95 <= percent < 100:
-        return ">99.9%"
-    return f"{percent:.0f}%" if percent in (0, 100) else f"{percent:.1f}%"
+    percent, step = 100 * part / whole, 10**-digits
+    if 0 < percent < step / 2:
+        return f"<{step:.{digits}f}%"
+    if 100 - step / 2 <= percent < 100:
+        return f">{100 - step:.{digits}f}%"
+    return f"{percent:.0f}%" if percent in (0, 100) else f"{percent:.{digits}f}%"
 
 
 def decimals(value: float | None, digits: int = 2) -> str:
