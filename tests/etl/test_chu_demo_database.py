@@ -1,5 +1,6 @@
 """The generated hospital in a real PostgreSQL, and its declaration."""
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,8 +17,10 @@ PATIENTS = 60
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("postgresql") / "data"
+def data() -> Iterator[Path]:
+    """Not below pytest's folder: each pytest of the machine closes that one to other users, the server's among them."""
+    with tempfile.TemporaryDirectory(prefix="passerelle-postgresql-") as folder:
+        yield Path(folder) / "data"
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +69,9 @@ def test_the_server_stops_only_what_it_started(data, dsn, rows):
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_a_server_that_was_started_is_stopped_and_starts_again(tmp_path):
+def test_a_server_that_was_started_is_stopped_and_starts_again(data):
     for _ in range(2):
-        with demo_server(tmp_path / "pg") as url, psycopg.connect(url) as connection:
+        with demo_server(data.with_name("other")) as url, psycopg.connect(url) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
         with pytest.raises(psycopg.OperationalError):
             psycopg.connect(url, connect_timeout=2)
