@@ -80,7 +80,8 @@ def _dominating(findings: Sequence[Row], named: dict[str, float]) -> Row | None:
     weight = {category: sum(max(named[name], 0.0) for name in names) for category, names in wording.SPEAKS_FOR.items()}
 
     def moved(finding: Row) -> float:
-        return weight[_family(CATEGORIES[finding["rule"]])]
+        # The number of rules speaks for whichever rule fired.
+        return weight[_family(CATEGORIES[finding["rule"]])] + max(named["rules_total"], 0.0)
 
     grave = [finding for finding in findings if SEVERITY_RANK[finding["severity"]] == SEVERITY_RANK["high"]]
     strongest = max(grave or findings, key=moved)  # the first of equals: findings are in a fixed order
@@ -109,18 +110,19 @@ def _value(name: str, value: Any) -> float | str | None:
 
 
 def _statistical(order: Row, named: dict[str, float]) -> tuple[str, str]:
-    weight = {category: max(named[name] for name in names) for category, names in wording.STATISTICAL.items()}
-    category = max(weight, key=lambda name: weight[name])
+    """Without a rule: the feature that moved the score most, and no claim beyond that it did."""
+    family = {name: category for category, names in wording.STATISTICAL.items() for name in names}
+    first = max(family, key=lambda name: named[name])
     ratio = float(np.exp(order["daily_log_ratio"]))
     if np.isnan(ratio):
         ratio = float(np.exp(order["dose_log_ratio"]))
+    category = family[first]
     if category == "DOSE" and ratio >= HIGHER:
         category = "DOSEH"
     elif category == "DOSE" and ratio <= LOWER:
         category = "DOSEL"
-    return category, wording.STATISTICAL_MESSAGES[category].format(
-        drug=order["drug_name"], times=number(ratio), per_day=number(order["per_day"]), age=_years(order["age"])
-    )
+    text = wording.STATISTICAL_MESSAGES.get(category, wording.RESEMBLES)
+    return category, text.format(drug=order["drug_name"], times=number(round(ratio, 2)), first=wording.LABELS[first])
 
 
 def _sentence(order: Row, finding: Row, knowledge: Knowledge) -> str:

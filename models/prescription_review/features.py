@@ -60,6 +60,7 @@ def build_cases(views: Mapping[str, pd.DataFrame], config: Config, knowledge: Kn
     orders = add_patient_facts(
         prepare_orders(views["drug_orders"]), views["persons"], views["stays"], views["lab_results"], config.analytes
     )
+    orders = orders.assign(drug_name=orders["atc"].map(knowledge.names).fillna(orders["drug_name"]))
     diagnoses = views["diagnoses"].dropna(subset=["available_at"])
     findings = rules.find_all(orders, diagnoses, knowledge)
     ratio = rules.maximum_ratio(orders, knowledge.maximum_daily_dose).set_index(KEY)["ratio"]
@@ -82,7 +83,8 @@ def build_cases(views: Mapping[str, pd.DataFrame], config: Config, knowledge: Kn
 def _change_from_previous(orders: pd.DataFrame) -> pd.Series:
     """Log of the daily dose over that of the patient's previous order of the same drug in the same unit."""
     previous = orders.groupby(["person_id", "drug", "unit"], sort=False)["daily"].shift()
-    return np.log(orders["daily"] / previous)
+    change: pd.Series = (orders["daily"] / previous).map(np.log)
+    return change
 
 
 def _same_class(orders: pd.DataFrame) -> pd.Series:
@@ -95,7 +97,7 @@ def _rule_features(orders: pd.DataFrame, findings: pd.DataFrame) -> dict[str, ND
     """Per rule the rank of its most severe finding (0 none … 3 high), and the number of findings of all rules."""
     rank = findings["severity"].map(rules.SEVERITY_RANK).astype(float)
     worst = rank.groupby([findings[KEY], findings["rule"]]).max()
-    columns = {}
+    columns: dict[str, Any] = {}
     for rule, name in zip(rules.CATEGORIES, RULE_FEATURES, strict=True):
         of_rule = worst[worst.index.get_level_values(1) == rule].droplevel(1)
         columns[name] = orders[KEY].map(of_rule).fillna(0.0).to_numpy(float)
@@ -118,6 +120,6 @@ def feature_matrix(orders: pd.DataFrame, doses: pd.DataFrame, categories: Catego
     columns: dict[str, Any] = {name: orders[name] for name in (*NUMERIC, *MONOTONE) if name in orders}
     columns |= {name: doses[name] for name in doses if name in NUMERIC}
     for name in CATEGORICAL:
-        position = pd.Index(categories[name]).get_indexer(orders[name].astype(str)).astype(float)
+        position = pd.Index(categories[name]).get_indexer(pd.Index(orders[name].astype(str))).astype(float)
         columns[name] = np.where(position < 0, np.nan, position)
     return np.column_stack([np.asarray(columns[name], dtype=np.float64) for name in FEATURES])

@@ -43,6 +43,14 @@ class Knowledge:
         """Line id → the knowledge row behind a finding, of whichever table."""
         return {row["line"]: row for name in TABLES for row in getattr(self, name).to_dict("records")}
 
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Full ATC code → French name, where a table has one: the clinician's screen is not in English."""
+        tables = (getattr(self, name) for name in TABLES if "substance" in getattr(self, name))
+        return {
+            row.atc: row.substance for table in tables for row in table.itertuples() if len(row.atc) == len("A00AA00")
+        }
+
 
 TABLES = tuple(name for name in Knowledge.__annotations__ if name != "sha256")
 

@@ -88,7 +88,7 @@ def _last_result(orders: pd.DataFrame, rows: pd.DataFrame, analyte: str, max_age
         tolerance=pd.Timedelta(days=max_age_days),
     )
     joined = joined.set_index(left.index).loc[orders.index]
-    hours = (orders["index_time"] - joined[f"{analyte}_at"]) / np.timedelta64(1, "h")
+    hours = (orders["index_time"] - joined[f"{analyte}_at"]).dt.total_seconds() / 3600
     return orders.assign(
         **{
             analyte: joined[analyte],

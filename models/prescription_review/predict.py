@@ -84,7 +84,7 @@ def _predictions(
     probability = artefact.calibrator.apply(raw)
     of_order = _by_order(findings, orders)
     life = timedelta(hours=artefact.config.valid_hours)
-    rows = orders.join(artefact.reference.compare(orders)).to_dict("records")
+    rows: list[dict[Any, Any]] = orders.join(artefact.reference.compare(orders)).to_dict("records")
     found = []
     for position, order in enumerate(rows):
         order_id = int(order[KEY])

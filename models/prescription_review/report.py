@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Report:
-    """Plain values only: ``as_dict`` is JSON. Plots are SVG text by name."""
+    """Plain values only: ``as_json`` gives them. Plots are SVG text by name."""
 
     action: Literal["train", "evaluate"]
     model: str
@@ -27,13 +27,40 @@ class Report:
     plots: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """The report as plain values, plots included."""
         return asdict(self)
 
     def to_json(self) -> str:
-        """The report as JSON."""
-        return json.dumps(self.as_dict(), ensure_ascii=False, allow_nan=False)
+        """The report as JSON text."""
+        return json.dumps(self.as_json(), ensure_ascii=False, allow_nan=False)
+
+    def __str__(self) -> str:
+        """The figures that a person wants first, with their intervals and the baselines beside them."""
+        found = self.evaluation
+        lines = [
+            f"{self.model} {self.model_version}, {self.action}, snapshot {self.snapshot_id}: {found['rows']} reviewed "
+            f"orders of {found['persons']} patients, {found['positives']} interventions ({found['prevalence']:.1%})",
+        ]
+        for name, scores in found["scores"].items():
+            figures = (f"{figure} {_shown(scores[figure])}" for figure in ("auroc", "average_precision"))
+            lines.append(f"  {name:<16}" + "   ".join(figures))
+        alerts = self.alerts
+        lines.append(
+            f"  alerts          {alerts['alerts_per_100']:.1f} per 100 orders (budget {alerts['budget_per_100']:g}), "
+            f"{_percent(alerts['precision'])} right, {_percent(alerts['recall'])} of the interventions found"
+        )
+        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
+
+
+def _shown(interval: dict[str, Any]) -> str:
+    if interval["value"] is None or interval["low"] is None:
+        return "?"
+    return f"{interval['value']:.3f} ({interval['low']:.3f} to {interval['high']:.3f})"
+
+
+def _percent(share: float | None) -> str:
+    return "?" if share is None else f"{share:.0%}"
 
 
 TrainReport = Report

@@ -6,6 +6,8 @@ the other row that it rests on. Whether a finding deserves an alert is the model
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -235,8 +237,8 @@ def _by_excess(ratio: pd.Series) -> pd.Series:
     return pd.Series(words, index=ratio.index)
 
 
-def _findings(rows: pd.DataFrame, rule: str, **columns: object) -> pd.DataFrame:
-    given = {
+def _findings(rows: pd.DataFrame, rule: str, **columns: Any) -> pd.DataFrame:
+    given: dict[str, Any] = {
         "value": np.nan,
         "limit": np.nan,
         "other_table": "",

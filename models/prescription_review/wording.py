@@ -88,7 +88,7 @@ MESSAGES = {
     "lab_below": "{drug} : {analyte} à {value} {unit}, en dessous de {limit}.",
     "duplicate_substance": "{drug} : la même substance est déjà prescrite ({other}).",
     "duplicate_class": "{drug} : une autre ligne de la même classe est active ({label} : {other}).",
-    "contraindication": "{drug} : déconseillé ou contre-indiqué en cas de {condition}, déjà diagnostiqué.",
+    "contraindication": "{drug} : déconseillé ou contre-indiqué ; diagnostic connu : {condition}.",
     "age": "{drug} : à éviter à cet âge ({value} ans).",
     "interaction": "{drug} : {level} avec {other} ({substance_a} et {substance_b}).",
 }
@@ -97,10 +97,7 @@ SOURCE_UNCHECKED = "Source : {source} ; limite à confirmer dans le texte."
 STATISTICAL_MESSAGES = {
     "DOSEH": "{drug} : dose inhabituelle, {times} fois la dose usuelle de ce médicament dans l'établissement.",
     "DOSEL": "{drug} : dose inhabituellement basse, {times} fois la dose usuelle dans l'établissement.",
-    "DOSE": "{drug} : posologie à vérifier ; ressemble à des lignes que les pharmaciens corrigent.",
-    "DOSEIVL": "{drug} : nombre de prises par jour à vérifier ({per_day}).",
-    "LAB": "{drug} : à vérifier au vu de la biologie du patient.",
-    "AGE": "{drug} : à vérifier au vu de l'âge du patient ({age} ans).",
 }
+RESEMBLES = "{drug} : ressemble aux lignes que les pharmaciens corrigent ; à regarder d'abord : {first}."
 ANALYTES = {"potassium": "kaliémie", "INR": "INR", "creatinine": "créatinine"}
 UNITS = {"potassium": "mmol/L", "INR": "", "creatinine": "µmol/L"}

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hospital_views import generate, utc
 
@@ -31,6 +32,7 @@ def test_the_report_is_json_with_plots_and_says_what_was_left_out(trained):
     assert rows["train"] + rows["calibration"] + rows["test"] + rows["left_out"] == rows["reviewed"]
     assert any(f"{rows['unreviewed']} of {rows['orders']} orders were not reviewed" in note for note in report["notes"])
     assert {"discrimination", "calibration", "precision_at_budget"} == set(report["plots"])
+    assert "rule alerts" in str(trained.report) and "per 100 orders" in str(trained.report)
     assert all(svg.lstrip().startswith("<?xml") and "<svg" in svg for svg in report["plots"].values())
 
 
@@ -74,6 +76,15 @@ def test_a_duplicate_or_an_interaction_names_both_orders(trained):
     pairs = [p for p in predictions if p.category in ("DUPTHPY", "DRG")]
     assert pairs
     assert all(len({e.row_id for e in p.evidence if e.table == "drug_exposure"}) >= 2 for p in pairs)
+
+
+def test_a_french_screen_shows_french_names(trained):
+    english = trained.store.tables["drug_orders"]
+    renamed = english.set_column(
+        english.column_names.index("concept_name"), "concept_name", pa.array(["drug"] * len(english))
+    )
+    found = predict(trained.store.but(drug_orders=renamed), tracking_uri=trained.tracking_uri)
+    assert found == predict(trained.store, tracking_uri=trained.tracking_uri)
 
 
 def test_a_renal_alert_shows_the_creatinine_it_rests_on(trained):
