@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from passerelle import runs
 from passerelle.report.collect_delivery import collect_delivery
 from passerelle.report.collect_models import collect_models
 from passerelle.report.collect_source import collect_source
+from passerelle.report.delta_tables import snapshot_or_none
 from passerelle.report.facts import DemoStep, ReportFacts
 from passerelle.report.json_file import read_json
 from passerelle.workspace import Workspace
@@ -22,15 +22,19 @@ def collect(workspace: Workspace, outbox_url: str | None = None) -> ReportFacts:
     folder = workspace.report.parent
     demo = _demo(folder / "demo.json")
     lake = workspace.lake
+    snapshot = snapshot_or_none(lake)
     recorded = sorted(ops.read(lake, "run"), key=lambda row: row["at"])
+    versions = snapshot.versions if snapshot else {}
     names = dict.fromkeys(list(manifest["sources"]) + [row["source"] for row in recorded])
     sources = [
-        collect_source(lake, name, recorded, _buckets(manifest, name)) for name in names if name not in NOT_SOURCES
+        collect_source(lake, name, recorded, _buckets(manifest, name), versions)
+        for name in names
+        if name not in NOT_SOURCES
     ]
     return ReportFacts(
         workspace=str(workspace.root),
         created_at=datetime.now(UTC),
-        snapshot_id=_snapshot(lake),
+        snapshot_id=snapshot.run_id if snapshot else None,
         sources=sources,
         models=collect_models(folder / "models"),
         delivery=collect_delivery(workspace, outbox_url, folder / "delivery.json"),
@@ -44,11 +48,6 @@ def _buckets(manifest: dict[str, Any], source: str) -> tuple[int, int] | None:
         return None
     first = manifest["sources"][source] * manifest["buckets"]
     return first, first + manifest["buckets"]
-
-
-def _snapshot(lake: Any) -> str | None:
-    rows = ops.read(lake, "snapshot") if runs.snapshot_of(lake) else []
-    return max(rows, key=lambda row: (row["created_at"], row["run_id"]))["run_id"] if rows else None
 
 
 def _demo(path: Path) -> list[DemoStep]:

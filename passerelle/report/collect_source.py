@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -39,19 +39,22 @@ SYNTHETIC = re.compile(
 _PASSWORD = re.compile(r"(?<=://)([^/@\s:]*):[^/@\s]*(?=@)")
 
 
-def collect_source(lake: Lake, name: str, recorded: Sequence[Row], buckets: tuple[int, int] | None) -> SourceFacts:
+def collect_source(
+    lake: Lake, name: str, recorded: Sequence[Row], buckets: tuple[int, int] | None, versions: Mapping[str, int]
+) -> SourceFacts:
     """Everything about one source.
 
     Args:
         recorded: rows of ``ops.run``, oldest first.
         buckets: its person buckets: the first, and the one after the last.
+        versions: of the tables, as their readers see them.
     """
     mine = [row for row in recorded if row["source"] == name]
     newest = mine[-1]["run_id"] if mine else None
     mapped = runs.last_with(lake, name, "mapped")
     checked = runs.last_with(lake, name, "checked")
     shown = mapped.run_id if mapped else newest
-    declared = cdm_source_row(lake, buckets) if buckets else {}
+    declared = cdm_source_row(lake, buckets, versions) if buckets else {}
     about = " ".join(str(declared.get(key) or "") for key in ("cdm_source_name", "source_description", "cdm_holder"))
     events = mapped.events["mapped"] if mapped else {}
     return SourceFacts(
@@ -66,7 +69,9 @@ def collect_source(lake: Lake, name: str, recorded: Sequence[Row], buckets: tupl
         quarantine=_quarantine(ops.read(lake, "quarantine", shown)) if shown else (),
         vocabularies=_vocabularies(ops.read(lake, "mapping_gap", shown), events.get("codes") or {}) if mapped else (),
         gaps=_gaps(ops.read(lake, "mapping_gap", shown)) if mapped else (),
-        cdm=collect_tables(lake, sorted(events.get("tables", {})), buckets) if buckets and mapped else CdmFacts(),
+        cdm=collect_tables(lake, sorted(events.get("tables", {})), buckets, versions)
+        if buckets and mapped
+        else CdmFacts(),
         checks=_checks(ops.read(lake, "quality", checked.run_id)) if checked else (),
         checked=checked is not None,
     )

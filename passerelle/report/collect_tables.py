@@ -4,7 +4,7 @@ Tables are read a few buckets at a time and a few columns at a time, so a table 
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 
 from omop.cdm import EVENT_TABLES, event_roles
 from omop.cdm import table as cdm_table
-from omop.lake import Lake, is_delta
-from passerelle import runs
+from omop.lake import Lake
+from passerelle.report.delta_tables import cdm_dataset
 from passerelle.report.facts import CareSite, CdmFacts, CodedField, TableFacts
 from passerelle.report.timeline import timeline_of
 
@@ -42,14 +42,14 @@ class Tally:
     large: bool = False
 
 
-def collect_tables(lake: Lake, names: Sequence[str], buckets: tuple[int, int]) -> CdmFacts:
+def collect_tables(lake: Lake, names: Sequence[str], buckets: tuple[int, int], versions: Mapping[str, int]) -> CdmFacts:
     """Facts of the CDM tables of one source.
 
     Args:
         buckets: its person buckets: the first, and the one after the last.
+        versions: of the tables, as their readers see them.
     """
-    versions = runs.snapshot_of(lake)
-    tables = {name: _dataset(lake, name, versions.get(f"omop.{name}")) for name in names}
+    tables = {name: cdm_dataset(lake, name, versions) for name in names}
     present = {name: dataset for name, dataset in tables.items() if dataset is not None}
     tallies = {name: Tally() for name in present}
     sites: Counter[int | None] = Counter()
@@ -70,27 +70,13 @@ def collect_tables(lake: Lake, names: Sequence[str], buckets: tuple[int, int]) -
     )
 
 
-def cdm_source_row(lake: Lake, buckets: tuple[int, int]) -> dict[str, Any]:
+def cdm_source_row(lake: Lake, buckets: tuple[int, int], versions: Mapping[str, int]) -> dict[str, Any]:
     """What the source says of itself; empty when it was never mapped."""
-    dataset = _dataset(lake, "cdm_source", runs.snapshot_of(lake).get("omop.cdm_source"))
+    dataset = cdm_dataset(lake, "cdm_source", versions)
     if dataset is None:
         return {}
     rows: list[dict[str, Any]] = dataset.to_table(filter=_within(*buckets)).to_pylist()
     return rows[0] if rows else {}
-
-
-def _dataset(lake: Lake, name: str, version: int | None) -> Any:
-    """A table at the version that readers see, else as it stands; None when it cannot be read."""
-    from deltalake import DeltaTable
-    from deltalake.exceptions import DeltaError
-
-    path = lake.omop(name)
-    if not is_delta(path):
-        return None
-    try:
-        return DeltaTable(str(path.resolve()), version=version).to_pyarrow_dataset()
-    except DeltaError:  # the version is gone: its files were cleaned
-        return DeltaTable(str(path.resolve())).to_pyarrow_dataset()
 
 
 def _passes(first: int, end: int) -> Iterator[tuple[int, int]]:
@@ -178,7 +164,7 @@ def _add(counter: Counter[int | None], values: pa.ChunkedArray) -> None:
 
 def _sites(
     lake: Lake,
-    versions: dict[str, int],
+    versions: Mapping[str, int],
     sites: Counter[int | None],
     with_rows: dict[str, Counter[int | None]],
     site_tables: list[str],
@@ -198,8 +184,8 @@ def _sites(
     ]
 
 
-def _site_names(lake: Lake, versions: dict[str, int]) -> dict[int | None, str]:
-    dataset = _dataset(lake, "care_site", versions.get("omop.care_site"))
+def _site_names(lake: Lake, versions: Mapping[str, int]) -> dict[int | None, str]:
+    dataset = cdm_dataset(lake, "care_site", versions)
     if dataset is None:
         return {}
     rows = dataset.to_table(columns=["care_site_id", "care_site_name"]).to_pylist()

@@ -67,7 +67,8 @@ def _of_source(source: SourceFacts, several: bool) -> Iterator[Finding]:
         yield finding(Level.WRONG, text, "run")
     for account in source.accounts:
         if not account.balances:
-            text = f"{account.table} does not balance: {number(account.read)} rows read, {number(account.total)} accounted for."
+            sums = f"{number(account.read)} rows read, {number(account.total)} accounted for"
+            text = f"{account.table} does not balance: {sums}."
             yield finding(Level.WRONG, text, "rows")
     yield from (finding(*item) for item in _of_quality(source))
     aside = sum(account.outcomes["quarantined"] for account in source.accounts)

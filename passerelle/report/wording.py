@@ -80,15 +80,11 @@ def seconds(value: float) -> str:
 
 
 def moment(value: datetime | str | None) -> str:
-    """``2026-03-05 07:00 UTC``."""
+    """``2026-03-05 07:00 UTC``, of a time or of its ISO text."""
     if value is None:
         return NONE
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            return value
-    instant = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    time = datetime.fromisoformat(value) if isinstance(value, str) else value
+    instant = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     return f"{instant:%Y-%m-%d %H:%M} UTC"
 
 
