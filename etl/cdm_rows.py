@@ -28,7 +28,7 @@ EVENT_FIELD_CONCEPT = {
     "visit_occurrence": 1147070,
 }
 # Ends that the CDM requires although a source may not know them yet: the start stands in (declared imputation).
-IMPUTED_ENDS = {"drug_exposure_end_date": "drug_exposure_start_date", "visit_detail_end_date": "visit_detail_start_date"}
+IMPUTED_ENDS = {f"{stem}_end_date": f"{stem}_start_date" for stem in ("drug_exposure", "visit", "visit_detail")}
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,8 @@ class _Rows:
     def _domain_table(self) -> str:
         declared = literal(self.mapping.table.name)
         cases = " ".join(
-            f"WHEN r_{self.main}.domain_id = {literal(domain)} THEN {literal(table)}" for domain, table in DOMAIN_TABLE.items()
+            f"WHEN r_{self.main}.domain_id = {literal(domain)} THEN {literal(table)}"
+            for domain, table in DOMAIN_TABLE.items()
         )
         return f"CASE WHEN coalesce(r_{self.main}.concept_id, 0) = 0 THEN {declared} {cases} ELSE {declared} END"
 
@@ -235,14 +236,20 @@ class _Rows:
         cases = [
             f"WHEN b.{column.name} IS NULL THEN {literal(f'{column.name} is empty')}"
             for column in self.mapping.table.columns
-            if column.required and not column.name.endswith("_concept_id") and column.name != self.mapping.table.primary_key
+            if column.required
+            and not column.name.endswith("_concept_id")
+            and column.name != self.mapping.table.primary_key
         ]
         return f"CASE {' '.join(cases)} END" if cases else "CAST(NULL AS string)"
 
     def joins(self) -> str:
         joins = [
             f"LEFT JOIN resolved AS r_{slot.prefix} ON r_{slot.prefix}.h = a.{slot.hash_column}"
-            + ("" if slot.prefix == self.main and self.mapping.policy.one_to_many == "fan_out" else f" AND r_{slot.prefix}.rank = 1")
+            + (
+                ""
+                if slot.prefix == self.main and self.mapping.policy.one_to_many == "fan_out"
+                else f" AND r_{slot.prefix}.rank = 1"
+            )
             for slot in self.mapping.slots
         ]
         for key in self.mapping.keys:

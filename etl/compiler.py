@@ -108,7 +108,7 @@ def compile_source(folder: Path) -> CompiledSource:
 def compile_mapping(source: Source, name: str, text: str) -> CompiledMapping:
     """Compile one mapping; ``name`` is ``<cdm_table>[.<part>]``."""
     where = f"{name}.sql"
-    table_name = name.split(".")[0]
+    table_name = name.split(".", maxsplit=1)[0]
     if table_name not in cdm_tables():
         raise MappingError(f"{where}: the CDM has no table {table_name}", do="name the file <cdm_table>[.<part>].sql")
     table = cdm_tables()[table_name]
@@ -124,9 +124,7 @@ def compile_mapping(source: Source, name: str, text: str) -> CompiledMapping:
         if reference.db == BRONZE:
             reference.replace(exp.to_table(bronze_view(reference.name), alias=reference.alias or reference.name))
     policy = source.mappings.get(name, Mapping())
-    return CompiledMapping(
-        name, table, policy, tree.sql(DIALECT), columns, slots, frozenset(reads), frozenset(drives)
-    )
+    return CompiledMapping(name, table, policy, tree.sql(DIALECT), columns, slots, frozenset(reads), frozenset(drives))
 
 
 def _check_reads(source: Source, tree: exp.Query, where: str) -> set[str]:
@@ -175,7 +173,11 @@ def _check_columns(table: Table, columns: tuple[str, ...], where: str) -> None:
             )
         if column in own and (column == table.primary_key or column.endswith("_type_concept_id")):
             raise MappingError(f"{where} gives {column}: the engine makes ids and type concepts")
-    if any(column.name == "person_id" for column in table.columns) and table.name != "person" and "person_key" not in columns:
+    if (
+        any(column.name == "person_id" for column in table.columns)
+        and table.name != "person"
+        and "person_key" not in columns
+    ):
         raise MappingError(f"{where} gives no person_key")
 
 
@@ -218,7 +220,9 @@ def _driving(query: exp.Expression, ctes: dict[str, exp.CTE]) -> set[str] | None
         return _driving(query.this, ctes)
     if not isinstance(query, exp.Select) or query.args.get("group") or query.args.get("distinct"):
         return None
-    if any(isinstance(node, exp.AggFunc) and not node.find_ancestor(exp.Window) for p in query.selects for node in p.walk()):
+    if any(
+        isinstance(node, exp.AggFunc) and not node.find_ancestor(exp.Window) for p in query.selects for node in p.walk()
+    ):
         return None
     relation = _relation(query)
     if isinstance(relation, exp.Subquery):

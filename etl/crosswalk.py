@@ -46,8 +46,11 @@ class Crosswalk:
         """Add what is new; the file is replaced in one rename. Returns the rows it then holds."""
         known = self._read(source)
         merged = pa.concat_tables([known, rows.select(SCHEMA.names).cast(SCHEMA)])
-        merged = merged.group_by(SCHEMA.names, use_threads=False).aggregate([]).select(SCHEMA.names).sort_by(
-            [(name, "ascending") for name in ("kind", "hash", "attribute", "identifier")]
+        merged = (
+            merged.group_by(SCHEMA.names, use_threads=False)
+            .aggregate([])
+            .select(SCHEMA.names)
+            .sort_by([(name, "ascending") for name in ("kind", "hash", "attribute", "identifier")])
         )
         if merged.equals(known):
             return known.num_rows

@@ -70,7 +70,9 @@ class SourceTable(Frozen):
         "events", description="events: every row is accounted for; reference: read for joins only"
     )
     columns: dict[str, Annotated[SourceColumn, BeforeValidator(_column_from_word)]] = Field(min_length=1)
-    required: tuple[str, ...] = Field((), description="a bad value there quarantines the row; elsewhere it becomes null")
+    required: tuple[str, ...] = Field(
+        (), description="a bad value there quarantines the row; elsewhere it becomes null"
+    )
     optional: bool = Field(False, description="the file may be absent: the table is then empty")
 
     @model_validator(mode="after")

@@ -71,7 +71,10 @@ def pseudonymise(column: pa.Array | pa.ChunkedArray, secret: bytes, source: str,
     encoded = (trimmed if isinstance(trimmed, pa.ChunkedArray) else pa.chunked_array([trimmed])).combine_chunks()
     dictionary = encoded.dictionary_encode()
     hashes = pa.array(
-        [keyed_hash(secret, f"{source}|{kind}|{value}") if value else None for value in dictionary.dictionary.to_pylist()],
+        [
+            keyed_hash(secret, f"{source}|{kind}|{value}") if value else None
+            for value in dictionary.dictionary.to_pylist()
+        ],
         type=pa.int64(),
     )
     return pa.chunked_array([hashes.take(dictionary.indices)])

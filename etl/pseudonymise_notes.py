@@ -17,7 +17,10 @@ SHAPES: tuple[tuple[str, str], ...] = (
     ("NIR", r"\b[1-37-8] ?\d{2} ?(?:0[1-9]|1[0-2]|[2-9]\d) ?(?:\d{2}|2[AB]) ?\d{3} ?\d{3}(?: ?\d{2})?\b"),
     ("TEL", r"(?<![\d.])(?:\+33 ?|0033 ?|0)[1-9](?:[ .-]?\d{2}){4}(?!\d)"),
     ("IDENTIFIANT", r"(?i)\b(?:IPP|IEP|NDA|INS|n° ?(?:de )?(?:dossier|s[ée]jour))\b\s*:?\s*[A-Z]{0,3}\d[A-Z0-9]{4,}\b"),
-    ("ADRESSE", r"(?i)\b\d{1,4}\s?(?:bis|ter)?,?\s(?:rue|avenue|boulevard|place|chemin|impasse|all[ée]e|route|quai)\s[^\n,;]{3,60}"),
+    (
+        "ADRESSE",
+        r"(?i)\b\d{1,4}\s?(?:bis|ter)?,?\s(?:rue|avenue|boulevard|place|chemin|impasse|all[ée]e|route|quai)\s[^\n,;]{3,60}",
+    ),
     ("NOM", r"\b(?:Dr|Docteur|Pr|Professeur|M\.|Mr|Mme|Mlle|Monsieur|Madame)\.?\s+(?:[A-ZÀ-Ý][\w'’À-ÿ-]+\s?){1,3}"),
 )
 _TITLE = re.compile(r"^(?:Dr|Docteur|Pr|Professeur|M\.|Mr|Mme|Mlle|Monsieur|Madame)\.?\s+")

@@ -47,7 +47,11 @@ def distinct_codes_query(source: Source, codes: str) -> str:
     """The distinct codes of a run, normalised: ``h, pos, vocabulary, omop_vocabulary, norm``."""
     declared = {name: v for name, v in source.vocabularies.items()}
     norms = " ".join(f"WHEN vocabulary = {literal(n)} THEN {normalised('code', v)}" for n, v in declared.items())
-    names = " ".join(f"WHEN vocabulary = {literal(n)} THEN {literal(v.vocabulary_id)}" for n, v in declared.items() if v.vocabulary_id)
+    names = " ".join(
+        f"WHEN vocabulary = {literal(n)} THEN {literal(v.vocabulary_id)}"
+        for n, v in declared.items()
+        if v.vocabulary_id
+    )
     norm = f"CASE {norms} ELSE trim(code) END" if norms else "trim(code)"
     omop = f"CASE {names} ELSE vocabulary END" if names else "vocabulary"
     return (
@@ -59,7 +63,9 @@ def distinct_codes_query(source: Source, codes: str) -> str:
 def vocabulary_query(source: Source, concept: str) -> str:
     """Concepts of the vocabularies that a source uses, under their normalised codes: ``vocabulary_id, norm, concept_id``."""
     special = {v.vocabulary_id or name: v for name, v in source.vocabularies.items() if set(v.normalise) != {"trim"}}
-    norms = " ".join(f"WHEN vocabulary_id = {literal(n)} THEN {normalised('concept_code', v)}" for n, v in special.items())
+    norms = " ".join(
+        f"WHEN vocabulary_id = {literal(n)} THEN {normalised('concept_code', v)}" for n, v in special.items()
+    )
     norm = f"CASE {norms} ELSE trim(concept_code) END" if norms else "trim(concept_code)"
     return f"SELECT vocabulary_id, {norm} AS norm, concept_id FROM {concept} WHERE concept_code IS NOT NULL"
 

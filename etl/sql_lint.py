@@ -40,11 +40,17 @@ def _is(*kinds: type[exp.Expression]) -> Callable[[exp.Expression], bool]:
 
 
 def _look_around(node: exp.Expression) -> bool:
-    return isinstance(node, exp.Literal) and node.is_string and any(m in node.name for m in ("(?=", "(?!", "(?<=", "(?<!"))
+    return (
+        isinstance(node, exp.Literal) and node.is_string and any(m in node.name for m in ("(?=", "(?!", "(?<=", "(?<!"))
+    )
 
 
 def _correlated_in_select(node: exp.Expression) -> bool:
-    return isinstance(node, exp.In) and node.args.get("query") is not None and node.find_ancestor(exp.Where, exp.Join) is None
+    return (
+        isinstance(node, exp.In)
+        and node.args.get("query") is not None
+        and node.find_ancestor(exp.Where, exp.Join) is None
+    )
 
 
 def _star(node: exp.Expression) -> bool:
@@ -52,8 +58,10 @@ def _star(node: exp.Expression) -> bool:
 
 
 def _plain_date_cast_of_text(node: exp.Expression) -> bool:
-    return type(node) is exp.Cast and node.to.is_type("int", "bigint", "double", "decimal", "boolean") and isinstance(
-        node.this, exp.Literal
+    return (
+        type(node) is exp.Cast
+        and node.to.is_type("int", "bigint", "double", "decimal", "boolean")
+        and isinstance(node.this, exp.Literal)
     )
 
 

@@ -38,6 +38,11 @@ def last_snapshot(lake: Lake) -> Snapshot:
     return Snapshot(newest["run_id"], newest["created_at"], {row["table"]: row["version"] for row in here})
 
 
+def published_versions(lake: Lake) -> dict[str, int]:
+    """Table → version of the last complete run; empty before the first."""
+    return dict(last_snapshot(lake).versions) if is_delta(lake.ops("snapshot")) else {}
+
+
 def dataset_of(lake: Lake, snapshot: Snapshot, table: str) -> "ds.Dataset":
     """One table of a snapshot, read at its version.
 

@@ -49,7 +49,8 @@ def _key_of(source: str, kind: str) -> str:
     """The column that the hospital calls a person or a stay by: the identity in the key of its own table."""
     tables = load_source(source_folder(source)).tables.values()
     return next(
-        (table.key[0] for table in tables if len(table.key) == 1 and table.identity_columns.get(table.key[0]) == kind), ""
+        (table.key[0] for table in tables if len(table.key) == 1 and table.identity_columns.get(table.key[0]) == kind),
+        "",
     )
 
 

@@ -69,7 +69,9 @@ def run_demo(workspace: Path, patients: int, say: Callable[[str], None]) -> dict
                 facts["note"] = f"{sum(t['read'] for t in tables.values())} rows of {len(tables)} tables"
             with steps.step("map to OMOP") as facts:
                 mapped = pipeline.map_tables(job)
-                facts["note"] = f"{sum(t['rows'] for t in mapped['tables'].values())} rows in {len(mapped['tables'])} tables"
+                facts["note"] = (
+                    f"{sum(t['rows'] for t in mapped['tables'].values())} rows in {len(mapped['tables'])} tables"
+                )
             with steps.step("check quality") as facts:
                 checked = pipeline.check(job)
                 facts["note"] = f"{checked['passed']} checks passed, {checked['failed']} failed"

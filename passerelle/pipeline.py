@@ -17,6 +17,7 @@ from etl.declaration import SourceKind, source_folder
 from etl.identity import Secrets, secrets_from
 from omop.lake import Lake
 from omop.quality.results import Thresholds, load_thresholds
+from omop.snapshot import published_versions
 from passerelle import __version__, runs
 from passerelle.errors import TerminalError, UsageError
 from passerelle.settings import Settings, origin_of
@@ -104,7 +105,9 @@ def open_job(
             run = runs.begin(workspace.lake, name, **_facts(settings, flags or {}, origin, with_vocabulary))
         frame = Frame(name, compiled.source.timezone, secrets.engine_salt(name), first, buckets)
         job = Job(settings, compiled, workspace, secrets, run, frame, with_vocabulary, progress)
-        with open_engine(settings.engine, jars=settings.jars, warehouse=workspace.root / "staging" / "warehouse") as engine:
+        with open_engine(
+            settings.engine, jars=settings.jars, warehouse=workspace.root / "staging" / "warehouse"
+        ) as engine:
             job._engine = engine
             yield job
 
@@ -112,9 +115,16 @@ def open_job(
 def _facts(settings: Settings, flags: dict[str, Any], keys: str, with_vocabulary: bool) -> dict[str, Any]:
     """What a later reader of the run wants to know: versions, settings and where each came from; no secret."""
     shown = {
-        name: {"value": str(getattr(settings, name)), "origin": origin_of(name, flags)} for name in type(settings).model_fields
+        name: {"value": str(getattr(settings, name)), "origin": origin_of(name, flags)}
+        for name in type(settings).model_fields
     }
-    return {"passerelle": __version__, "engine": settings.engine, "keys": keys, "settings": shown, "vocabulary": with_vocabulary}
+    return {
+        "passerelle": __version__,
+        "engine": settings.engine,
+        "keys": keys,
+        "settings": shown,
+        "vocabulary": with_vocabulary,
+    }
 
 
 def _clean_staging(root: Path) -> None:
@@ -170,7 +180,8 @@ def map_tables(job: Job) -> dict[str, Any]:
     extracted = job.run.done("extracted")
     if extracted is None:
         raise UsageError(
-            f"nothing was extracted for {job.frame.source} in this run", do=f"passerelle extract {job.frame.source} first"
+            f"nothing was extracted for {job.frame.source} in this run",
+            do=f"passerelle extract {job.frame.source} first",
         )
     release = _ensure_vocabulary(job)
     inputs = _inputs(job, extracted, release)
@@ -242,7 +253,9 @@ def _map_all(job: Job, extracted: dict[str, Any], release: str) -> dict[str, Any
         ),
     }
     tables = {t.table: {"rows": t.rows, "version": t.version, "seconds": round(t.seconds, 3)} for t in outcome.tables}
-    tables |= {name: {"rows": receipt.rows, "version": receipt.version, "seconds": 0.0} for name, receipt in receipts.items()}
+    tables |= {
+        name: {"rows": receipt.rows, "version": receipt.version, "seconds": 0.0} for name, receipt in receipts.items()
+    }
     _record_mapping(job, extracted, outcome)
     return tables
 
@@ -294,9 +307,13 @@ def check(job: Job) -> dict[str, Any]:
             _site_thresholds(job),
         )
         ops.append(
-            job.lake, "quality", [{"run_id": job.run.run_id, "source": job.frame.source, **result} for result in results]
+            job.lake,
+            "quality",
+            [{"run_id": job.run.run_id, "source": job.frame.source, **result} for result in results],
         )
-        details |= {status: sum(r["status"] == status for r in results) for status in ("passed", "failed", "not evaluated")}
+        details |= {
+            status: sum(r["status"] == status for r in results) for status in ("passed", "failed", "not evaluated")
+        }
         fatal = [r for r in results if r["status"] == "failed" and r["severity"] == "fatal"]
         if fatal:  # the step did not end: it is not recorded, so a resumed run checks again
             worst = fatal[0]
@@ -335,7 +352,7 @@ def publish(job: Job) -> dict[str, Any]:
     with job.run.step("published") as details:
         if mapped["unchanged"] and previous is not None and "views" in previous.events["published"]:
             details |= {"views": previous.events["published"]["views"], "unchanged": True}
-            versions = {**runs.snapshot_of(job.lake)}
+            versions = published_versions(job.lake)
         else:
             job.progress("writing the views")
             views = materialise_views(job.engine, job.lake, job.staging)
@@ -351,7 +368,7 @@ def publish(job: Job) -> dict[str, Any]:
 def _versions(job: Job, mapped: dict[str, Any], views: dict[str, Any]) -> dict[str, int]:
     versions = {f"omop.{name}": table_version(job.lake.omop(name)) for name in VOCABULARY_TABLES}
     versions = {name: version for name, version in versions.items() if version >= 0}
-    versions |= runs.snapshot_of(job.lake)
+    versions |= published_versions(job.lake)
     versions |= {f"omop.{name}": facts["version"] for name, facts in mapped["tables"].items()}
     return versions | {f"views_v1.{name}": facts["version"] for name, facts in views.items()}
 

@@ -52,10 +52,13 @@ class Plan:
             "map",
         ]
         lines += [
-            f"  {m['name']:<32} {', '.join(m['reads'])}" + ("" if m["accounts_for"] else "   (aggregates: accounts for no row)")
+            f"  {m['name']:<32} {', '.join(m['reads'])}"
+            + ("" if m["accounts_for"] else "   (aggregates: accounts for no row)")
             for m in plan["mappings"]
         ]
-        return "\n".join([*lines, "then       observation periods, quality checks, views, snapshot. Nothing was written."])
+        return "\n".join(
+            [*lines, "then       observation periods, quality checks, views, snapshot. Nothing was written."]
+        )
 
 
 def plan_of(settings: Settings, source: str, location: str | None) -> Plan:

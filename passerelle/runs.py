@@ -94,12 +94,3 @@ def load(lake: Lake, source: str | None = None) -> list[Run]:
 def last_with(lake: Lake, source: str, step: str) -> Run | None:
     """The newest run of a source that did a step."""
     return next((run for run in reversed(load(lake, source)) if step in run.events), None)
-
-
-def snapshot_of(lake: Lake) -> dict[str, int]:
-    """Table → version of the last complete run: what readers of the workspace see."""
-    rows = ops.read(lake, "snapshot")
-    if not rows:
-        return {}
-    newest = max(rows, key=lambda row: row["created_at"])["run_id"]
-    return {row["table"]: row["version"] for row in rows if row["run_id"] == newest}

@@ -32,7 +32,9 @@ class Settings(BaseSettings):
     jars: Path | None = Field(None, description="folder with the two Delta jars, for sites without a package mirror")
     buckets: int = Field(8, ge=1, le=10_000, description="person buckets of a new workspace; fixed once it exists")
     source_dsn: SecretStr | None = Field(None, description="PostgreSQL of the source; never printed")
-    warehouse_dsn: SecretStr | None = Field(None, description="PostgreSQL that receives OMOP and the views; never printed")
+    warehouse_dsn: SecretStr | None = Field(
+        None, description="PostgreSQL that receives OMOP and the views; never printed"
+    )
     secret_identity: SecretStr | None = Field(None, description="key of the hashes of persons (IPP, INS, NIR)")
     secret_stays: SecretStr | None = Field(None, description="key of the hashes of stays (IEP)")
     secret_rest: SecretStr | None = Field(None, description="key of all other hashes")

@@ -113,7 +113,10 @@ def _write(
     before = table_version(path)
     kept = 0 if buckets is None else sum(n for bucket, n in _rows_by_bucket(path).items() if not buckets.holds(bucket))
     for attempt in Retrying(
-        stop=stop_after_attempt(3), wait=wait_random_exponential(max=2), retry=retry_if_exception(_lost_a_race), reraise=True
+        stop=stop_after_attempt(3),
+        wait=wait_random_exponential(max=2),
+        retry=retry_if_exception(_lost_a_race),
+        reraise=True,
     ):
         with attempt:
             write()

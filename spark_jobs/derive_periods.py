@@ -1,6 +1,6 @@
 """Derive observation_period (first to last event of a person) and cdm_source from the mapped tables.
 
-    spark-submit spark_jobs/derive_periods.py mimic_iv --workspace W
+spark-submit spark_jobs/derive_periods.py mimic_iv --workspace W
 """
 
 from datetime import date
@@ -52,7 +52,15 @@ def derive_observation_periods(engine: Engine, lake: Lake, frame: Frame, buckets
 
 
 def write_cdm_source(
-    engine: Engine, lake: Lake, source: Source, frame: Frame, buckets: Buckets, *, on: date, vocabulary: str, version: str
+    engine: Engine,
+    lake: Lake,
+    source: Source,
+    frame: Frame,
+    buckets: Buckets,
+    *,
+    on: date,
+    vocabulary: str,
+    version: str,
 ) -> Receipt:
     """The row that says what this CDM is, from whom, when and with which releases."""
     declared = source.cdm_source

@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 EMBEDDED = "embedded"
 MAX_INLINE_BYTES = 20_000_000  # above it a table goes through Parquet: gRPC messages and Spark's heap are limited
 
-_SQL_TYPES = {"string": "string", "int64": "bigint", "int32": "int", "double": "double", "bool": "boolean"}
+_SQL_TYPES = {
+    "string": "string",
+    "int64": "bigint",
+    "int32": "int",
+    "double": "double",
+    "bool": "boolean",
+    "date32[day]": "date",
+}
 
 
 @dataclass
@@ -80,7 +87,9 @@ def _uri(path: Path) -> str:
 
 
 @contextmanager
-def open_engine(setting: str = EMBEDDED, *, jars: Path | None = None, warehouse: Path | None = None) -> Iterator[Engine]:
+def open_engine(
+    setting: str = EMBEDDED, *, jars: Path | None = None, warehouse: Path | None = None
+) -> Iterator[Engine]:
     """Open the engine that the setting names, and close it.
 
     Args:
@@ -156,12 +165,15 @@ def _classic(master: str, jars: Path | None, warehouse: Path | None) -> Iterator
     if jars is not None:
         found = sorted(_uri(path) for path in jars.glob("*.jar"))
         if not found:
-            raise UsageError("the folder of jars holds none", looked=str(jars), do="put delta-spark and delta-storage there")
+            raise UsageError(
+                "the folder of jars holds none", looked=str(jars), do="put delta-spark and delta-storage there"
+            )
         builder = builder.config("spark.jars", ",".join(found))
     else:
         from delta import configure_spark_with_delta_pip
 
-        builder = configure_spark_with_delta_pip(builder)
+        # The other 31 jars that it asks for repeat, or clash with, those that come with pyspark.
+        builder = configure_spark_with_delta_pip(builder).config("spark.jars.excludes", ",".join(SURPLUS_JARS))
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     try:
@@ -184,6 +196,10 @@ SPARK_CONF = {
     "spark.sql.inMemoryColumnarStorage.enableVectorizedReader": "false",
     "spark.driver.memory": "2g",
 }
+SURPLUS_JARS = (
+    "com.*:*", "commons-*:*", "io.airlift:*", "io.delta:delta-kernel-*", "io.unitycatalog:*", "javax.*:*",
+    "org.apache.*:*", "org.locationtech.*:*", "org.roaringbitmap:*", "org.slf4j:*", "org.xerial.*:*",
+)  # fmt: skip
 
 
 def _use_utc() -> None:

@@ -1,6 +1,6 @@
 """Land: the tables of a source, pseudonymised at the door, typed, in bronze; what cannot be read is set aside.
 
-    spark-submit spark_jobs/land.py mimic_iv --input DIR --workspace W
+spark-submit spark_jobs/land.py mimic_iv --input DIR --workspace W
 """
 
 from collections.abc import Iterator
@@ -21,12 +21,12 @@ from etl.pseudonymise_notes import Pseudonymiser
 from etl.readers.csv import LINE, CsvRecords
 from etl.readers.database import open_database, open_relation
 from etl.readers.files import open_file
+from etl.sql_text import literal, name
 from omop.lake import Lake
 from passerelle.errors import SourceError, UsageError
 from spark_jobs.delta import Receipt, overwrite, table_version
 from spark_jobs.engine import Engine
 from spark_jobs.ops import QUARANTINE_SAMPLE, Quarantined
-from etl.sql_text import literal, name
 
 ROW = "_row"
 DUPLICATE = "duplicate_row"
@@ -97,7 +97,9 @@ class Opened:
 
 def landing_order(source: Source) -> list[str]:
     """Tables that know people come first: the notes that follow are searched for their names."""
-    return sorted(source.tables, key=lambda table: (bool(source.tables[table].free_text), not source.tables[table].crosswalk))
+    return sorted(
+        source.tables, key=lambda table: (bool(source.tables[table].free_text), not source.tables[table].crosswalk)
+    )
 
 
 def land_table(door: Door, opened: Opened, table_name: str, known: dict[str, str]) -> Landed:
@@ -115,7 +117,8 @@ def land_table(door: Door, opened: Opened, table_name: str, known: dict[str, str
     if records is not None:
         outcome.read = records.read
         outcome.quarantined = [
-            Quarantined(table_name, None, record.line, record.reason, None) for record in records.bad[:QUARANTINE_SAMPLE]
+            Quarantined(table_name, None, record.line, record.reason, None)
+            for record in records.bad[:QUARANTINE_SAMPLE]
         ]
         outcome.quarantined_rows = len(records.bad)
     _type_and_write(door, table_name, raw, outcome, known.get(table_name))
@@ -199,7 +202,9 @@ class _People:
 
 
 def _known_people(door: Door, table: SourceTable) -> _People:
-    rows = door.crosswalk.open(door.source.name, why=f"pseudonymise the text of {table.path or table.relation or 'a table'}")
+    rows = door.crosswalk.open(
+        door.source.name, why=f"pseudonymise the text of {table.path or table.relation or 'a table'}"
+    )
     own: dict[int, list[str]] = {}
     staff: list[str] = []
     for kind, hashed, identifier in zip(
@@ -258,7 +263,9 @@ def typed_query(source: Source, table_name: str, view: str, salt: int) -> str:
             defects.append(f"WHEN {unreadable} THEN {literal(f'{column} is not a {kind}')}")
         elif kind not in ("string",) and column not in table.identity_columns:
             notes.append(f"CASE WHEN {unreadable} THEN {literal(f'{column} is not a {kind}')} END")
-    keys = ", ".join(f"coalesce(CAST({name(column)} AS string), '')" for column in table.key if column not in table.crosswalk)
+    keys = ", ".join(
+        f"coalesce(CAST({name(column)} AS string), '')" for column in table.key if column not in table.crosswalk
+    )
     row = f"xxhash64({salt}L, {literal(source.name)}, {literal(table_name)}, {keys})"
     defect = f"CASE {' '.join(defects)} END" if defects else "CAST(NULL AS string)"
     note = f"concat_ws('; ', {', '.join(notes)})" if notes else "''"
@@ -291,9 +298,7 @@ def cast_text(value: str, column: SourceColumn, timezone: str) -> str:
 
 
 def _set_aside_bad_values(engine: Engine, table_name: str, view: str, outcome: Landed) -> None:
-    counted = engine.rows(
-        f"SELECT count(_defect) AS bad, count(_note) AS noted FROM {view}"
-    )[0]
+    counted = engine.rows(f"SELECT count(_defect) AS bad, count(_note) AS noted FROM {view}")[0]
     outcome.quarantined_rows += counted["bad"]
     for column, whole_row in (("_defect", True), ("_note", False)):
         if counted["bad" if whole_row else "noted"] == 0:
@@ -334,9 +339,7 @@ def _without_duplicates(engine: Engine, table_name: str, view: str, table: Sourc
         Quarantined(table_name, row[ROW], row[LINE], f"duplicate key ({', '.join(table.key)})", None)
         for row in conflicts[:QUARANTINE_SAMPLE]
     ]
-    engine.view_of_arrow(
-        f"surplus__{table_name}", pa.table({LINE: pa.array([row[LINE] for row in rows], pa.int64())})
-    )
+    engine.view_of_arrow(f"surplus__{table_name}", pa.table({LINE: pa.array([row[LINE] for row in rows], pa.int64())}))
     return f"{good} AND {LINE} NOT IN (SELECT {LINE} FROM surplus__{table_name})"
 
 

@@ -1,6 +1,6 @@
 """Load a vocabulary release (Athena CSV or Parquet, any subset) into a workspace.
 
-    spark-submit spark_jobs/load_vocabulary.py DIR --workspace W
+spark-submit spark_jobs/load_vocabulary.py DIR --workspace W
 """
 
 import hashlib
@@ -44,7 +44,9 @@ def load_vocabulary(engine: Engine, lake: Lake, folder: Path, staging: Path) -> 
 
     Raises: UsageError: the folder holds no concept file.
     """
-    files = {path.stem.lower(): path for path in sorted(folder.glob("*")) if path.suffix.lower() in (".csv", ".parquet")}
+    files = {
+        path.stem.lower(): path for path in sorted(folder.glob("*")) if path.suffix.lower() in (".csv", ".parquet")
+    }
     if "concept" not in files:
         raise UsageError(
             "the folder holds no concept file", looked=str(folder), do="give a folder of Athena CSV or Parquet files"

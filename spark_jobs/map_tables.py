@@ -1,6 +1,6 @@
 """Map: bronze tables of a source → CDM tables, every source row accounted for.
 
-    spark-submit spark_jobs/map_tables.py mimic_iv --workspace W
+spark-submit spark_jobs/map_tables.py mimic_iv --workspace W
 """
 
 import time
@@ -13,7 +13,6 @@ from typing import Any
 import pyarrow as pa
 
 from etl.cdm_rows import (
-    NOTE,
     OUTCOME,
     RULE,
     TARGET,
@@ -50,7 +49,14 @@ from spark_jobs.ops import QUARANTINE_SAMPLE
 # When several mappings read one source row, the best outcome counts.
 PRIORITY = ("mapped", "routed", "merged", "excluded", "quarantined")
 VOCABULARY_TABLES = ("concept", "concept_relationship", "concept_ancestor", "vocabulary", "source_to_concept_map")
-PROVENANCE = {"target_table": "string", "target_id": "bigint", "source_table": "string", "source_row": "bigint", "mapping": "string", "person_bucket": "int"}
+PROVENANCE = {
+    "target_table": "string",
+    "target_id": "bigint",
+    "source_table": "string",
+    "source_row": "bigint",
+    "mapping": "string",
+    "person_bucket": "int",
+}
 
 
 @dataclass
@@ -98,7 +104,9 @@ def map_source(run: MapRun, progress: Callable[[str], None] = lambda _: None) ->
     views = {}
     for mapping in run.compiled.mappings:
         progress(f"reading {mapping.name}")
-        views[mapping.name] = _stage(run, "mapped", mapping.name, mapped_query(mapping, run.frame, events_of(run.compiled)))
+        views[mapping.name] = _stage(
+            run, "mapped", mapping.name, mapped_query(mapping, run.frame, events_of(run.compiled))
+        )
     progress("resolving codes")
     outcome = MapOutcome(gaps=resolve_codes(run, views))
     staged: dict[str, str] = {}
@@ -190,7 +198,7 @@ def resolve_codes(run: MapRun, views: dict[str, str]) -> list[dict[str, Any]]:
     candidates = _stage(run, "codes", "candidates", candidates_query(distinct, parents))
     _stage_as(run, "resolved", resolved_query(candidates))
     rows = engine.rows(gaps_query(codes, "resolved"))
-    return sorted(rows, key=lambda gap: (-gap["rows"], gap["mapping"], gap["vocabulary"], gap["code"]))
+    return sorted(rows, key=lambda gap: (-gap["rows"], gap["mapping"], gap["vocabulary"] or "", gap["code"]))
 
 
 def _stage_as(run: MapRun, name: str, query: str) -> None:
@@ -232,7 +240,9 @@ def _make_known(run: MapRun, mapping: CompiledMapping, staged: dict[str, str], k
     if not mapping.is_entity or mapping.name != parts[-1].name:
         return
     key = mapping.table.primary_key
-    ids = " UNION ALL ".join(f"SELECT {key} AS id FROM {staged[p.name]} WHERE {TARGET} = {literal(entity)}" for p in parts)
+    ids = " UNION ALL ".join(
+        f"SELECT {key} AS id FROM {staged[p.name]} WHERE {TARGET} = {literal(entity)}" for p in parts
+    )
     known[entity] = _stage(run, "known", entity, ids)
 
 
@@ -349,7 +359,13 @@ def _write_provenance(run: MapRun, staged: dict[str, str], targets: dict[str, di
                 f"{literal(mapping.name)} AS mapping, person_bucket FROM {staged[mapping.name]} WHERE {TARGET} IS NOT NULL"
             )
     rows = sum(
-        n for parts in targets.values() for name, n in parts.items() if any(m.name == name and m.drives and (m.table.primary_key or m.table.person_column) for m in run.compiled.mappings)
+        n
+        for parts in targets.values()
+        for name, n in parts.items()
+        if any(
+            m.name == name and m.drives and (m.table.primary_key or m.table.person_column)
+            for m in run.compiled.mappings
+        )
     )
     replace_buckets(
         run.engine.sql(" UNION ALL ".join(branches)), run.lake.ops("provenance"), PROVENANCE, rows, run.buckets

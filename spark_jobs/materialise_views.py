@@ -1,6 +1,6 @@
 """Write the views of the contract from the CDM tables as they stand.
 
-    spark-submit spark_jobs/materialise_views.py --workspace W
+spark-submit spark_jobs/materialise_views.py --workspace W
 """
 
 from pathlib import Path

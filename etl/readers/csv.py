@@ -99,7 +99,8 @@ class CsvRecords:
         unknown = [name for name in header if name not in self.table.columns]
         if missing:
             raise self._error(
-                f"declared columns are missing: {', '.join(missing)}", "correct source.yaml, or have the file sent again"
+                f"declared columns are missing: {', '.join(missing)}",
+                "correct source.yaml, or have the file sent again",
             )
         if unknown:
             raise self._error(

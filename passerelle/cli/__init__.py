@@ -4,15 +4,17 @@ import json
 import os
 import sys
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # before any library counts the cores: two busy threads are slower than one
+os.environ.setdefault(
+    "OMP_NUM_THREADS", "1"
+)  # before any library counts the cores: two busy threads are slower than one
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
 
-import typer  # noqa: E402
-from typer.exceptions import TyperException  # noqa: E402
+import typer
+from typer.exceptions import TyperException
 
-from passerelle.cli.app import app  # noqa: E402
-from passerelle.errors import PasserelleError  # noqa: E402
+from passerelle.cli.app import app
+from passerelle.errors import PasserelleError
 
 INTERRUPTED = 130
 
@@ -39,7 +41,7 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("interrupted; nothing is half-written. Go on with: passerelle run SOURCE --resume\n")
         return INTERRUPTED
-    except Exception as error:  # noqa: BLE001  the one boundary: whatever happens is told in one line
+    except Exception as error:
         if "--verbose" in arguments:
             raise
         return _show(_unexpected(error), as_json)
@@ -58,7 +60,9 @@ def _unexpected(error: Exception) -> PasserelleError:
     first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)[:300]
     if "No space left on device" in text or "StorageFull" in text or "File too large" in text:
         return PasserelleError(
-            "the disk is full; the tables stand as they were", looked=first, do="free space, then run again with --resume"
+            "the disk is full; the tables stand as they were",
+            looked=first,
+            do="free space, then run again with --resume",
         )
     return PasserelleError(
         f"unexpected: {type(error).__name__}: {first}", do="the same command with --verbose shows where"

@@ -11,11 +11,15 @@ import typer
 
 from passerelle.settings import Settings, load_settings, unknown_variables
 
-WorkspaceOption = Annotated[Path | None, typer.Option("--workspace", "-w", help="folder of lake, identity, outbox and report")]
+WorkspaceOption = Annotated[
+    Path | None, typer.Option("--workspace", "-w", help="folder of lake, identity, outbox and report")
+]
 EngineOption = Annotated[str | None, typer.Option("--engine", help="embedded, sc://host:15002, local[2] or spark://…")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print one JSON object on stdout")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", help="show where an unexpected error happened")]
-InputOption = Annotated[str | None, typer.Option("--input", "-i", help="folder (files) or postgresql:// URL (database)")]
+InputOption = Annotated[
+    str | None, typer.Option("--input", "-i", help="folder (files) or postgresql:// URL (database)")
+]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="print the plan; write nothing")]
 
 

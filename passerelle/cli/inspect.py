@@ -16,8 +16,13 @@ def register(app: typer.Typer) -> None:
         "passerelle ledger --workspace W           what came in, and what became of every row",
         "passerelle ledger --workspace W --json    for machines",
     ))(ledger)  # fmt: skip
-    app.command("gaps", epilog=examples("passerelle gaps --workspace W --limit 20    the most frequent codes without a concept"))(gaps)
-    app.command("quarantine", epilog=examples("passerelle quarantine --workspace W    rows set aside: file line or key hash, and why"))(quarantine)
+    app.command(
+        "gaps", epilog=examples("passerelle gaps --workspace W --limit 20    the most frequent codes without a concept")
+    )(gaps)
+    app.command(
+        "quarantine",
+        epilog=examples("passerelle quarantine --workspace W    rows set aside: file line or key hash, and why"),
+    )(quarantine)
     app.command("quality", epilog=examples(
         "passerelle quality --workspace W                 what failed",
         "passerelle quality --workspace W --all --json    every check",
@@ -33,7 +38,10 @@ def register(app: typer.Typer) -> None:
 
 
 def ledger(
-    workspace: WorkspaceOption = None, source: SourceOption = None, json: JsonOption = False, verbose: VerboseOption = False
+    workspace: WorkspaceOption = None,
+    source: SourceOption = None,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Show what came in from each source table and what became of every row."""
     from passerelle.ledger import OUTCOMES

@@ -7,7 +7,9 @@ import typer
 from passerelle.cli.common import JsonOption, VerboseOption, WorkspaceOption, examples, progress, settings_of, show
 
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="name of a model, e.g. prescription_review")]
-OnOption = Annotated[str | None, typer.Option("--on", help="postgresql:// URL that has the views, instead of the workspace")]
+OnOption = Annotated[
+    str | None, typer.Option("--on", help="postgresql:// URL that has the views, instead of the workspace")
+]
 SeedOption = Annotated[int, typer.Option("--seed", help="seed of everything random")]
 
 

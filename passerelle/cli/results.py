@@ -7,10 +7,23 @@ from typing import Annotated, Any
 
 import typer
 
-from passerelle.cli.common import JsonOption, VerboseOption, WorkspaceOption, examples, progress, settings_of, show, table
+from passerelle.cli.common import (
+    JsonOption,
+    VerboseOption,
+    WorkspaceOption,
+    examples,
+    progress,
+    settings_of,
+    show,
+    table,
+)
 
-group = typer.Typer(name="fhir", no_args_is_help=True, help="Results as FHIR R4, and their delivery.", rich_markup_mode=None)
-UrlOption = Annotated[str | None, typer.Option("--url", help="base URL of the FHIR server (default: the setting fhir_url)")]
+group = typer.Typer(
+    name="fhir", no_args_is_help=True, help="Results as FHIR R4, and their delivery.", rich_markup_mode=None
+)
+UrlOption = Annotated[
+    str | None, typer.Option("--url", help="base URL of the FHIR server (default: the setting fhir_url)")
+]
 
 AsOfOption = Annotated[
     datetime | None, typer.Option("--as-of", help="send what held at this UTC time (default: now); for old data")
@@ -19,7 +32,10 @@ AsOfOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group.command("build", epilog=examples("passerelle fhir build --workspace W --output DIR    what would be sent, without identity"))(build)
+    group.command(
+        "build",
+        epilog=examples("passerelle fhir build --workspace W --output DIR    what would be sent, without identity"),
+    )(build)
     group.command("validate", epilog=examples("passerelle fhir validate file.json other.json"))(validate)
     group.command("deliver", epilog=examples(
         "passerelle fhir deliver --workspace W --url http://127.0.0.1:8080/fhir",

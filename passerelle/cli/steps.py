@@ -19,7 +19,9 @@ from passerelle.cli.common import (
 
 SourceArgument = Annotated[str, typer.Argument(metavar="SOURCE", help="name of a source, or the path of its folder")]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="go on with the interrupted run")]
-NoVocabularyOption = Annotated[bool, typer.Option("--no-vocabulary", help="map without any vocabulary: concept 0, all gaps listed")]
+NoVocabularyOption = Annotated[
+    bool, typer.Option("--no-vocabulary", help="map without any vocabulary: concept 0, all gaps listed")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -111,7 +113,11 @@ def map_(
         show(plan.as_json(), json, plan.as_text)
         return
     result = _one_step(source, workspace, engine, pipeline.map_tables, with_vocabulary=not no_vocabulary)
-    show(result, json, lambda: f"{sum(t['rows'] for t in result['tables'].values())} rows in {len(result['tables'])} tables")
+    show(
+        result,
+        json,
+        lambda: f"{sum(t['rows'] for t in result['tables'].values())} rows in {len(result['tables'])} tables",
+    )
 
 
 def check(

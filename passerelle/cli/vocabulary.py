@@ -17,7 +17,10 @@ from passerelle.cli.common import (
 )
 
 group = typer.Typer(
-    name="vocabulary", no_args_is_help=True, help="The vocabulary of a workspace: an input with a release.", rich_markup_mode=None
+    name="vocabulary",
+    no_args_is_help=True,
+    help="The vocabulary of a workspace: an input with a release.",
+    rich_markup_mode=None,
 )
 
 
@@ -58,4 +61,8 @@ def status(workspace: WorkspaceOption = None, json: JsonOption = False, verbose:
     lake = Workspace(settings_of(workspace=workspace).workspace).lake
     loaded = runs.last_with(lake, "vocabulary", "loaded")
     facts = loaded.events["loaded"] if loaded else {"release": "none", "rows": {}}
-    show(facts, json, lambda: "\n".join([f"release {facts['release']}", *(f"  {n:<24}{r:>10}" for n, r in facts["rows"].items())]))
+    show(
+        facts,
+        json,
+        lambda: "\n".join([f"release {facts['release']}", *(f"  {n:<24}{r:>10}" for n, r in facts["rows"].items())]),
+    )

@@ -12,7 +12,7 @@ import pytest
 
 from omop.delta_read import dataset
 from omop.lake import Lake
-from passerelle.runs import snapshot_of
+from omop.snapshot import last_snapshot
 from tests.hospital import write_feed, write_source
 
 SPARK = "local[2]"
@@ -22,7 +22,11 @@ def passerelle(*words: str, **settings: str) -> Any:
     """The command line in a process of its own: an engine is a process."""
     environment = os.environ | {f"PASSERELLE_{name.upper()}": value for name, value in settings.items()}
     done = subprocess.run(
-        [sys.executable, "-m", "passerelle", *words, "--json"], capture_output=True, text=True, env=environment, check=False
+        [sys.executable, "-m", "passerelle", *words, "--json"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
@@ -38,7 +42,8 @@ def rows_of(path: Path, version: int) -> pa.Table:
 def tables_of(workspace: Path) -> dict[str, pa.Table]:
     lake = Lake(workspace)
     found = {
-        name: rows_of(lake.root / name.replace(".", "/", 1), version) for name, version in snapshot_of(lake).items()
+        name: rows_of(lake.root / name.replace(".", "/", 1), version)
+        for name, version in last_snapshot(lake).versions.items()
     }
     for folder in sorted((lake.root / "bronze").glob("*/*")):
         found[f"bronze.{folder.name}"] = dataset(folder).to_table().drop_columns(["_line"])
@@ -63,6 +68,7 @@ def ledger_of(workspace: Path) -> list[dict[str, Any]]:
     return [entry | {"run_id": ""} for entry in passerelle("ledger", "--workspace", str(workspace))]
 
 
+@pytest.mark.timeout(900)
 def test_the_tiny_hospital_is_the_same_on_both_engines(tmp_path, delta_jars):
     source, feed = write_source(tmp_path / "tiny"), write_feed(tmp_path / "feed")
     for name, engine in (("embedded", "embedded"), ("spark", SPARK)):

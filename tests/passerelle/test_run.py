@@ -106,7 +106,15 @@ def versions(lake: Lake) -> dict[str, int]:
 
 def test_a_second_run_changes_no_table(tiny, capsys):
     before, accounts = versions(tiny["lake"]), ledger(tiny["workspace"], capsys)
-    arguments = ["run", str(tiny["source"]), "--input", str(tiny["feed"]), "--workspace", str(tiny["workspace"]), "--json"]
+    arguments = [
+        "run",
+        str(tiny["source"]),
+        "--input",
+        str(tiny["feed"]),
+        "--workspace",
+        str(tiny["workspace"]),
+        "--json",
+    ]
     assert cli(arguments) == 0
     assert json.loads(capsys.readouterr().out)["map"]["unchanged"]
     assert versions(tiny["lake"]) == before
@@ -139,7 +147,15 @@ def test_other_secrets_give_other_keys_and_are_refused_in_this_workspace(tiny, t
 
 
 def test_without_any_vocabulary_a_run_still_ends(tiny, tmp_path):
-    arguments = ["run", str(tiny["source"]), "--input", str(tiny["feed"]), "--workspace", str(tmp_path), "--no-vocabulary"]
+    arguments = [
+        "run",
+        str(tiny["source"]),
+        "--input",
+        str(tiny["feed"]),
+        "--workspace",
+        str(tmp_path),
+        "--no-vocabulary",
+    ]
     assert cli(arguments) == 0
     assert {row["gender_concept_id"] for row in dataset(Lake(tmp_path).omop("person")).to_table().to_pylist()} == {0}
 
@@ -164,5 +180,8 @@ def test_two_sources_share_a_workspace_and_keep_their_rows(tiny, tmp_path):
 
 
 def test_dry_run_writes_nothing(tiny, tmp_path, capsys):
-    assert cli(["run", str(tiny["source"]), "--input", str(tiny["feed"]), "--workspace", str(tmp_path / "W"), "--dry-run"]) == 0
+    assert (
+        cli(["run", str(tiny["source"]), "--input", str(tiny["feed"]), "--workspace", str(tmp_path / "W"), "--dry-run"])
+        == 0
+    )
     assert "measurement" in capsys.readouterr().out and not (tmp_path / "W").exists()
