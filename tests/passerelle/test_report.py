@@ -24,10 +24,21 @@ from passerelle.workspace import Workspace
 from spark_jobs import ops
 
 TEMPLATES = Path(charts.__file__).parent / "templates"
-READ_TOGETHER = (
-    "ink paper|quiet paper|quiet faint|link paper|bad paper|bad bad-paper|look look-paper|ink look-paper|ink bad-paper"
-    "|ink ok-paper|quiet look-paper|quiet ok-paper|link look-paper"
-).split("|")
+READ_TOGETHER = [
+    "ink paper",
+    "quiet paper",
+    "quiet faint",
+    "link paper",
+    "bad paper",
+    "bad bad-paper",
+    "look look-paper",
+    "ink look-paper",
+    "ink bad-paper",
+    "ink ok-paper",
+    "quiet look-paper",
+    "quiet ok-paper",
+    "link look-paper",
+]
 VOID = {"meta", "input", "br", "wbr", "img"}
 
 
