@@ -12,7 +12,7 @@ POSITIVE = "9223372036854775807"
 NOTE = "_note"
 OUTCOME, RULE, TARGET, VALUE_CONCEPT = "_outcome", "_rule", "_target", "_value_concept_id"
 
-# Fields that say which kind of row an event id points to, and the concept of each CDM table's key (OHDSI "CDM" vocabulary).
+# Fields that say which kind of row an event id points to.
 EVENT_FIELDS = {
     "measurement_event_id": "meas_event_field_concept_id",
     "observation_event_id": "obs_event_field_concept_id",
@@ -93,7 +93,8 @@ def cdm_query(mapping: CompiledMapping, frame: Frame, view: str, known: dict[str
     required = rows.required_gap()
     declared = mapping.table.name
     return (
-        f"SELECT b.*, CASE WHEN {RULE}_given IS NOT NULL THEN {OUTCOME}_given WHEN {required} IS NOT NULL THEN 'quarantined' "
+        f"SELECT b.*, CASE WHEN {RULE}_given IS NOT NULL THEN {OUTCOME}_given "
+        f"WHEN {required} IS NOT NULL THEN 'quarantined' "
         f"WHEN _domain_table <> {literal(declared)} THEN 'routed' ELSE 'mapped' END AS {OUTCOME}, "
         f"CASE WHEN {RULE}_given IS NOT NULL THEN {RULE}_given WHEN {required} IS NOT NULL THEN {required} "
         f"WHEN _domain_table <> {literal(declared)} THEN _domain_table END AS {RULE}, "
@@ -261,7 +262,8 @@ class _Rows:
 
 def bucket_of(frame: Frame, person: str) -> str:
     """Partition of a person: a range of its own for each source of the workspace."""
-    return f"CAST(CASE WHEN {person} IS NULL THEN {frame.first_bucket} ELSE {frame.first_bucket} + pmod(xxhash64({person}), {frame.buckets}) END AS int)"
+    own = f"{frame.first_bucket} + pmod(xxhash64({person}), {frame.buckets})"
+    return f"CAST(CASE WHEN {person} IS NULL THEN {frame.first_bucket} ELSE {own} END AS int)"
 
 
 def table_columns(table: Table) -> dict[str, str]:

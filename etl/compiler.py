@@ -123,7 +123,7 @@ def compile_mapping(source: Source, name: str, text: str) -> CompiledMapping:
     for reference in tree.find_all(exp.Table):
         if reference.db == BRONZE:
             reference.replace(exp.to_table(bronze_view(reference.name), alias=reference.alias or reference.name))
-    policy = source.mappings.get(name, Mapping())
+    policy = source.mappings.get(name) or Mapping()
     return CompiledMapping(name, table, policy, tree.sql(DIALECT), columns, slots, frozenset(reads), frozenset(drives))
 
 
@@ -209,7 +209,7 @@ def _carry_row(tree: exp.Query, where: str) -> set[str]:
     return drives
 
 
-def _driving(query: exp.Expression, ctes: dict[str, exp.CTE]) -> set[str] | None:
+def _driving(query: exp.Expr, ctes: dict[str, exp.CTE]) -> set[str] | None:
     """Source tables that a query has one row of (or several) for each of theirs; None when it aggregates."""
     if isinstance(query, exp.SetOperation):
         sides = [_driving(query.left, ctes), _driving(query.right, ctes)]
@@ -234,12 +234,12 @@ def _driving(query: exp.Expression, ctes: dict[str, exp.CTE]) -> set[str] | None
     return _driving(ctes[relation.name].this, ctes) if relation.name in ctes else None
 
 
-def _relation(select: exp.Select) -> exp.Expression | None:
+def _relation(select: exp.Select) -> exp.Expr | None:
     clause = select.args.get("from_") or select.args.get("from")
     return clause.this if clause is not None else None
 
 
-def _add_row(query: exp.Expression, ctes: dict[str, exp.CTE], done: set[str]) -> None:
+def _add_row(query: exp.Expr, ctes: dict[str, exp.CTE], done: set[str]) -> None:
     if isinstance(query, exp.SetOperation):
         _add_row(query.left, ctes, done)
         _add_row(query.right, ctes, done)

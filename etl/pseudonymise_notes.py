@@ -1,7 +1,7 @@
 """Pseudonymise note text at the door: nothing that names a person passes in clear.
 
 Two sources of knowledge: the identifiers of this very patient and of the staff (crosswalk columns), and the shapes that
-identifiers have in French and English letters. Replaced text keeps a tag (``<NOM>``), so that readers see what stood there.
+identifiers have in French letters. Replaced text keeps a tag (``<NOM>``), so that readers see what stood there.
 """
 
 import re

@@ -22,68 +22,70 @@ class Finding:
     instead: str
 
 
-def _range_over_interval(node: exp.Expression) -> bool:
+def _range_over_interval(node: exp.Expr) -> bool:
     return isinstance(node, exp.WindowSpec) and node.args.get("kind") == "RANGE" and node.find(exp.Interval) is not None
 
 
-def _named(*names: str) -> Callable[[exp.Expression], bool]:
+def _named(*names: str) -> Callable[[exp.Expr], bool]:
     wanted = {name.lower() for name in names}
 
-    def matches(node: exp.Expression) -> bool:
+    def matches(node: exp.Expr) -> bool:
         return isinstance(node, exp.Anonymous) and node.name.lower() in wanted
 
     return matches
 
 
-def _is(*kinds: type[exp.Expression]) -> Callable[[exp.Expression], bool]:
+def _is(*kinds: type[exp.Expr]) -> Callable[[exp.Expr], bool]:
     return lambda node: isinstance(node, kinds)
 
 
-def _look_around(node: exp.Expression) -> bool:
+def _look_around(node: exp.Expr) -> bool:
     return (
         isinstance(node, exp.Literal) and node.is_string and any(m in node.name for m in ("(?=", "(?!", "(?<=", "(?<!"))
     )
 
 
-def _correlated_in_select(node: exp.Expression) -> bool:
-    return (
-        isinstance(node, exp.In)
-        and node.args.get("query") is not None
-        and node.find_ancestor(exp.Where, exp.Join) is None
-    )
+def _query_in_select(node: exp.Expr) -> bool:
+    if not isinstance(node, exp.In) or node.args.get("query") is None:
+        return False
+    return node.find_ancestor(exp.Where, exp.Join) is None
 
 
-def _star(node: exp.Expression) -> bool:
+def _star(node: exp.Expr) -> bool:
     return isinstance(node, exp.Star) and not isinstance(node.parent, exp.Count)
 
 
-def _plain_date_cast_of_text(node: exp.Expression) -> bool:
-    return (
-        type(node) is exp.Cast
-        and node.to.is_type("int", "bigint", "double", "decimal", "boolean")
-        and isinstance(node.this, exp.Literal)
-    )
-
-
-RULES: tuple[tuple[Callable[[exp.Expression], bool], str, str], ...] = (
+RULES: tuple[tuple[Callable[[exp.Expr], bool], str, str], ...] = (
     (_star, "SELECT *", "name the columns: a new column of the source must not appear by itself"),
-    (_range_over_interval, "RANGE BETWEEN INTERVAL", "ORDER BY unix_date(d) RANGE BETWEEN 7 PRECEDING: the interval form is wrong on one engine"),
-    (_is(exp.CurrentDate, exp.CurrentTimestamp, exp.CurrentTime), "the current date or time", "the run's date is an input; a mapping gives the same result every day"),
+    (
+        _range_over_interval,
+        "RANGE BETWEEN INTERVAL",
+        "ORDER BY unix_date(d) RANGE BETWEEN 7 PRECEDING: the interval form is wrong on one engine",
+    ),
+    (
+        _is(exp.CurrentDate, exp.CurrentTimestamp, exp.CurrentTime),
+        "the current date or time",
+        "the run's date is an input; a mapping gives the same result every day",
+    ),
     (_is(exp.Rand, exp.Randn), "a random value", "keys and values must be the same on a second run"),
     (_is(exp.Qualify), "QUALIFY", "a window in a CTE, then WHERE: one engine does not parse QUALIFY"),
     (_is(exp.Pivot), "PIVOT or UNPIVOT", "conditional aggregates, or UNION ALL: one engine does not parse it"),
     (_is(exp.Collate), "COLLATE", "lower() and translate(): one engine has no collations"),
-    (_look_around, "a regular expression with look-around", "capture groups: one engine's regular expressions have no look-around"),
-    (_correlated_in_select, "IN (subquery) in the SELECT list", "a LEFT JOIN and IS NOT NULL"),
+    (_look_around, "a regular expression with look-around", "capture groups: one engine has no look-around"),
+    (_query_in_select, "IN (subquery) in the SELECT list", "a LEFT JOIN and IS NOT NULL"),
     (_named("weekday"), "weekday()", "dayofweek(): weekday gives -1 for Sundays on one engine"),
-    (_named("monotonically_increasing_id", "uuid"), "an identifier that changes at each run", "the natural key"),
+    (
+        _named("monotonically_increasing_id", "uuid"),
+        "an identifier that changes at each run",
+        "the natural key",
+    ),
     (_named("approx_percentile", "percentile_approx"), "approx_percentile()", "percentile()"),
     (_named("try_to_date"), "try_to_date()", "CAST(try_to_timestamp(x, format) AS date)"),
     (_named("input_file_name"), "input_file_name()", "the column _line of the bronze table"),
-)  # fmt: skip
+)
 
 
-def findings(tree: exp.Expression) -> Iterator[Finding]:
+def findings(tree: exp.Expr) -> Iterator[Finding]:
     """Expressions of a query that engines read differently."""
     for node in tree.walk():
         for matches, found, instead in RULES:
@@ -98,7 +100,7 @@ def doubled_quotes(text: str) -> Iterator[Finding]:
             yield Finding("a doubled quote inside a literal", "escape it with a backslash, or use double quotes")
 
 
-def refuse_unportable(text: str, where: str) -> exp.Expression:
+def refuse_unportable(text: str, where: str) -> exp.Expr:
     """Parse a query and refuse it when engines would read it differently.
 
     Raises: MappingError: it cannot be parsed, or holds an expression of `RULES`.

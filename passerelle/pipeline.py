@@ -321,7 +321,7 @@ def check(job: Job) -> dict[str, Any]:
                 f"{len(fatal)} fatal quality check(s) failed; nothing is published",
                 looked=f"{worst['check']} on {worst['cdm_table']}.{worst['cdm_field']}: "
                 f"{worst['violated']} of {worst['rows']} rows",
-                do=f"passerelle quality --workspace {job.workspace.root} shows all; correct the mapping, then run again",
+                do=f"passerelle quality --workspace {job.workspace.root}; correct the mapping, then run again",
             )
     return job.run.events["checked"]
 
@@ -387,7 +387,7 @@ def _publish_warehouse(job: Job) -> dict[str, Any]:
 
     job.progress("publishing to PostgreSQL")
     assert job.settings.warehouse_dsn is not None
-    return publish_to(job.settings.warehouse_dsn.get_secret_value(), job.lake)
+    return dict(publish_to(job.settings.warehouse_dsn.get_secret_value(), job.lake))
 
 
 # --- all -----------------------------------------------------------------------------------------------------------

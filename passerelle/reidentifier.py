@@ -1,4 +1,4 @@
-"""Wires the crosswalk to delivery: the only place where a prediction finds its patient again, and every time is logged."""
+"""Wires the crosswalk to delivery: the only place where a prediction finds its patient again; every time is logged."""
 
 from dataclasses import dataclass, field
 from functools import cached_property

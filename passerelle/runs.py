@@ -52,7 +52,8 @@ class Run:
     @contextmanager
     def step(self, event: str) -> Iterator[dict[str, Any]]:
         """Time a step and record it when it ends; one that fails is not recorded."""
-        started, details = time.monotonic(), {}
+        started = time.monotonic()
+        details: dict[str, Any] = {}
         yield details
         self.record(event, time.monotonic() - started, **details)
 

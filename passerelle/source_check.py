@@ -11,7 +11,7 @@ from spark_jobs.land import open_source
 
 
 def check_input(compiled: CompiledSource, location: str) -> list[str]:
-    """Problems of every table, one line each: missing file, undeclared column, wrong encoding, a file nobody declared."""
+    """Problems of every table, one line each: missing file, wrong columns or encoding, a file nobody declared."""
     source = compiled.source
     problems = _undeclared_files(compiled, Path(location)) if source.kind is SourceKind.FILES else []
     with open_source(source, location) as opened:

@@ -83,10 +83,8 @@ def replace_buckets(frame: "DataFrame", path: Path, schema: dict[str, str], rows
 
     def write() -> None:
         writer = frame.select(*schema).write.format("delta").mode("overwrite")
-        if is_delta(path):
-            writer = writer.option("replaceWhere", buckets.predicate)
-        else:
-            writer = writer.partitionBy(BUCKET)
+        there = is_delta(path)
+        writer = writer.option("replaceWhere", buckets.predicate) if there else writer.partitionBy(BUCKET)
         writer.save(str(path.resolve()))
 
     return _write(write, path, schema, rows, buckets)

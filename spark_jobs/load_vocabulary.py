@@ -54,7 +54,7 @@ def load_vocabulary(engine: Engine, lake: Lake, folder: Path, staging: Path) -> 
     digest = hashlib.sha256()
     rows: dict[str, int] = {}
     for name in LOADED:
-        paths = [(None, files[name])] if name in files else []
+        paths: list[tuple[str | None, Path]] = [(None, files[name])] if name in files else []
         if name == "source_to_concept_map":
             paths += [(stem, path) for stem, path in files.items() if _is_derived_map(path)]
         rows[name] = _stage(name, paths, staging / f"{name}.parquet", digest)

@@ -169,9 +169,12 @@ def open_vocabulary(run: MapRun) -> None:
         ),
     )
     run.engine.sql(
-        "SELECT source_vocabulary_id AS map, source_code, source_concept_id, target_concept_id FROM source_to_concept_map "
-        "WHERE invalid_reason IS NULL UNION ALL "
-        "SELECT concat('local:', vocabulary), source_code, CAST(0 AS bigint), target_concept_id FROM local_map"
+        """
+        SELECT source_vocabulary_id AS map, source_code, source_concept_id, target_concept_id
+        FROM source_to_concept_map WHERE invalid_reason IS NULL
+        UNION ALL
+        SELECT concat('local:', vocabulary), source_code, CAST(0 AS bigint), target_concept_id FROM local_map
+        """
     ).createOrReplaceTempView("code_map")
 
 
@@ -179,19 +182,21 @@ def resolve_codes(run: MapRun, views: dict[str, str]) -> list[dict[str, Any]]:
     """Fill the view ``resolved``; returns the mapping gaps."""
     engine, source = run.engine, run.compiled.source
     branches = [slot_codes_query(m, slot, views[m.name]) for m in run.compiled.mappings for slot in m.slots]
-    nothing = (
-        "SELECT CAST(NULL AS bigint) AS h, 1 AS pos, '' AS vocabulary, '' AS code, '' AS label, '' AS mapping, '' AS field, "
-        "CAST(0 AS bigint) AS n FROM (SELECT 1 AS one) AS nothing WHERE one = 0"
-    )
+    nothing = """
+        SELECT CAST(NULL AS bigint) AS h, 1 AS pos, '' AS vocabulary, '' AS code, '' AS label, '' AS mapping,
+            '' AS field, CAST(0 AS bigint) AS n
+        FROM (SELECT 1 AS one) AS nothing WHERE one = 0
+    """
     codes = _stage(run, "codes", "all", " UNION ALL ".join(branches or [nothing]))
     distinct = _stage(run, "codes", "distinct", distinct_codes_query(source, codes))
     parents = parents_query(source, distinct)
     if parents is not None:
         parents = _stage(run, "codes", "parents", parents)
-    used = f"SELECT DISTINCT omop_vocabulary FROM {distinct}"
     engine.sql(
-        f"SELECT c.concept_id, c.concept_code, c.vocabulary_id FROM concept AS c "
-        f"JOIN ({used}) AS u ON u.omop_vocabulary = c.vocabulary_id WHERE c.invalid_reason IS NULL OR c.invalid_reason <> 'X'"
+        f"""
+        SELECT c.concept_id, c.concept_code, c.vocabulary_id FROM concept AS c
+        JOIN (SELECT DISTINCT omop_vocabulary FROM {distinct}) AS u ON u.omop_vocabulary = c.vocabulary_id
+        """
     ).createOrReplaceTempView("used_concept")
     _stage_as(run, "known_code", vocabulary_query(source, "used_concept"))
     _stage_as(run, "maps_to", maps_to_query("concept", "concept_relationship"))
@@ -213,7 +218,8 @@ def _counts(run: MapRun, mapping: CompiledMapping, view: str) -> dict[str, int]:
     key = mapping.table.primary_key or ("person_id" if mapping.table.name == "death" else None)
     distinct = f"count(DISTINCT {key})" if key else "count(*)"
     rows = run.engine.rows(
-        f"SELECT {TARGET} AS target, count(*) AS n, {distinct} AS ids FROM {view} WHERE {TARGET} IS NOT NULL GROUP BY {TARGET}"
+        f"SELECT {TARGET} AS target, count(*) AS n, {distinct} AS ids FROM {view} "
+        f"WHERE {TARGET} IS NOT NULL GROUP BY {TARGET}"
     )
     for row in rows:
         if row["n"] != row["ids"]:
@@ -226,7 +232,7 @@ def _counts(run: MapRun, mapping: CompiledMapping, view: str) -> dict[str, int]:
 
 
 def _know_itself(run: MapRun, mapping: CompiledMapping, views: dict[str, str], known: dict[str, str]) -> None:
-    """A stay may follow a stay, a unit stay may lie in another: while a table is made, its own ids are those it gives."""
+    """A stay may follow a stay: while an entity table is made, the ids that it gives are those that it may point to."""
     entity = mapping.table.name
     if mapping.is_entity and entity not in known and any(KEYS[key][1] == entity for key in mapping.keys):
         parts = [views[part.name] for part in run.compiled.of(entity)]
@@ -299,9 +305,15 @@ def _account_table(run: MapRun, name: str, staged: dict[str, str]) -> Iterator[d
         for m in run.compiled.mappings
         if name in m.drives
     )
-    best = f"SELECT {ROW}, min(concat(CAST(rank AS string), ':', coalesce(rule, ''))) AS best FROM ({branches}) AS o GROUP BY {ROW}"
+    best = f"""
+        SELECT {ROW}, min(concat(CAST(rank AS string), ':', coalesce(rule, ''))) AS best
+        FROM ({branches}) AS o GROUP BY {ROW}
+    """
     counted = run.engine.rows(
-        f"SELECT x.best, count(*) AS n FROM {bronze_view(name)} AS b LEFT JOIN ({best}) AS x ON x.{ROW} = b.{ROW} GROUP BY x.best"
+        f"""
+        SELECT x.best, count(*) AS n FROM {bronze_view(name)} AS b
+        LEFT JOIN ({best}) AS x ON x.{ROW} = b.{ROW} GROUP BY x.best
+        """
     )
     lost = sum(row["n"] for row in counted if row["best"] is None)
     if lost:
@@ -350,23 +362,21 @@ def _write(run: MapRun, target: str, staged: dict[str, str], counts: dict[str, i
 
 def _write_provenance(run: MapRun, staged: dict[str, str], targets: dict[str, dict[str, int]]) -> None:
     """The sidecar that leads from a CDM row to its source row."""
-    branches = []
-    for mapping in run.compiled.mappings:
-        key = mapping.table.primary_key or ("person_id" if mapping.table.person_column else None)
-        if mapping.drives and key:
-            branches.append(
-                f"SELECT {TARGET} AS target_table, {key} AS target_id, {SOURCE_TABLE} AS source_table, {ROW} AS source_row, "
-                f"{literal(mapping.name)} AS mapping, person_bucket FROM {staged[mapping.name]} WHERE {TARGET} IS NOT NULL"
-            )
-    rows = sum(
-        n
-        for parts in targets.values()
-        for name, n in parts.items()
-        if any(
-            m.name == name and m.drives and (m.table.primary_key or m.table.person_column)
-            for m in run.compiled.mappings
-        )
-    )
+    traced = {mapping.name: key for mapping in run.compiled.mappings if mapping.drives and (key := _row_key(mapping))}
+    branches = [
+        f"""
+        SELECT {TARGET} AS target_table, {key} AS target_id, {SOURCE_TABLE} AS source_table, {ROW} AS source_row,
+            {literal(name)} AS mapping, person_bucket
+        FROM {staged[name]} WHERE {TARGET} IS NOT NULL
+        """
+        for name, key in traced.items()
+    ]
+    rows = sum(n for parts in targets.values() for name, n in parts.items() if name in traced)
     replace_buckets(
         run.engine.sql(" UNION ALL ".join(branches)), run.lake.ops("provenance"), PROVENANCE, rows, run.buckets
     )
+
+
+def _row_key(mapping: CompiledMapping) -> str | None:
+    """The column that names a row of a mapping's table: its id, or the person where there is one row each."""
+    return mapping.table.primary_key or ("person_id" if mapping.table.person_column else None)

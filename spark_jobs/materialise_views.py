@@ -22,7 +22,7 @@ def materialise_views(engine: Engine, lake: Lake, staging: Path) -> dict[str, An
     written = {}
     for name, declared in views().items():
         engine.stage(f"staged__{name}", view_sql(name, _view_of), staging / "views" / name)
-        columns = {column: facts.type for column, facts in declared.columns.items()}
+        columns: dict[str, str] = {column: facts.type for column, facts in declared.columns.items()}
         rows = engine.rows(f"SELECT count(*) AS n FROM staged__{name}")[0]["n"]
         ordered = engine.sql(f"SELECT {', '.join(columns)} FROM staged__{name}")
         receipt = overwrite(ordered, lake.view(name), columns, rows)

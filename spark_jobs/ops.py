@@ -1,4 +1,4 @@
-"""Bookkeeping tables of a workspace: runs, snapshots, ledger, quarantine, gaps. Small, and readable without an engine."""
+"""Bookkeeping tables of a workspace: runs, snapshots, ledger, quarantine, gaps. Small; no engine reads them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """A hospital small enough to read: four tables, their declaration, their mappings. Times are Paris time."""
 
 import csv

@@ -87,7 +87,7 @@ def open_relation(
     }
     if not there:
         raise SourceError(
-            f"{source.name}.{name}: the relation {source.schema_name}.{relation} is missing or hidden from this account",
+            f"{source.name}.{name}: {source.schema_name}.{relation} is missing or hidden from this account",
             looked="information_schema.columns",
             do="check the schema, and that the account may read it",
         )

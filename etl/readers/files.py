@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from etl.declaration import Source, SourceTable
 from passerelle.errors import SourceError
@@ -38,8 +38,8 @@ def open_file(source: Source, name: str, table: SourceTable, folder: Path) -> It
 @contextmanager
 def _decompressed(path: Path, raw: IO[bytes]) -> Iterator[IO[bytes]]:
     if path.suffix == ".gz":
-        with gzip.open(raw, "rb") as clear:
-            yield clear
+        with gzip.GzipFile(fileobj=raw) as clear:
+            yield cast("IO[bytes]", clear)
     else:
         yield raw
 

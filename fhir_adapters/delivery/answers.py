@@ -27,7 +27,7 @@ _SEVERITY = {answer: rank for rank, answer in enumerate(Answer)}
 _CONFIGURATION = {401, 403, 404, 405, 501}
 
 
-def classify(status: int, *, if_match: bool = False) -> Answer:  # noqa: PLR0911  one line a class, as in the table
+def classify(status: int, *, if_match: bool = False) -> Answer:
     """The class of a status.
 
     Args:

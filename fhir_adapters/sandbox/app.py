@@ -97,7 +97,7 @@ class Sandbox:
         entries = [*(done.resource or {})["entry"], *failed]
         return Answer(200, {"resourceType": "Bundle", "type": "batch-response", "entry": entries})
 
-    def _route(self, request: Request, path: str, body: bytes, parsed: Any) -> Answer:  # noqa: PLR0911  a routing table
+    def _route(self, request: Request, path: str, body: bytes, parsed: Any) -> Answer:
         parts = path.split("/") if path else []
         match request.method, parts:
             case "POST", []:

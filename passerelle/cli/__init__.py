@@ -36,7 +36,7 @@ def run(arguments: list[str]) -> int:
     except TyperException as error:
         if as_json:
             sys.stdout.write(json.dumps({"error": "UsageError", "what": str(error), "transient": False}) + "\n")
-        error.show()
+        error.show()  # type: ignore[attr-defined]  # its own class has it
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("interrupted; nothing is half-written. Go on with: passerelle run SOURCE --resume\n")

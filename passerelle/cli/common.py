@@ -55,7 +55,7 @@ def progress() -> Iterator[Callable[[str], None]]:
     from rich.console import Console
 
     with Console(stderr=True).status("starting") as status:
-        yield lambda text: status.update(text)
+        yield status.update
 
 
 def table(rows: list[dict[str, Any]], columns: list[str]) -> str:

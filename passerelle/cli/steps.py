@@ -169,7 +169,8 @@ def _summary(result: dict[str, Any], workspace: Any) -> str:
     unchanged = " (nothing changed since the last run)" if result["map"]["unchanged"] else ""
     checks = result["check"]
     return (
-        f"run {result['run_id']}: {read} source rows → {rows} OMOP rows in {len(result['map']['tables'])} tables{unchanged}\n"
+        f"run {result['run_id']}: {read} source rows → {rows} OMOP rows in "
+        f"{len(result['map']['tables'])} tables{unchanged}\n"
         f"quality: {checks['passed']} passed, {checks['failed']} failed, {checks['not evaluated']} not evaluated\n"
         f"next: passerelle ledger --workspace {workspace}   ·   passerelle report --workspace {workspace}"
     )

@@ -1,7 +1,7 @@
 """vocabulary load|status."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -60,7 +60,7 @@ def status(workspace: WorkspaceOption = None, json: JsonOption = False, verbose:
 
     lake = Workspace(settings_of(workspace=workspace).workspace).lake
     loaded = runs.last_with(lake, "vocabulary", "loaded")
-    facts = loaded.events["loaded"] if loaded else {"release": "none", "rows": {}}
+    facts: dict[str, Any] = loaded.events["loaded"] if loaded else {"release": "none", "rows": {}}
     show(
         facts,
         json,
