@@ -51,7 +51,8 @@ def _buckets(manifest: dict[str, Any], source: str) -> tuple[int, int] | None:
 
 
 def _demo(path: Path) -> list[DemoStep]:
-    steps = read_json(path)
+    content = read_json(path)
+    steps = content.get("steps") if isinstance(content, dict) else content
     if not isinstance(steps, list):
         return []
     return [

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from passerelle.report.facts import Finding, Level, ReportFacts, SourceFacts
+from passerelle.report.facts import Finding, Level, ModelFacts, ReportFacts, SourceFacts
 from passerelle.report.wording import count, listed, number, share
 
 VERDICTS = {
@@ -39,6 +39,7 @@ def sentence(facts: ReportFacts) -> str:
 def findings(facts: ReportFacts) -> list[Finding]:
     """Everything that a reader must not miss, the gravest first."""
     found = [finding for source in facts.sources for finding in _of_source(source, len(facts.sources) > 1)]
+    found += [finding for model in facts.models for finding in _of_model(model)]
     found += _of_delivery(facts)
     order = list(Level)
     return sorted(found, key=lambda finding: order.index(finding.level))
@@ -96,6 +97,17 @@ def _of_quality(source: SourceFacts) -> Iterator[tuple[Level, str, str]]:
         yield Level.LOOK, text if not fatal else text.replace("none of them", "not"), "quality"
     if not source.checks:
         yield Level.LOOK, "the quality of the CDM tables was not checked.", "quality"
+
+
+def _of_model(model: ModelFacts) -> Iterator[Finding]:
+    """A model that is not shown to beat what one gets without it."""
+    if model.unreadable:
+        yield Finding(Level.LOOK, f"the results of {model.model} cannot be read.", f"model-{model.model}")
+    unbeaten = dict.fromkeys(gain.score for gain in model.gains if gain.low is None or gain.low <= 0)
+    if unbeaten:
+        baselines = listed([f"“{name}”" for name in unbeaten])
+        text = f"{model.model} is not shown to be better than {baselines} in every figure."
+        yield Finding(Level.LOOK, text, f"model-{model.model}")
 
 
 def _of_delivery(facts: ReportFacts) -> Iterator[Finding]:

@@ -146,6 +146,24 @@ def test_a_model_stands_beside_its_trivial_baseline(page):
     assert "These figures are of another state of the data" in page.text
 
 
+def test_a_model_that_does_not_beat_its_baseline_is_said_so(workspace, tmp_path):
+    copy = Workspace(Path(shutil.copytree(workspace.root, tmp_path / "W")))
+    path = copy.report.parent / "models" / "prescription_review.json"
+    results = json.loads(path.read_text())
+    results["evaluation"]["gain_over"]["rule alerts"]["auroc"] |= {"low": -0.1}
+    path.write_text(json.dumps(results))
+    text = Page(write_report(copy).read_text()).text
+    assert "prescription_review is not shown to be better than “rule alerts”" in text and "no difference shown" in text
+
+
+def test_the_demo_may_tell_more_than_its_steps(tmp_path):
+    workspace = Workspace(tmp_path / "W")
+    workspace.report.parent.mkdir(parents=True)
+    steps = {"patients": 300, "steps": [{"step": "train", "seconds": 61, "note": "3 000 orders"}]}
+    (workspace.report.parent / "demo.json").write_text(json.dumps(steps))
+    assert Page(write_report(workspace).read_text()).row("train")[1] == f"1{THIN}min 01{THIN}s"
+
+
 def test_what_a_clinician_reads_is_shown_in_french_without_days(page):
     assert '<blockquote lang="fr">' in page.source
     assert "clairance de la créatinine est de 26 mL/min" in page.text
