@@ -59,8 +59,8 @@ def assert_equal(embedded: Path, spark: Path) -> None:
         assert {f.name: f.type for f in table.schema} == {f.name: f.type for f in other.schema}, name
         order = [(column, "ascending") for column in sorted(table.column_names)]
         left, right = table.sort_by(order), other.select(table.column_names).sort_by(order)
-        if not left.equals(right):
-            differing = [c for c in table.column_names if not left[c].equals(right[c])]
+        differing = [column for column in table.column_names if not left[column].equals(right[column])]
+        if left.num_rows != right.num_rows or differing:
             pytest.fail(f"{name}: {left.num_rows} and {right.num_rows} rows, differing columns: {differing}")
 
 
@@ -69,15 +69,15 @@ def ledger_of(workspace: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.timeout(900)
-def test_the_tiny_hospital_is_the_same_on_both_engines(tmp_path, delta_jars):
+def test_the_tiny_hospital_is_the_same_on_all_three_engines(tmp_path, delta_jars, connect_server):
     source, feed = write_source(tmp_path / "tiny"), write_feed(tmp_path / "feed")
-    for name, engine in (("embedded", "embedded"), ("spark", SPARK)):
-        passerelle(
-            "run", str(source), "--input", str(feed), "--workspace", str(tmp_path / name), "--engine", engine,
-            jars=str(delta_jars),
-        )  # fmt: skip
-    assert_equal(tmp_path / "embedded", tmp_path / "spark")
-    assert ledger_of(tmp_path / "embedded") == ledger_of(tmp_path / "spark")
+    engines = {"embedded": "embedded", "classic": SPARK, "connect": connect_server}
+    for name, engine in engines.items():
+        workspace = ["--workspace", str(tmp_path / name), "--engine", engine]
+        passerelle("run", str(source), "--input", str(feed), *workspace, jars=str(delta_jars))
+    for name in ("classic", "connect"):
+        assert_equal(tmp_path / "embedded", tmp_path / name)
+        assert ledger_of(tmp_path / "embedded") == ledger_of(tmp_path / name)
 
 
 @pytest.mark.timeout(1500)
