@@ -41,5 +41,5 @@ class Lake:
 
 
 def is_delta(path: Path) -> bool:
-    """Whether a Delta table stands there."""
-    return (path / "_delta_log").is_dir()
+    """Whether a Delta table stands there; a log without a first commit (its writer was killed) is none yet."""
+    return any((path / "_delta_log").glob("*.json"))

@@ -5,7 +5,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -15,24 +15,25 @@ from etl.compiler import CompiledSource, compile_source
 from etl.crosswalk import Crosswalk
 from etl.declaration import SourceKind, source_folder
 from etl.identity import Secrets, secrets_from
-from omop.lake import Lake
+from omop.lake import Lake, is_delta
 from omop.quality.results import Thresholds, load_thresholds
 from omop.snapshot import published_versions
 from passerelle import __version__, runs
+from passerelle.accounts import carry_forward, record_landing, record_mapping, record_quality
 from passerelle.errors import TerminalError, UsageError
 from passerelle.settings import Settings, origin_of
+from passerelle.unfinished import PROVENANCE, back_to_what_readers_see, still_stands
 from passerelle.workspace import Workspace
 from spark_jobs import ops
 from spark_jobs.check_quality import check_tables
 from spark_jobs.delta import Buckets, table_version
 from spark_jobs.derive_periods import derive_observation_periods, write_cdm_source
 from spark_jobs.engine import Engine, open_engine
-from spark_jobs.land import Door, Landed, land_table, landing_order, open_source
+from spark_jobs.land import Door, land_table, landing_order, open_source
 from spark_jobs.load_vocabulary import SHIPPED, load_vocabulary
-from spark_jobs.map_tables import VOCABULARY_TABLES, MapOutcome, MapRun, map_source
+from spark_jobs.map_tables import VOCABULARY_TABLES, MapRun, map_source
 from spark_jobs.materialise_views import materialise_views
-
-DERIVED = ("observation_period", "cdm_source")
+from spark_jobs.ops import Quarantined
 
 
 @dataclass
@@ -104,6 +105,8 @@ def open_job(
             _clean_staging(workspace.root)
             run = runs.begin(workspace.lake, name, **_facts(settings, flags or {}, origin, with_vocabulary))
         frame = Frame(name, compiled.source.timezone, secrets.engine_salt(name), first, buckets)
+        if resume:
+            with_vocabulary = with_vocabulary and run.events["started"]["vocabulary"]
         job = Job(settings, compiled, workspace, secrets, run, frame, with_vocabulary, progress)
         with open_engine(
             settings.engine, jars=settings.jars, warehouse=workspace.root / "staging" / "warehouse"
@@ -140,15 +143,17 @@ def extract(job: Job, location: str) -> dict[str, Any]:
     if (done := job.run.done("extracted")) is not None:
         return done
     previous = runs.last_with(job.lake, job.frame.source, "extracted")
-    known = {t: d["fingerprint"] for t, d in (previous.events["extracted"]["tables"] if previous else {}).items()}
+    landings = previous.events["extracted"]["tables"] if previous else {}
+    known = {name: (facts["fingerprint"], facts["version"]) for name, facts in landings.items()}
     door = Door(job.compiled.source, job.secrets, job.crosswalk, job.engine, job.lake, job.staging)
     with job.run.step("extracted") as details:
         tables: dict[str, Any] = {}
+        set_aside: list[Quarantined] = []
         with open_source(job.compiled.source, location) as opened:
             for name in landing_order(job.compiled.source):
                 job.progress(f"landing {name}")
                 landed = land_table(door, opened, name, known)
-                _record_landing(job, landed)
+                set_aside += landed.quarantined
                 tables[name] = {
                     "read": landed.read,
                     "landed": landed.landed,
@@ -157,25 +162,18 @@ def extract(job: Job, location: str) -> dict[str, Any]:
                     "version": landed.version,
                     "fingerprint": landed.fingerprint,
                 }
+        record_landing(job.run, set_aside)
         details["tables"] = tables
     return job.run.events["extracted"]
-
-
-def _record_landing(job: Job, landed: Landed) -> None:
-    common = {"run_id": job.run.run_id, "source": job.frame.source}
-    ops.append(
-        job.lake,
-        "quarantine",
-        [{**common, **asdict(entry), "step": "extract"} for entry in landed.quarantined],
-    )
 
 
 # --- map -----------------------------------------------------------------------------------------------------------
 
 
 def map_tables(job: Job) -> dict[str, Any]:
-    """Map bronze into OMOP; a run whose inputs are those of the last one changes nothing."""
-    if (done := job.run.done("mapped")) is not None:
+    """Map bronze into OMOP; a run whose inputs are those of the last published one changes nothing."""
+    done = job.run.done("mapped")
+    if done is not None and still_stands(job.lake, done):
         return done
     extracted = job.run.done("extracted")
     if extracted is None:
@@ -183,16 +181,17 @@ def map_tables(job: Job) -> dict[str, Any]:
             f"nothing was extracted for {job.frame.source} in this run",
             do=f"passerelle extract {job.frame.source} first",
         )
+    back_to_what_readers_see(job.lake, job.run.run_id)
     release = _ensure_vocabulary(job)
     inputs = _inputs(job, extracted, release)
-    previous = runs.last_with(job.lake, job.frame.source, "mapped")
+    previous = runs.last_with(job.lake, job.frame.source, "published")
     with job.run.step("mapped") as details:
         details |= {"inputs": inputs, "vocabulary": release}
         if previous is not None and previous.events["mapped"]["inputs"] == inputs:
-            details |= {"unchanged": True, "tables": previous.events["mapped"]["tables"]}
-            _carry_forward(job, previous.run_id)
+            details |= {"unchanged": True, **{k: previous.events["mapped"].get(k) for k in ("tables", "codes")}}
+            carry_forward(job.run, previous.run_id)
         else:
-            details |= {"unchanged": False, "tables": _map_all(job, extracted, release)}
+            details |= {"unchanged": False, **_map_all(job, extracted, release)}
     return job.run.events["mapped"]
 
 
@@ -213,7 +212,8 @@ def load_into(engine: Engine, lake: Lake, folder: Path) -> str:
     run = runs.begin(lake, "vocabulary", folder=folder.name)
     with run.step("loaded") as details:
         loaded = load_vocabulary(engine, lake, folder, lake.staging(run.run_id))
-        details |= {"release": loaded.release, "rows": loaded.rows}
+        versions = {f"omop.{name}": table_version(lake.omop(name)) for name in VOCABULARY_TABLES}
+        details |= {"release": loaded.release, "rows": loaded.rows, "versions": versions}
     shutil.rmtree(lake.staging(run.run_id), ignore_errors=True)
     return loaded.release
 
@@ -256,36 +256,8 @@ def _map_all(job: Job, extracted: dict[str, Any], release: str) -> dict[str, Any
     tables |= {
         name: {"rows": receipt.rows, "version": receipt.version, "seconds": 0.0} for name, receipt in receipts.items()
     }
-    _record_mapping(job, extracted, outcome)
-    return tables
-
-
-def _record_mapping(job: Job, extracted: dict[str, Any], outcome: MapOutcome) -> None:
-    common = {"run_id": job.run.run_id, "source": job.frame.source}
-    rows = [{**common, **entry} for entry in outcome.ledger if entry["rows"]]
-    for name, facts in extracted["tables"].items():
-        landed: list[tuple[str, str | None, int]] = [
-            ("read", None, facts["read"]),
-            ("merged", "duplicate_row", facts["merged"]),
-            ("quarantined", "unreadable", facts["quarantined"]),
-        ]
-        rows += [
-            {**common, "source_table": name, "outcome": o, "rule": rule, "rows": n}
-            for o, rule, n in landed
-            if n or o == "read"
-        ]
-    ops.append(job.lake, "ledger", rows)
-    ops.append(job.lake, "quarantine", [{**common, **entry} for entry in outcome.quarantine])
-    ops.append(job.lake, "mapping_gap", [{**common, **entry} for entry in outcome.gaps])
-
-
-def _carry_forward(job: Job, run_id: str) -> None:
-    """Nothing changed: the accounts of the last run are those of this one."""
-    for table in ("ledger", "mapping_gap", "quarantine"):
-        rows = ops.read(job.lake, table, run_id)
-        if table == "quarantine":  # the landing has written its own entries for this run
-            rows = [row for row in rows if row["step"] != "extract"]
-        ops.append(job.lake, table, [{**row, "run_id": job.run.run_id} for row in rows])
+    record_mapping(job.run, extracted["tables"], outcome)
+    return {"tables": tables, "codes": outcome.codes}
 
 
 # --- check ---------------------------------------------------------------------------------------------------------
@@ -295,7 +267,7 @@ def check(job: Job) -> dict[str, Any]:
     """Run the quality checks; a fatal one that fails stops the run before anything is published."""
     if (done := job.run.done("checked")) is not None:
         return done
-    mapped = _needs(job, "mapped")
+    mapped = _mapped(job)
     with job.run.step("checked") as details:
         job.progress("checking quality")
         results = check_tables(
@@ -306,11 +278,7 @@ def check(job: Job) -> dict[str, Any]:
             date.fromisoformat(job.run.day),
             _site_thresholds(job),
         )
-        ops.append(
-            job.lake,
-            "quality",
-            [{"run_id": job.run.run_id, "source": job.frame.source, **result} for result in results],
-        )
+        record_quality(job.run, results)
         details |= {
             status: sum(r["status"] == status for r in results) for status in ("passed", "failed", "not evaluated")
         }
@@ -332,6 +300,13 @@ def _site_thresholds(job: Job) -> Thresholds | None:
     return load_thresholds(path) if path.exists() else None
 
 
+def _mapped(job: Job) -> dict[str, Any]:
+    """What this run mapped; mapped again where another run has undone it."""
+    mapped = _needs(job, "mapped")
+    job.with_vocabulary = job.with_vocabulary and mapped["vocabulary"] != "none"
+    return map_tables(job)
+
+
 def _needs(job: Job, step: str) -> dict[str, Any]:
     done = job.run.done(step)
     if done is None:
@@ -346,11 +321,12 @@ def publish(job: Job) -> dict[str, Any]:
     """Write the views, then the snapshot: only now do readers see this run. Then, if one is set, PostgreSQL."""
     if (done := job.run.done("published")) is not None:
         return done
-    mapped = _needs(job, "mapped")
     _needs(job, "checked")
+    mapped = _mapped(job)
+    check(job)
     previous = runs.last_with(job.lake, job.frame.source, "published")
     with job.run.step("published") as details:
-        if mapped["unchanged"] and previous is not None and "views" in previous.events["published"]:
+        if mapped["unchanged"] and previous is not None:
             details |= {"views": previous.events["published"]["views"], "unchanged": True}
             versions = published_versions(job.lake)
         else:
@@ -366,10 +342,11 @@ def publish(job: Job) -> dict[str, Any]:
 
 
 def _versions(job: Job, mapped: dict[str, Any], views: dict[str, Any]) -> dict[str, int]:
-    versions = {f"omop.{name}": table_version(job.lake.omop(name)) for name in VOCABULARY_TABLES}
-    versions = {name: version for name, version in versions.items() if version >= 0}
-    versions |= published_versions(job.lake)
+    vocabulary = [name for name in VOCABULARY_TABLES if is_delta(job.lake.omop(name))]
+    versions = published_versions(job.lake)
+    versions |= {f"omop.{name}": table_version(job.lake.omop(name)) for name in vocabulary}
     versions |= {f"omop.{name}": facts["version"] for name, facts in mapped["tables"].items()}
+    versions[PROVENANCE] = table_version(job.lake.ops("provenance"))
     return versions | {f"views_v1.{name}": facts["version"] for name, facts in views.items()}
 
 

@@ -7,7 +7,9 @@ import pyarrow.compute as pc
 
 from omop.delta_read import dataset
 from omop.lake import Lake, is_delta
+from omop.snapshot import published_versions
 from passerelle.errors import UsageError
+from passerelle.unfinished import PROVENANCE
 
 
 def way_back(lake: Lake, table: str, row_id: int) -> dict[str, Any]:
@@ -16,8 +18,9 @@ def way_back(lake: Lake, table: str, row_id: int) -> dict[str, Any]:
     Raises: UsageError: no row has this id.
     """
     path = lake.ops("provenance")
+    version = published_versions(lake).get(PROVENANCE)
     wanted = (pc.field("target_table") == table) & (pc.field("target_id") == row_id)
-    rows = dataset(path).to_table(filter=wanted).to_pylist() if is_delta(path) else []
+    rows = dataset(path, version).to_table(filter=wanted).to_pylist() if is_delta(path) else []
     if not rows:
         raise UsageError(
             f"no row of {table} has the id {row_id}", looked=str(path), do="check table and id (ids are 63-bit numbers)"
@@ -44,10 +47,11 @@ def _line(lake: Lake, source_table: str, key_hash: int) -> int | None:
 
 def natural_keys(workspace: Path, tables: tuple[str, ...]) -> dict[tuple[str, int], int]:
     """(CDM table, id) → hash of the natural key, of every row of some tables."""
-    path = Lake(workspace).ops("provenance")
+    lake = Lake(workspace)
+    path = lake.ops("provenance")
     if not is_delta(path):
         return {}
-    rows = dataset(path).to_table(
+    rows = dataset(path, published_versions(lake).get(PROVENANCE)).to_table(
         columns=["target_table", "target_id", "source_row"], filter=pc.field("target_table").isin(list(tables))
     )
     keys = zip(rows["target_table"].to_pylist(), rows["target_id"].to_pylist(), strict=True)

@@ -43,6 +43,13 @@ class Run:
                 }
             ],
         )
+        self.note(event, details)
+
+    def note(self, event: str, details: dict[str, Any]) -> None:
+        """Count an event; what followed an earlier one of its kind (a check of tables written anew) counts no more."""
+        if event in STEPS:
+            undone = STEPS[STEPS.index(event) :]
+            self.events = {name: facts for name, facts in self.events.items() if name not in undone}
         self.events[event] = details
 
     def done(self, step: str) -> dict[str, Any] | None:
@@ -87,7 +94,7 @@ def load(lake: Lake, source: str | None = None) -> list[Run]:
     for row in sorted(ops.read(lake, "run"), key=lambda r: r["at"]):
         if source is None or row["source"] == source:
             run = runs.setdefault(row["run_id"], Run(row["run_id"], row["source"], lake))
-            run.events[row["event"]] = json.loads(row["details"])
+            run.note(row["event"], json.loads(row["details"]))
             run.day = run.events.get("started", {}).get("day", run.day)
     return list(runs.values())
 

@@ -166,10 +166,10 @@ def row_count(path: Path) -> int:
     return _row_count(_open(path)) if is_delta(path) else 0
 
 
-def _open(path: Path) -> "DeltaTable":
+def _open(path: Path, version: int | None = None) -> "DeltaTable":
     from deltalake import DeltaTable
 
-    return DeltaTable(str(path.resolve()))
+    return DeltaTable(str(path.resolve()), version=version)
 
 
 def _row_count(table: "DeltaTable") -> int:
@@ -179,13 +179,25 @@ def _row_count(table: "DeltaTable") -> int:
     return sum(actions["num_records"].to_pylist())
 
 
+def holds_rows(path: Path, buckets: Buckets) -> bool:
+    """Whether a table has rows in a range of buckets, from its log alone."""
+    return any(rows and buckets.holds(bucket) for bucket, rows in _rows_by_bucket(path).items())
+
+
+def restore(path: Path, version: int) -> None:
+    """Give a table the content of one of its versions again, as a new version; nothing is done when it has it."""
+    if set(_open(path).file_uris()) != set(_open(path, version).file_uris()):
+        _open(path).restore(version)
+
+
 def _rows_by_bucket(path: Path) -> dict[int, int]:
     import pyarrow as pa
 
     if not is_delta(path):
         return {}
-    actions = pa.table(_open(path).get_add_actions(flatten=True))
-    if actions.num_rows == 0:
+    table = _open(path)
+    actions = pa.table(table.get_add_actions(flatten=True))
+    if actions.num_rows == 0 or BUCKET not in table.metadata().partition_columns:
         return {}
     counts: dict[int, int] = {}
     for bucket, rows in zip(

@@ -14,6 +14,7 @@ from omop.lake import Lake, is_delta
 from spark_jobs.delta import Buckets, Receipt, replace_buckets, table_version
 from spark_jobs.engine import Engine
 
+DERIVED = ("observation_period", "cdm_source")
 CDM_VERSION_CONCEPT = 756265  # "OMOP CDM Version 5.4.0"
 # Events that show a person was observed: (table, first date, last date).
 OBSERVED = (

@@ -102,11 +102,12 @@ def landing_order(source: Source) -> list[str]:
     )
 
 
-def land_table(door: Door, opened: Opened, table_name: str, known: dict[str, str]) -> Landed:
+def land_table(door: Door, opened: Opened, table_name: str, known: dict[str, tuple[str, int]]) -> Landed:
     """Land one table.
 
     Args:
-        known: fingerprint of each bronze table as it stands; an equal one leaves the table as it is.
+        known: fingerprint and version of each bronze table after the last landing; the table is left as it is when
+            both are those of now (a landing that was killed may have written the table without being recorded).
     """
     table = door.source.tables[table_name]
     raw = door.staging / "raw" / table_name
@@ -220,7 +221,7 @@ def _known_people(door: Door, table: SourceTable) -> _People:
 # --- 2. In the engine: text becomes typed columns, bad values are set aside ----------------------------------------
 
 
-def _type_and_write(door: Door, table_name: str, raw: Path, outcome: Landed, known: str | None) -> None:
+def _type_and_write(door: Door, table_name: str, raw: Path, outcome: Landed, known: tuple[str, int] | None) -> None:
     table = door.source.tables[table_name]
     engine, view = door.engine, f"raw__{table_name}"
     engine.view_of_parquet(view, raw)
@@ -230,18 +231,23 @@ def _type_and_write(door: Door, table_name: str, raw: Path, outcome: Landed, kno
     _set_aside_bad_values(engine, table_name, typed_view, outcome)
     good = _without_duplicates(engine, table_name, typed_view, table, outcome)
     schema = {ROW: "bigint", **table.bronze_columns, LINE: "bigint"}
-    values = ", ".join(name(column) for column in (ROW, *table.bronze_columns))
     counted = engine.rows(
-        f"SELECT count(*) AS n, sum(CAST(xxhash64({values}) AS decimal(20, 0))) AS h FROM ({good}) AS good"
+        f"SELECT count(*) AS n, sum(CAST({_content_hash(ROW, *table.bronze_columns)} AS decimal(20, 0))) AS h "
+        f"FROM ({good}) AS good"
     )[0]
     outcome.landed, outcome.fingerprint = counted["n"], f"{counted['n']}:{counted['h']}"
     path = door.lake.bronze(door.source.name, table_name)
-    if known == outcome.fingerprint:
-        outcome.version = table_version(path)
+    if known == (outcome.fingerprint, table_version(path)):
+        outcome.version = known[1]
     else:
         receipt: Receipt = overwrite(engine.sql(good), path, schema, outcome.landed)
         outcome.version = receipt.version
     _balanced(outcome)
+
+
+def _content_hash(*columns: str) -> str:
+    """SQL that hashes the values of a row, each with its place: a null alone would leave no trace in the hash."""
+    return f"xxhash64({', '.join(f'{name(column)}, {name(column)} IS NULL' for column in columns)})"
 
 
 def typed_query(source: Source, table_name: str, view: str, salt: int) -> str:
@@ -316,20 +322,19 @@ def _without_duplicates(engine: Engine, table_name: str, view: str, table: Sourc
     """The good rows, each key once: equal copies are merged, the others set aside."""
     columns = ", ".join(name(column) for column in (ROW, *table.bronze_columns, LINE))
     good = f"SELECT {columns} FROM {view} WHERE _defect IS NULL"
-    content = ", ".join(name(column) for column in table.bronze_columns)
+    content = _content_hash(*table.bronze_columns)
     repeated = engine.rows(
-        f"SELECT {ROW}, count(*) AS n, min({LINE}) AS first, count(DISTINCT xxhash64({content})) AS kinds "
-        f"FROM {view} WHERE _defect IS NULL GROUP BY {ROW} HAVING count(*) > 1"
+        f"SELECT {ROW}, min({LINE}) AS _first FROM {view} WHERE _defect IS NULL GROUP BY {ROW} HAVING count(*) > 1"
     )
     if not repeated:
         return good
     engine.view_of_arrow(f"repeated__{table_name}", pa.Table.from_pylist(repeated))
     surplus = (
-        f"SELECT g.{ROW}, g.{LINE}, xxhash64({content}) = first_row.h AS equal FROM {view} AS g "
+        f"SELECT g.{ROW}, g.{LINE}, {content} = first_row._h AS equal FROM {view} AS g "
         f"JOIN repeated__{table_name} AS r ON r.{ROW} = g.{ROW} "
-        f"JOIN (SELECT v.{ROW}, v.{LINE}, xxhash64({content}) AS h FROM {view} AS v) AS first_row "
-        f"ON first_row.{ROW} = g.{ROW} AND first_row.{LINE} = r.first "
-        f"WHERE g._defect IS NULL AND g.{LINE} <> r.first"
+        f"JOIN (SELECT v.{ROW}, v.{LINE}, {content} AS _h FROM {view} AS v) AS first_row "
+        f"ON first_row.{ROW} = g.{ROW} AND first_row.{LINE} = r._first "
+        f"WHERE g._defect IS NULL AND g.{LINE} <> r._first"
     )
     rows = engine.rows(surplus)
     outcome.merged += sum(1 for row in rows if row["equal"])

@@ -39,11 +39,13 @@ from etl.resolution import (
     vocabulary_query,
 )
 from etl.sql_text import literal
+from omop.cdm import cdm_tables
 from omop.cdm import table as cdm_table
 from omop.lake import Lake, is_delta
 from passerelle.errors import MappingError, UnbalancedRun
-from spark_jobs.delta import Buckets, replace_buckets
-from spark_jobs.engine import Engine
+from spark_jobs.delta import Buckets, holds_rows, replace_buckets
+from spark_jobs.derive_periods import DERIVED
+from spark_jobs.engine import Engine, no_row
 from spark_jobs.ops import QUARANTINE_SAMPLE
 
 # When several mappings read one source row, the best outcome counts.
@@ -77,6 +79,7 @@ class MapOutcome:
     ledger: list[dict[str, Any]] = field(default_factory=list)  # source_table, outcome, rule, rows
     quarantine: list[dict[str, Any]] = field(default_factory=list)
     gaps: list[dict[str, Any]] = field(default_factory=list)
+    codes: dict[str, dict[str, int]] = field(default_factory=dict)  # vocabulary → how often its codes occur
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ def map_source(run: MapRun, progress: Callable[[str], None] = lambda _: None) ->
             run, "mapped", mapping.name, mapped_query(mapping, run.frame, events_of(run.compiled))
         )
     progress("resolving codes")
-    outcome = MapOutcome(gaps=resolve_codes(run, views))
+    outcome = MapOutcome(gaps=resolve_codes(run, views), codes=_code_counts(run))
     staged: dict[str, str] = {}
     targets: dict[str, dict[str, int]] = defaultdict(dict)
     known: dict[str, str] = {}
@@ -123,7 +126,7 @@ def map_source(run: MapRun, progress: Callable[[str], None] = lambda _: None) ->
         _make_known(run, mapping, staged, known)
     _remember_ids(run, views, staged)
     outcome.ledger, outcome.quarantine = _account(run, staged)
-    for target in sorted({mapping.table.name for mapping in run.compiled.mappings} | set(targets)):
+    for target in sorted({mapping.table.name for mapping in run.compiled.mappings} | set(targets) | _left_behind(run)):
         progress(f"writing {target}")
         outcome.tables.append(_write(run, target, staged, targets.get(target, {})))
     progress("writing provenance")
@@ -204,6 +207,13 @@ def resolve_codes(run: MapRun, views: dict[str, str]) -> list[dict[str, Any]]:
     _stage_as(run, "resolved", resolved_query(candidates))
     rows = engine.rows(gaps_query(codes, "resolved"))
     return sorted(rows, key=lambda gap: (-gap["rows"], gap["mapping"], gap["vocabulary"] or "", gap["code"]))
+
+
+def _code_counts(run: MapRun) -> dict[str, dict[str, int]]:
+    rows = run.engine.rows(
+        "SELECT vocabulary, sum(n) AS n, count(DISTINCT code) AS codes FROM codes__all WHERE pos = 1 GROUP BY vocabulary"
+    )
+    return {row["vocabulary"] or "(none)": {"rows": row["n"], "codes": row["codes"]} for row in rows}
 
 
 def _stage_as(run: MapRun, name: str, query: str) -> None:
@@ -345,18 +355,21 @@ def _quarantined(run: MapRun, name: str, staged: dict[str, str]) -> Iterator[dic
 # --- Tables --------------------------------------------------------------------------------------------------------
 
 
+def _left_behind(run: MapRun) -> set[str]:
+    """Tables with rows of this source from an earlier run: one that gets none today must lose them."""
+    written = {name for name in cdm_tables() if name not in (*DERIVED, *VOCABULARY_TABLES)}
+    return {name for name in written if holds_rows(run.lake.omop(name), run.buckets)}
+
+
 def _write(run: MapRun, target: str, staged: dict[str, str], counts: dict[str, int]) -> MappedTable:
     started = time.monotonic()
     table = cdm_table(target)
     by_name = {mapping.name: mapping for mapping in run.compiled.mappings}
+    columns, rows = table_columns(table), sum(counts.values())
     parts = [select_into(table, by_name[name], staged[name]) for name in sorted(counts)]
-    if not parts:  # nothing this time: the table exists, and is empty for this source
-        own = run.compiled.of(target)[0]
-        parts = [select_into(table, own, staged[own.name])]
-    rows = sum(counts.values())
-    receipt = replace_buckets(
-        run.engine.sql(" UNION ALL ".join(parts)), run.lake.omop(target), table_columns(table), rows, run.buckets
-    )
+    # Nothing this time: the table exists, and is empty for this source.
+    query = " UNION ALL ".join(parts) if parts else no_row(columns)
+    receipt = replace_buckets(run.engine.sql(query), run.lake.omop(target), columns, rows, run.buckets)
     return MappedTable(target, rows, receipt.version, time.monotonic() - started)
 
 

@@ -118,6 +118,22 @@ def append(lake: Lake, table: str, rows: Sequence[dict[str, Any]]) -> None:
         write_deltalake(str(path), pa.Table.from_pylist(list(rows), schema=SCHEMAS[table]), mode="append")
 
 
+def replace(lake: Lake, table: str, rows: Sequence[dict[str, Any]], where: str) -> None:
+    """Put rows in the place of those that match, in one commit: a step that was killed and done again counts once.
+
+    Args:
+        where: SQL over the columns of the table, true of every one of ``rows``.
+    """
+    from deltalake import write_deltalake
+
+    path = lake.ops(table)
+    if not is_delta(path):
+        append(lake, table, rows)
+        return
+    content = pa.Table.from_pylist(list(rows), schema=SCHEMAS[table])
+    write_deltalake(str(path), content, mode="overwrite", predicate=where)
+
+
 def read(lake: Lake, table: str, run_id: str | None = None) -> list[dict[str, Any]]:
     """Rows of a bookkeeping table, of one run or of all."""
     path = lake.ops(table)
