@@ -1,1 +1,1 @@
-"""Programs that run on the engine; one file a job, each also runnable with spark-submit."""
+"""Programs that run on the engine, one file a job; `--engine submitted` runs each of them under spark-submit."""

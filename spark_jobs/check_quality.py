@@ -1,6 +1,6 @@
 """Check quality: one scan a CDM table, every check of the OHDSI list read from its row.
 
-spark-submit spark_jobs/check_quality.py mimic_iv --workspace W
+spark-submit passerelle/__main__.py check mimic_iv --workspace W --engine submitted
 """
 
 from dataclasses import asdict

@@ -1,6 +1,6 @@
 """Derive observation_period (first to last event of a person) and cdm_source from the mapped tables.
 
-spark-submit spark_jobs/derive_periods.py mimic_iv --workspace W
+spark-submit passerelle/__main__.py map mimic_iv --workspace W --engine submitted
 """
 
 from datetime import date

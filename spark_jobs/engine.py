@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 EMBEDDED = "embedded"
+SUBMITTED = "submitted"  # inside spark-submit, which has chosen master, jars and memory
 MAX_INLINE_BYTES = 20_000_000  # above it a table goes through Parquet: gRPC messages and Spark's heap are limited
 
 _SQL_TYPES = {
@@ -98,7 +99,7 @@ def open_engine(
     """Open the engine that the setting names, and close it.
 
     Args:
-        setting: ``embedded``, ``sc://host:15002``, ``local[*]`` or ``spark://…``.
+        setting: ``embedded``, ``sc://host:15002``, ``local[*]``, ``spark://…``, or ``submitted`` (by spark-submit).
         jars: folder with the two Delta jars; None lets Ivy fetch them (classic Spark only).
         warehouse: folder for managed tables of classic Spark; none is ever made by our jobs.
     """
@@ -106,12 +107,14 @@ def open_engine(
         opened = _embedded()
     elif setting.startswith("sc://"):
         opened = _connect(setting)
+    elif setting == SUBMITTED:
+        opened = _submitted()
     elif setting.startswith(("local", "spark://", "k8s://", "yarn")):
         opened = _classic(setting, jars, warehouse)
     else:
         raise UsageError(
             f"there is no engine {setting!r}",
-            do="give embedded, sc://host:15002, local[2] or spark://host:7077",
+            do="give embedded, sc://host:15002, local[2], spark://host:7077, or submitted inside spark-submit",
         )
     with opened as spark:
         spark.conf.set("spark.sql.session.timeZone", "UTC")
@@ -149,6 +152,22 @@ def _connect(url: str) -> Iterator[Any]:
         raise SourceUnreachable(
             "the Spark Connect server does not answer", looked=url, do="start it, or check host and port"
         ) from error
+    try:
+        yield spark
+    finally:
+        spark.stop()
+
+
+@contextmanager
+def _submitted() -> Iterator[Any]:
+    _use_utc()
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder
+    for name, value in SPARK_CONF.items():
+        if name.startswith(("spark.sql.", "spark.databricks.")):
+            builder = builder.config(name, value)
+    spark = builder.getOrCreate()
     try:
         yield spark
     finally:

@@ -1,6 +1,6 @@
 """Land: the tables of a source, pseudonymised at the door, typed, in bronze; what cannot be read is set aside.
 
-spark-submit spark_jobs/land.py mimic_iv --input DIR --workspace W
+spark-submit passerelle/__main__.py extract mimic_iv --input DIR --workspace W --engine submitted
 """
 
 from collections.abc import Iterator

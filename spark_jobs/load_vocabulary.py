@@ -1,6 +1,6 @@
 """Load a vocabulary release (Athena CSV or Parquet, any subset) into a workspace.
 
-spark-submit spark_jobs/load_vocabulary.py DIR --workspace W
+spark-submit passerelle/__main__.py vocabulary load DIR --workspace W --engine submitted
 """
 
 import hashlib

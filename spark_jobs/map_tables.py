@@ -1,6 +1,6 @@
 """Map: bronze tables of a source → CDM tables, every source row accounted for.
 
-spark-submit spark_jobs/map_tables.py mimic_iv --workspace W
+spark-submit passerelle/__main__.py map mimic_iv --workspace W --engine submitted
 """
 
 import time

@@ -1,6 +1,6 @@
 """Write the views of the contract from the CDM tables as they stand.
 
-spark-submit spark_jobs/materialise_views.py --workspace W
+spark-submit passerelle/__main__.py publish mimic_iv --workspace W --engine submitted
 """
 
 from pathlib import Path

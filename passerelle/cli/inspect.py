@@ -109,7 +109,7 @@ def report(workspace: WorkspaceOption = None, json: JsonOption = False, verbose:
     """Write one self-contained HTML page of what happened in a workspace."""
     from passerelle.report import write_report
 
-    path = write_report(_workspace(workspace))
+    path = write_report(_workspace(workspace), outbox_url=settings_of(workspace=workspace).outbox_url)
     show({"report": str(path)}, json, lambda: str(path))
 
 
