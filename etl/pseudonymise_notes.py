@@ -15,15 +15,19 @@ MIN_NAME_LETTERS = 3
 SHAPES: tuple[tuple[str, str], ...] = (
     ("MAIL", r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b"),
     ("NIR", r"\b[1-37-8] ?\d{2} ?(?:0[1-9]|1[0-2]|[2-9]\d) ?(?:\d{2}|2[AB]) ?\d{3} ?\d{3}(?: ?\d{2})?\b"),
-    ("TEL", r"(?<![\d.])(?:\+33 ?|0033 ?|0)[1-9](?:[ .-]?\d{2}){4}(?!\d)"),
-    ("IDENTIFIANT", r"(?i)\b(?:IPP|IEP|NDA|INS|n° ?(?:de )?(?:dossier|s[ée]jour))\b\s*:?\s*[A-Z]{0,3}\d[A-Z0-9]{4,}\b"),
+    ("TEL", r"(?<![\d.])(?:\(?\+33\)?\s?|0033\s?|0)[1-9](?:[^\S\n]?[./-]?\d{2}){4}(?!\d)"),
+    (
+        "IDENTIFIANT",
+        r"(?i)\b(?:IPP|IEP|NDA|INS|(?:n° ?(?:de )?)?(?:dossier|s[ée]jour)(?: n°)?)\s*:?\s*[A-Z]{0,3}\d[A-Z0-9]{4,}\b",
+    ),
     (
         "ADRESSE",
-        r"(?i)\b\d{1,4}\s?(?:bis|ter)?,?\s(?:rue|avenue|boulevard|place|chemin|impasse|all[ée]e|route|quai)\s[^\n,;]{3,60}",
+        r"(?i)\b\d{1,4}\s?(?:bis|ter)?,?\s(?:rue|avenue|boulevard|place|chemin|impasse|all[ée]e|route|quai)\s[^\n,;:]{3,60}",
     ),
     ("NOM", r"\b(?:Dr|Docteur|Pr|Professeur|M\.|Mr|Mme|Mlle|Monsieur|Madame)\.?\s+(?:[A-ZÀ-Ý][\w'’À-ÿ-]+\s?){1,3}"),
 )
 _TITLE = re.compile(r"^(?:Dr|Docteur|Pr|Professeur|M\.|Mr|Mme|Mlle|Monsieur|Madame)\.?\s+")
+_WORD = re.compile(rf"[^\W\d_]{{{MIN_NAME_LETTERS + 1},}}")
 _COMPILED = tuple((tag, re.compile(pattern)) for tag, pattern in SHAPES)
 
 
@@ -53,15 +57,16 @@ class Pseudonymiser:
             >>> Pseudonymiser.knowing(["MARTIN"]).text("Dr Martin a vu Mme DURAND (06 12 34 56 78).", ["Durand", "Zoé"])
             'Dr <NOM> a vu Mme <NOM> (<TEL>).'
         """
+        note = unicodedata.normalize("NFC", note)  # an accent may be a sign of its own
         for value in sorted(identifiers, key=len, reverse=True):
-            if len(value) >= MIN_NAME_LETTERS:
+            if len(value.strip()) >= MIN_NAME_LETTERS:
                 note = re.sub(_flexible(value), "<IDENTITE>" if any(c.isdigit() for c in value) else "<NOM>", note)
         for tag, pattern in _COMPILED:
             note = pattern.sub(_keeping_title if tag == "NOM" else f"<{tag}>", note)
         return self._words_of_staff(note) if self.staff else note
 
     def _words_of_staff(self, note: str) -> str:
-        return re.sub(r"[^\W\d_][\w'’-]{2,}", lambda m: "<NOM>" if _fold(m.group()) in self.staff else m.group(), note)
+        return _WORD.sub(lambda m: "<NOM>" if _fold(m.group()) in self.staff else m.group(), note)
 
 
 def _keeping_title(match: re.Match[str]) -> str:
@@ -71,7 +76,8 @@ def _keeping_title(match: re.Match[str]) -> str:
 
 
 def _words(names: Iterable[str]) -> set[str]:
-    return {_fold(word) for name in names for word in re.split(r"[\s-]+", name) if len(word) > MIN_NAME_LETTERS}
+    """Each part of a compound name: letters write one part, or another name beside it."""
+    return {_fold(word) for name in names for word in _WORD.findall(unicodedata.normalize("NFC", name))}
 
 
 def _fold(word: str) -> str:
@@ -85,14 +91,22 @@ _VARIANTS: Mapping[str, str] = {
 
 
 def _flexible(value: str) -> re.Pattern[str]:
-    """A pattern for an identifier whatever its case, accents, and the blanks or dots inside it."""
+    """A pattern for an identifier whatever its case, accents, and the blanks or signs inside it.
+
+    A digit does not end a name, nor a letter or an underscore a number: "IPP8001234567", "DURAND_scan.pdf".
+    """
     parts = []
     for character in _fold(value.strip()):
-        if character.isspace() or character in ".-'’":
-            parts.append(r"[\s.\-'’]*")
-        elif character.isdigit():
-            parts.append(character + r"[ .-]?")
-        else:
+        if character.isdigit():
+            parts.append(character + _INSIDE_NUMBER)
+        elif character.isalpha():
             parts.append(f"[{_VARIANTS[character]}]" if character in _VARIANTS else re.escape(character))
-    body = "".join(parts).removesuffix("[ .-]?")
-    return re.compile(rf"(?<!\w){body}(?!\w)", re.IGNORECASE)
+        else:
+            parts.append(_INSIDE_NAME if character in " \t.,-'’" else re.escape(character))
+    body = "".join(parts).removesuffix(_INSIDE_NUMBER)
+    before, after = (r"\d" if end.isdigit() else r"[^\W\d_]" for end in (value.strip()[0], value.strip()[-1]))
+    return re.compile(rf"(?<!{before}){body}(?!{after})", re.IGNORECASE)
+
+
+_INSIDE_NUMBER = r"[\s./-]{0,2}"
+_INSIDE_NAME = r"[\s.,'’-]*"

@@ -3,6 +3,7 @@
 spark-submit passerelle/__main__.py extract mimic_iv --input DIR --workspace W --engine submitted
 """
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -112,17 +113,20 @@ def land_table(door: Door, opened: Opened, table_name: str, known: dict[str, tup
     table = door.source.tables[table_name]
     raw = door.staging / "raw" / table_name
     outcome = Landed(table_name)
-    with opened.stream(table_name) as stream:
-        records = CsvRecords(door.source, table_name, table, stream) if stream is not None else None
-        _stage(door, table, records, raw)
-    if records is not None:
-        outcome.read = records.read
-        outcome.quarantined = [
-            Quarantined(table_name, None, record.line, record.reason, None)
-            for record in records.bad[:QUARANTINE_SAMPLE]
-        ]
-        outcome.quarantined_rows = len(records.bad)
-    _type_and_write(door, table_name, raw, outcome, known.get(table_name))
+    try:
+        with opened.stream(table_name) as stream:
+            records = CsvRecords(door.source, table_name, table, stream) if stream is not None else None
+            _stage(door, table, records, raw)
+        if records is not None:
+            outcome.read = records.read
+            outcome.quarantined = [
+                Quarantined(table_name, None, record.line, record.reason, None)
+                for record in records.bad[:QUARANTINE_SAMPLE]
+            ]
+            outcome.quarantined_rows = len(records.bad)
+        _type_and_write(door, table_name, raw, outcome, known.get(table_name))
+    finally:  # a name in the wrong column is still in this text: it does not outlive the landing of its table
+        shutil.rmtree(raw, ignore_errors=True)
     return outcome
 
 
@@ -180,22 +184,25 @@ def _crosswalk_rows(door: Door, kind: str, hashed: pa.ChunkedArray, clear: pa.Ch
 
 @dataclass(frozen=True)
 class _People:
-    """Names to look for in free text: the staff everywhere, a patient in his own notes."""
+    """What to look for in free text: the staff everywhere; a patient and a stay in their own notes."""
 
     pseudonymiser: Pseudonymiser
-    own: dict[int, list[str]]
+    own: dict[tuple[str, int], list[str]]  # (person or stay, hash) → identifiers
 
     def clean(self, table: SourceTable, columns: dict[str, Any]) -> dict[str, pa.Array]:
-        person = next((c for c, kind in table.identity_columns.items() if kind == "person"), None)
-        hashes = columns[person].to_pylist() if person else []
+        owners = [
+            [self.own.get((kind, hashed), []) for hashed in columns[column].to_pylist()]
+            for column, kind in table.identity_columns.items()
+            if kind != "rest"
+        ]
         cleaned = {}
         for column in table.free_text:
             texts = columns[column].to_pylist()
-            owners = hashes or [None] * len(texts)
+            known = [[i for found in row for i in found] for row in zip(*owners, strict=True)] or [[]] * len(texts)
             cleaned[column] = pa.array(
                 [
-                    None if text is None else self.pseudonymiser.text(text, self.own.get(owner, ()))
-                    for text, owner in zip(texts, owners, strict=True)
+                    None if text is None else self.pseudonymiser.text(text, identifiers)
+                    for text, identifiers in zip(texts, known, strict=True)
                 ],
                 pa.string(),
             )
@@ -206,13 +213,13 @@ def _known_people(door: Door, table: SourceTable) -> _People:
     rows = door.crosswalk.open(
         door.source.name, why=f"pseudonymise the text of {table.path or table.relation or 'a table'}"
     )
-    own: dict[int, list[str]] = {}
+    own: dict[tuple[str, int], list[str]] = {}
     staff: list[str] = []
     for kind, hashed, identifier in zip(
         rows["kind"].to_pylist(), rows["hash"].to_pylist(), rows["identifier"].to_pylist(), strict=True
     ):
-        if kind == "person":
-            own.setdefault(hashed, []).append(identifier)
+        if kind in ("person", "stay"):
+            own.setdefault((kind, hashed), []).append(identifier)
         elif kind == "rest" and not any(c.isdigit() for c in identifier):
             staff.append(identifier)
     return _People(Pseudonymiser.knowing(staff), own)
