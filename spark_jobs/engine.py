@@ -116,14 +116,13 @@ def open_engine(
             f"there is no engine {setting!r}",
             do="give embedded, sc://host:15002, local[2], spark://host:7077, or submitted inside spark-submit",
         )
-    with opened as spark:
+    with _process_in_utc(), opened as spark:
         spark.conf.set("spark.sql.session.timeZone", "UTC")
         yield Engine(setting, spark)
 
 
 @contextmanager
 def _embedded() -> Iterator[Any]:
-    _use_utc()
     os.environ.setdefault("RUST_LOG", "error")
     from pysail.spark import SparkConnectServer
     from pyspark.sql import SparkSession
@@ -141,7 +140,6 @@ def _embedded() -> Iterator[Any]:
 
 @contextmanager
 def _connect(url: str) -> Iterator[Any]:
-    _use_utc()
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
@@ -160,7 +158,6 @@ def _connect(url: str) -> Iterator[Any]:
 
 @contextmanager
 def _submitted() -> Iterator[Any]:
-    _use_utc()
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder
@@ -176,7 +173,6 @@ def _submitted() -> Iterator[Any]:
 
 @contextmanager
 def _classic(master: str, jars: Path | None, warehouse: Path | None) -> Iterator[Any]:
-    _use_utc()
     os.environ["PYSPARK_PYTHON"] = sys.executable  # else the workers are whatever python3 the PATH gives
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     from pyspark.sql import SparkSession
@@ -228,7 +224,16 @@ SURPLUS_JARS = (
 )  # fmt: skip
 
 
-def _use_utc() -> None:
+@contextmanager
+def _process_in_utc() -> Iterator[None]:
     """Process zone and session zone must agree, else naive times shift on their way in."""
+    before = os.environ.get("TZ")
     os.environ["TZ"] = "UTC"
     time.tzset()
+    try:
+        yield
+    finally:
+        os.environ.pop("TZ")
+        if before is not None:
+            os.environ["TZ"] = before
+        time.tzset()
