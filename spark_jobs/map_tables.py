@@ -211,7 +211,8 @@ def resolve_codes(run: MapRun, views: dict[str, str]) -> list[dict[str, Any]]:
 
 def _code_counts(run: MapRun) -> dict[str, dict[str, int]]:
     rows = run.engine.rows(
-        "SELECT vocabulary, sum(n) AS n, count(DISTINCT code) AS codes FROM codes__all WHERE pos = 1 GROUP BY vocabulary"
+        "SELECT vocabulary, sum(n) AS n, count(DISTINCT code) AS codes FROM codes__all "
+        "WHERE pos = 1 GROUP BY vocabulary"
     )
     return {row["vocabulary"] or "(none)": {"rows": row["n"], "codes": row["codes"]} for row in rows}
 
