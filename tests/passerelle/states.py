@@ -1,0 +1,58 @@
+"""What a workspace says, as plain values that can be compared; and feeds that follow one another."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from omop.delta_read import dataset
+from omop.lake import Lake
+from omop.snapshot import dataset_of, last_snapshot
+from omop.views.contract import views
+from omop.views.store import ViewStore
+from passerelle.ledger import last_mapped_runs, ledger
+from spark_jobs import ops
+from tests.hospital import ROWS
+
+OF_A_RUN = {"run_id", "cdm_release_date"}  # differ although nothing differs
+
+
+def next_day() -> dict[str, list[list[str]]]:
+    """The feed of the day after: a corrected result, a deleted one, a new patient with a result, a line too short."""
+    rows = copy.deepcopy(ROWS)
+    rows["patient.csv"].append(["8003", "NAKATOMI", "06 11 22 33 44", "F", "1990-01-01", ""])
+    results = rows["analyse.csv.gz"]
+    results[1][4] = "250"
+    del results[2]
+    results += [["9", "8003", "", "NA", "140", "mmol/L", "2024-05-01 08:00:00"], ["10", "8003"]]
+    return rows
+
+
+def seen_by_readers(workspace: Path) -> dict[str, Any]:
+    """Every table and view of the last complete run, as its readers get them."""
+    lake, store = Lake(workspace), ViewStore.open(workspace)
+    snapshot = last_snapshot(lake)
+    tables = {name: dataset_of(lake, snapshot, name).to_table() for name in snapshot.versions if name[:4] == "omop"}
+    found = {name: _plain(table) for name, table in tables.items() if table.num_rows < 1000}  # but the vocabulary
+    return found | {f"view {name}": _plain(store.read(name)) for name in views()}
+
+
+def seen_by_the_team(workspace: Path) -> dict[str, Any]:
+    """The same, plus the accounts of the last run, its entries of quarantine and gaps, and the way back."""
+    lake = Lake(workspace)
+    runs = last_mapped_runs(lake)
+    accounts = {
+        name: _sorted([row for run in runs for row in ops.read(lake, name, run.run_id)])
+        for name in ("quarantine", "mapping_gap", "quality")
+    }
+    provenance = dataset(lake.ops("provenance"), last_snapshot(lake).versions["ops.provenance"]).to_table()
+    return seen_by_readers(workspace) | accounts | {"ledger": _sorted(ledger(lake)), "provenance": _plain(provenance)}
+
+
+def _plain(table: pa.Table) -> list[Any]:
+    return _sorted(table.to_pylist())
+
+
+def _sorted(rows: list[dict[str, Any]]) -> list[Any]:
+    return sorted((sorted((k, v) for k, v in row.items() if k not in OF_A_RUN) for row in rows), key=repr)
