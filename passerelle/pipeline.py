@@ -21,7 +21,7 @@ from omop.snapshot import published_versions
 from passerelle import __version__, runs
 from passerelle.accounts import carry_forward, record_landing, record_mapping, record_quality
 from passerelle.errors import TerminalError, UsageError
-from passerelle.settings import Settings, origin_of
+from passerelle.settings import Settings, origin_of, shown
 from passerelle.unfinished import PROVENANCE, back_to_what_readers_see, still_stands
 from passerelle.workspace import Workspace
 from spark_jobs import ops
@@ -117,15 +117,15 @@ def open_job(
 
 def _facts(settings: Settings, flags: dict[str, Any], keys: str, with_vocabulary: bool) -> dict[str, Any]:
     """What a later reader of the run wants to know: versions, settings and where each came from; no secret."""
-    shown = {
-        name: {"value": str(getattr(settings, name)), "origin": origin_of(name, flags)}
+    used = {
+        name: {"value": str(shown(settings, name)), "origin": origin_of(name, flags)}
         for name in type(settings).model_fields
     }
     return {
         "passerelle": __version__,
         "engine": settings.engine,
         "keys": keys,
-        "settings": shown,
+        "settings": used,
         "vocabulary": with_vocabulary,
     }
 

@@ -1,10 +1,12 @@
 """Typed settings. Order: flag > environment > ``passerelle.yaml`` > default."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr
+import yaml
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -12,8 +14,11 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
+from passerelle.errors import UsageError
+
 ENV_PREFIX = "PASSERELLE_"
 SETTINGS_FILE = "passerelle.yaml"
+_PASSWORD = re.compile(r"(?<=://)([^/@\s:]*):[^/\s]*(?=@)")
 
 
 def default_keys_file() -> Path:
@@ -61,8 +66,31 @@ class Settings(BaseSettings):
 
 
 def load_settings(**flags: Any) -> Settings:
-    """Settings with the flags of a command on top; a flag that is None was not given."""
-    return Settings(**{name: value for name, value in flags.items() if value is not None})
+    """Settings with the flags of a command on top; a flag that is None was not given.
+
+    Raises: UsageError: naming the setting; never its value, which may be a secret.
+    """
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())
+        raise UsageError(
+            f"a setting is not valid: {problems}",
+            looked=f"flags, {ENV_PREFIX}*, {SETTINGS_FILE}",
+            do="correct it; passerelle settings --help explains where settings come from",
+        ) from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise UsageError(
+            f"{SETTINGS_FILE} cannot be read as settings",
+            looked=str(Path(SETTINGS_FILE).absolute()),
+            do="one setting a line, as in: workspace: /data/passerelle",
+        ) from error
+
+
+def shown(settings: Settings, name: str) -> str | None:
+    """The value of a setting as it may be printed and kept: no secret, no password of a URL."""
+    value = getattr(settings, name)
+    return None if value is None else _PASSWORD.sub(r"\1:***", str(value))
 
 
 def unknown_variables() -> list[str]:

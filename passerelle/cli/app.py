@@ -1,7 +1,10 @@
 """The commands, grouped as a person looks for them."""
 
+from typing import Annotated
+
 import typer
 
+from passerelle import __version__
 from passerelle.cli import demo, inspect, models, results, sources, steps, vocabulary
 
 app = typer.Typer(
@@ -13,6 +16,23 @@ app = typer.Typer(
     help="Hospital records to OMOP, clinical models on standard views, results back as FHIR.",
     epilog="Start with: passerelle demo   ·   then: passerelle run mimic_iv --input DIR --workspace W",
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"passerelle {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="show the version and exit")
+    ] = False,
+) -> None:
+    pass
+
+
 steps.register(app)
 inspect.register(app)
 sources.register(app)

@@ -115,14 +115,14 @@ def report(workspace: WorkspaceOption = None, json: JsonOption = False, verbose:
 
 def settings(workspace: WorkspaceOption = None, json: JsonOption = False, verbose: VerboseOption = False) -> None:
     """Show every setting, its value and where it comes from; secrets stay hidden."""
-    from passerelle.settings import Settings, origin_of
+    from passerelle.settings import Settings, origin_of, shown
 
     flags = {"workspace": workspace}
     given = settings_of(**flags)
     rows = [
         {
             "setting": name,
-            "value": None if getattr(given, name) is None else str(getattr(given, name)),
+            "value": shown(given, name),
             "origin": origin_of(name, flags),
             "meaning": Settings.model_fields[name].description,
         }

@@ -40,10 +40,9 @@ def train(
     settings = settings_of(workspace=workspace)
     with progress() as report:
         report(f"training {model}")
+        step = predictions.step(model, "train")
         store = predictions.open_store(settings, on)
-        result = predictions.step(model, "train").train(
-            store, tracking_uri=predictions.tracking_uri(settings), seed=seed
-        )
+        result = step.train(store, tracking_uri=predictions.tracking_uri(settings), seed=seed)
     facts = result.as_json()
     show(facts, json, lambda: str(result))
 
@@ -62,8 +61,9 @@ def evaluate(
     settings = settings_of(workspace=workspace)
     with progress() as report:
         report(f"evaluating {model}")
+        step = predictions.step(model, "evaluate")
         store = predictions.open_store(settings, on)
-        result = predictions.step(model, "evaluate").evaluate(store, tracking_uri=predictions.tracking_uri(settings))
+        result = step.evaluate(store, tracking_uri=predictions.tracking_uri(settings))
     facts = result.as_json()
     predictions.save_results(Workspace(settings.workspace), model, facts)
     show(facts, json, lambda: str(result))
@@ -83,8 +83,9 @@ def predict(
     settings = settings_of(workspace=workspace)
     with progress() as report, Workspace(settings.workspace).locked():
         report(f"predicting with {model}")
+        step = predictions.step(model, "predict")
         store = predictions.open_store(settings, on)
-        found = predictions.step(model, "predict").predict(store, tracking_uri=predictions.tracking_uri(settings))
+        found = step.predict(store, tracking_uri=predictions.tracking_uri(settings))
         result = predictions.keep(settings, found, model)
     show(result, json, lambda: f"{result['predictions']} predictions: {result['new']} new, {result['changed']} changed")
 

@@ -95,6 +95,9 @@ def deliver(
     settings = settings_of(workspace=workspace, fhir_url=url)
     with progress() as report:
         result = deliver_outbox(settings, report, as_of.replace(tzinfo=UTC) if as_of else None)
+    if not result["ok"]:
+        # What waits may pass later; a dead letter waits for a person.
+        result["transient"] = bool(result["stopped"] or result["remaining"])
     show(result, json, lambda: _summary(result))
     if not result["ok"]:
         raise typer.Exit(1)
