@@ -3,8 +3,11 @@
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pv
 
 from etl.declaration import Source, SourceTable
@@ -12,19 +15,25 @@ from passerelle.errors import PasserelleError, SourceError
 
 BLOCK_BYTES = 8 << 20
 LINE = "_line"
+END = "\x1e"  # a last record of our own: a quote that is never closed would swallow it, as it swallows all that follows
 
 
 @dataclass
 class BadRecord:
     """A record with more or fewer fields than the header."""
 
-    line: int
+    number: int  # among the records; the header is 1
+    lines: int  # that it takes in the file
     reason: str
+    line: int = 0  # where it begins; known when the records before it are
 
 
 @dataclass
 class CsvRecords:
-    """Batches of one table: every declared column as text, plus ``_line``, the record's number (the header is 1)."""
+    """Batches of one table: every declared column as text, plus ``_line``, where the record begins in the file.
+
+    The header is line 1; blank lines between records are not counted.
+    """
 
     source: Source
     name: str
@@ -32,6 +41,10 @@ class CsvRecords:
     stream: io.RawIOBase
     bad: list[BadRecord] = field(default_factory=list)
     read: int = 0
+    _number: int = 1  # of the last record that was passed
+    _next_line: int = 2
+    _last_line: int = 1
+    _end_seen: bool = False
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Read to the end; the stream is consumed.
@@ -45,26 +58,33 @@ class CsvRecords:
                 raise self._error("the file is empty, it has not even a header", "have the file sent again") from error
             raise self._error(f"the text is not CSV: {_first(error)}", "check delimiter and quotes") from error
         self._same_columns(reader.schema.names)
-        line = 1
+        self._next_line += sum(column.count("\n") for column in reader.schema.names)
         try:
             for batch in reader:
-                numbers, line = self._number(batch.num_rows, line)
-                ordered = batch.select(list(self.table.columns))
-                yield ordered.append_column(LINE, numbers)
+                self.read += batch.num_rows
+                yield batch.select(list(self.table.columns)).append_column(LINE, self._lines(batch))
         except pa.ArrowInvalid as error:
-            raise self._error(f"the text is not CSV after record {line}: {_first(error)}", "check quotes") from error
+            where = f"after line {self._last_line}"
+            raise self._error(f"the text is not CSV {where}: {_first(error)}", "check quotes") from error
+        self._pass([record for record in self.bad if not record.line])
         self.read += len(self.bad)
+        if not self._end_seen:
+            raise self._error(
+                f"a quote opens at line {self._last_line} and is never closed",
+                "have the file sent again, or correct it",
+            )
 
     def _reader(self) -> pv.CSVStreamingReader:
+        delimiter = self.source.files.delimiter if self.source.kind == "files" else ","
+        end = delimiter.join([END] * (len(self.table.columns) + 1))
         binary = io.BufferedReader(self.stream, BLOCK_BYTES)
-        header = binary.peek(1)
-        if not header:
+        if not binary.peek(1):
             raise pa.ArrowInvalid("Empty CSV file")
         return pv.open_csv(
-            binary,
+            io.BufferedReader(_WithEnd(binary, f"\n{end}\n".encode()), BLOCK_BYTES),
             read_options=pv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
             parse_options=pv.ParseOptions(
-                delimiter=self.source.files.delimiter if self.source.kind == "files" else ",",
+                delimiter=delimiter,
                 newlines_in_values=True,
                 invalid_row_handler=self._set_aside,
             ),
@@ -77,30 +97,53 @@ class CsvRecords:
         )
 
     def _set_aside(self, row: pv.InvalidRow) -> str:
-        reason = f"{row.actual_columns} fields, {row.expected_columns} expected"
-        self.bad.append(BadRecord(row.number or 0, reason))
+        if row.text.startswith(END) and row.actual_columns == len(self.table.columns) + 1:
+            self._end_seen = True
+        else:
+            reason = f"{row.actual_columns} fields, {row.expected_columns} expected"
+            self.bad.append(BadRecord(row.number or 0, 1 + row.text.count("\n"), reason))
         return "skip"
 
-    def _number(self, rows: int, line: int) -> tuple[pa.Array, int]:
-        """Numbers of the next good records, stepping over the bad ones."""
-        self.read += rows
-        bad = {record.line for record in self.bad if record.line > line}
-        if not bad:
-            return pa.array(range(line + 1, line + 1 + rows), pa.int64()), line + rows
-        numbers: list[int] = []
-        while len(numbers) < rows:
-            line += 1
-            if line not in bad:
-                numbers.append(line)
-        return pa.array(numbers, pa.int64()), line
+    def _lines(self, batch: pa.RecordBatch) -> pa.Array:
+        """Where the next good records begin, stepping over the bad ones between them."""
+        heights = np.ones(batch.num_rows, dtype=np.int64)
+        for column in batch.columns:
+            if pa.types.is_string(column.type):
+                heights += pc.fill_null(pc.count_substring(column, "\n"), 0).to_numpy(zero_copy_only=False)
+        pending = [record for record in self.bad if not record.line]
+        begins, done = np.empty(batch.num_rows, dtype=np.int64), 0
+        for record in pending:
+            before = record.number - self._number - 1  # good records that stand before it
+            if done + before >= batch.num_rows:
+                break
+            begins[done : done + before] = self._step(heights[done : done + before])
+            done += before
+            self._pass([record])
+        begins[done:] = self._step(heights[done:])
+        return pa.array(begins, pa.int64())
+
+    def _step(self, heights: "np.ndarray") -> "np.ndarray":
+        """Where records of these heights begin, from here on."""
+        begins = self._next_line + np.cumsum(heights) - heights
+        if len(heights):
+            self._last_line = int(begins[-1])
+        self._number += len(heights)
+        self._next_line += int(heights.sum())
+        return begins
+
+    def _pass(self, records: list[BadRecord]) -> None:
+        for record in records:
+            record.line = int(self._step(np.array([record.lines]))[0])
 
     def _same_columns(self, header: list[str]) -> None:
+        if twice := sorted({name for name in header if header.count(name) > 1}):
+            raise self._error(f"the header names a column twice: {', '.join(twice)}", "have the file sent again")
         missing = [name for name in self.table.columns if name not in header]
         unknown = [name for name in header if name not in self.table.columns]
         if missing:
             raise self._error(
                 f"declared columns are missing: {', '.join(missing)}",
-                "correct source.yaml, or have the file sent again",
+                "correct source.yaml (columns, delimiter), or have the file sent again",
             )
         if unknown:
             raise self._error(
@@ -111,6 +154,23 @@ class CsvRecords:
     def _error(self, what: str, do: str) -> PasserelleError:
         where = self.table.path or self.table.relation or self.name
         return SourceError(f"{self.source.name}.{self.name} ({where}): {what}", do=do)
+
+
+class _WithEnd(io.RawIOBase):
+    """A stream and some bytes after its end."""
+
+    def __init__(self, stream: "io.BufferedReader[Any]", end: bytes) -> None:
+        self._stream, self._end = stream, end
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
+        read = self._stream.readinto1(buffer)
+        if read == 0 and self._end:
+            read = min(len(buffer), len(self._end))
+            buffer[:read], self._end = self._end[:read], self._end[read:]
+        return read
 
 
 def _first(error: Exception) -> str:

@@ -75,6 +75,7 @@ def open_relation(
 
     Raises: SourceError: the relation is missing or has other columns than declared.
     """
+    import psycopg
     from psycopg import sql
 
     relation = table.relation or name
@@ -96,5 +97,22 @@ def open_relation(
     query = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT csv, HEADER, ENCODING 'UTF8')").format(
         sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier(source.schema_name, relation)
     )
-    with connection.cursor() as cursor, cursor.copy(query) as copy:
-        yield CopyStream(iter(copy))
+    try:
+        with connection.cursor() as cursor, cursor.copy(query) as copy:
+            yield CopyStream(iter(copy))
+    except psycopg.Error as error:
+        raise _stopped(error, f"{source.name}.{name} ({source.schema_name}.{relation})") from error
+
+
+def _stopped(error: "psycopg.Error", where: str) -> SourceError | SourceUnreachable:
+    """The server's own words are not repeated: they may quote a value."""
+    import psycopg
+
+    looked = f"{type(error).__name__}, SQLSTATE {error.sqlstate or 'none'}"
+    if isinstance(error, psycopg.OperationalError):
+        return SourceUnreachable(
+            f"{where}: the database stopped answering", looked=looked, do="try again; nothing of it was loaded"
+        )
+    return SourceError(
+        f"{where}: the database refuses to give its rows", looked=looked, do="check that the account may read it"
+    )

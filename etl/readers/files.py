@@ -21,18 +21,19 @@ def open_file(source: Source, name: str, table: SourceTable, folder: Path) -> It
 
     Raises: SourceError: the file is missing, truncated or in another encoding; it names file, table and line.
     """
-    path = folder / (table.path or f"{name}.csv")
+    relative = table.path or f"{name}.csv"
+    path = folder / relative
     if not path.is_file():
         if table.optional:
             yield None
             return
         raise SourceError(
-            f"{source.name}.{name}: the file {table.path} is missing",
+            f"{source.name}.{name}: the file {relative} is missing",
             looked=str(folder),
             do="give the folder that holds it with --input, or declare the table `optional: true`",
         )
     with path.open("rb") as raw, _decompressed(path, raw) as clear:
-        yield Utf8Stream(clear, source.files.encoding, f"{source.name}.{name} ({table.path})")
+        yield Utf8Stream(clear, source.files.encoding, f"{source.name}.{name} ({relative})")
 
 
 @contextmanager
