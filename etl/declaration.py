@@ -69,7 +69,10 @@ class SourceTable(Frozen):
     role: Literal["events", "reference"] = Field(
         "events", description="events: every row is accounted for; reference: read for joins only"
     )
-    columns: dict[str, Annotated[SourceColumn, BeforeValidator(_column_from_word)]] = Field(min_length=1)
+    columns: dict[
+        str,
+        Annotated[SourceColumn, BeforeValidator(_column_from_word, json_schema_input_type=ColumnType | SourceColumn)],
+    ] = Field(min_length=1)
     required: tuple[str, ...] = Field(
         (), description="a bad value there quarantines the row; elsewhere it becomes null"
     )
