@@ -22,11 +22,15 @@ def connect_server(delta_jars: Path, tmp_path_factory: pytest.TempPathFactory) -
 
     home, folder = Path(pyspark.__file__).parent, tmp_path_factory.mktemp("connect")
     port = _free_port()
-    settings = SPARK_CONF | ONE_MACHINE | {
-        "spark.connect.grpc.binding.address": "127.0.0.1",
-        "spark.connect.grpc.binding.port": str(port),
-        "spark.sql.warehouse.dir": str(folder / "warehouse"),
-    }
+    settings = (
+        SPARK_CONF
+        | ONE_MACHINE
+        | {
+            "spark.connect.grpc.binding.address": "127.0.0.1",
+            "spark.connect.grpc.binding.port": str(port),
+            "spark.sql.warehouse.dir": str(folder / "warehouse"),
+        }
+    )
     jars = ",".join(str(path) for path in sorted(delta_jars.glob("*.jar")))
     command = [str(home / "bin" / "spark-submit"), "--master", "local[2]", "--jars", jars]
     for name, value in settings.items():
