@@ -5,15 +5,18 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import fhir_results, generated_hospital, identifiers, real_extract
+from benchmarks import engines, fhir_results, generated_hospital, identifiers, landing, real_extract, start
 from benchmarks.figures import Figure, machine_facts
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 MEASUREMENTS: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "real_extract": real_extract.measure,
     "generated_hospital": generated_hospital.measure,
+    "engines": engines.measure,
+    "landing": landing.measure,
     "identifiers": identifiers.measure,
     "fhir_results": fhir_results.measure,
+    "start": start.measure,
 }
 HEAD = """# Benchmarks
 
