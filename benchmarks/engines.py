@@ -17,7 +17,8 @@ def measure(folder: Path) -> Iterator[Figure]:
     source, feed = write_source(folder / "tiny"), write_feed(folder / "feed")
 
     def run(engine: str) -> float:
-        words = ["run", str(source), "--input", str(feed), "--workspace", str(folder / engine.partition("[")[0]), "--engine", engine]
+        workspace = folder / engine.partition("[")[0]
+        words = ["run", str(source), "--input", str(feed), "--workspace", str(workspace), "--engine", engine]
         return passerelle(*words)[0]
 
     embedded = run("embedded")
