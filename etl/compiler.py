@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlglot import exp
+from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from etl.declaration import Mapping, Source, load_source, mapping_files
 from etl.sql_lint import DIALECT, refuse_unportable
@@ -12,7 +13,7 @@ from omop.cdm import Table, cdm_tables
 from passerelle.errors import MappingError
 
 BRONZE = "bronze"
-ROW, SOURCE_TABLE, KEY = "_row", "_source_table", "_key"
+ROW, SOURCE_TABLE, KEY, LINE = "_row", "_source_table", "_key", "_line"
 OUTCOMES = ("_quarantine", "_exclude", "_merge")
 MAX_ALTERNATES = 3
 
@@ -119,6 +120,7 @@ def compile_mapping(source: Source, name: str, text: str) -> CompiledMapping:
     columns = tuple(projection.alias_or_name for projection in tree.selects)
     slots = _slots(columns)
     _check_columns(table, columns, where)
+    _check_names(source, tree, where)
     drives = _carry_row(tree, where)
     for reference in tree.find_all(exp.Table):
         if reference.db == BRONZE:
@@ -142,6 +144,33 @@ def _check_reads(source: Source, tree: exp.Query, where: str) -> set[str]:
             looked=f"declared: {', '.join(source.tables)}",
         )
     return reads
+
+
+def _check_names(source: Source, tree: exp.Query, where: str) -> None:
+    """Every column that is read is one that the declaration lets through the door, or one that a step gives."""
+    for scope in traverse_scope(tree):
+        given = {alias.alias for alias in scope.expression.find_all(exp.Alias)}
+        for column in scope.columns:
+            relation = scope.sources.get(column.table)
+            if not column.table and len(scope.sources) == 1 and column.name not in given:
+                relation = next(iter(scope.sources.values()))
+            there = _names_of(source, relation)
+            if there and column.name not in there:
+                table = relation.name if isinstance(relation, exp.Table) else column.table
+                raise MappingError(
+                    f"{where} reads {table}.{column.name}, which is not there",
+                    looked=f"columns of {table}: {', '.join(there)}",
+                    do="correct the name; columns of the crosswalk never reach a mapping",
+                )
+
+
+def _names_of(source: Source, relation: exp.Expression | Scope | None) -> tuple[str, ...]:
+    """Columns of a bronze table or of a step; empty when it is neither."""
+    if isinstance(relation, exp.Table) and relation.db == BRONZE:
+        return (*source.tables[relation.name].bronze_columns, ROW, LINE)
+    if isinstance(relation, Scope) and isinstance(relation.expression, exp.Query):
+        return (*relation.expression.named_selects, ROW)
+    return ()
 
 
 def _slots(columns: tuple[str, ...]) -> tuple[CodeSlot, ...]:

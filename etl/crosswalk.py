@@ -80,11 +80,12 @@ class Crosswalk:
         sealed = path.read_bytes()
         try:
             clear = AESGCM(self.key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], source.encode())
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:  # another key, a changed file, or one cut short
             raise TerminalError(
                 f"the crosswalk of {source} does not open with the secrets of this run",
                 looked=str(path),
-                do="give the secrets that the workspace was made with (PASSERELLE_SECRET_CROSSWALK or the keys file)",
+                do="give the secrets that the workspace was made with (PASSERELLE_SECRET_CROSSWALK or the keys file); "
+                "if they are the same the file was changed: restore it from your backup",
             ) from error
         return pq.read_table(io.BytesIO(clear))
 

@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from passerelle.settings import Settings
 
 POSITIVE_63_BITS = 2**63 - 1
 SECRET_BYTES = 32
+MIN_SECRET_BYTES = 16
 
 
 @dataclass(frozen=True, repr=False)
@@ -107,18 +109,32 @@ def read_or_make_keys(path: Path) -> dict[str, bytes]:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         made = {name: base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode() for name in _NAMES}
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(made, file, indent=1)
+        _write_once(path, json.dumps(made, indent=1))
     try:
         content = json.loads(path.read_text())
-        return {name: base64.b64decode(content[name], validate=True) for name in _NAMES}
+        found = {name: base64.b64decode(content[name], validate=True) for name in _NAMES}
+        if short := [name for name, secret in found.items() if len(secret) < MIN_SECRET_BYTES]:
+            raise ValueError(f"{', '.join(short)}: fewer than {MIN_SECRET_BYTES} bytes")
+        return found
     except (ValueError, KeyError, TypeError) as error:
         raise TerminalError(
             "the keys file cannot be read as a set of secrets",
             looked=str(path),
             do="restore it from your backup; without it the keys of an existing workspace cannot be made again",
         ) from error
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Make a file for its owner only, whole or not at all; one that another process has just made stays."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    with suppress(FileExistsError):
+        os.link(temporary, path)
+    temporary.unlink()
 
 
 _NAMES: Iterable[str] = ("identity", "stays", "rest", "crosswalk")

@@ -94,6 +94,7 @@ def open_job(
     name = compiled.source.name
     secrets, origin = secrets_from(settings)
     workspace = Workspace(settings.workspace)
+    workspace.refuse_unwritable(settings.engine)
     with workspace.locked():
         first, buckets = workspace.admit(name, buckets=settings.buckets, secrets=secrets.fingerprint)
         newest = runs.load(workspace.lake, name)[-1:] if continue_run else []

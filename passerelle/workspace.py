@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from omop.lake import Lake
 from passerelle.errors import TerminalError, UsageError, WorkspaceBusy
 
 MANIFEST = "workspace.json"
+EMBEDDED = "embedded"
+WRITABLE = re.compile(r"[A-Za-z0-9/._+=@,;:&!$()'-]")
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,21 @@ class Workspace:
             manifest["sources"][source] = len(manifest["sources"])
             _replace(self.root / MANIFEST, json.dumps(manifest, indent=1) + "\n")
         return manifest["sources"][source] * manifest["buckets"], manifest["buckets"]
+
+    def refuse_unwritable(self, engine: str) -> None:
+        """Refuse a path that the engine would write elsewhere.
+
+        Sail 0.7.2 escapes blanks and accents in the path of a Delta table: its log and its files land in other folders.
+
+        Raises: UsageError: naming the characters.
+        """
+        path = str(self.root.resolve())
+        if engine == EMBEDDED and (strange := sorted(set(WRITABLE.sub("", path)))):
+            raise UsageError(
+                f"the embedded engine cannot write to a path with {' '.join(map(repr, strange))}",
+                looked=path,
+                do="choose a workspace whose path holds ASCII letters, digits and . _ - + = only, or another --engine",
+            )
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -6,6 +6,7 @@ spark-submit passerelle/__main__.py map mimic_iv --workspace W --engine submitte
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ from passerelle.errors import MappingError, UnbalancedRun
 from spark_jobs.delta import Buckets, holds_rows, replace_buckets
 from spark_jobs.derive_periods import DERIVED
 from spark_jobs.engine import Engine, no_row
+from spark_jobs.engine_errors import disk_is_full, without_values
 from spark_jobs.ops import QUARANTINE_SAMPLE
 
 # When several mappings read one source row, the best outcome counts.
@@ -107,9 +109,9 @@ def map_source(run: MapRun, progress: Callable[[str], None] = lambda _: None) ->
     views = {}
     for mapping in run.compiled.mappings:
         progress(f"reading {mapping.name}")
-        views[mapping.name] = _stage(
-            run, "mapped", mapping.name, mapped_query(mapping, run.frame, events_of(run.compiled))
-        )
+        query = mapped_query(mapping, run.frame, events_of(run.compiled))
+        with _naming(mapping):
+            views[mapping.name] = _stage(run, "mapped", mapping.name, query)
     progress("resolving codes")
     outcome = MapOutcome(gaps=resolve_codes(run, views), codes=_code_counts(run))
     staged: dict[str, str] = {}
@@ -132,6 +134,23 @@ def map_source(run: MapRun, progress: Callable[[str], None] = lambda _: None) ->
     progress("writing provenance")
     _write_provenance(run, staged, targets)
     return outcome
+
+
+@contextmanager
+def _naming(mapping: CompiledMapping) -> Iterator[None]:
+    """An error of the engine in a mapping's own SQL names the file, not the value that it tripped over."""
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except PySparkException as error:
+        if disk_is_full(error):
+            raise
+        raise MappingError(
+            f"{mapping.name}.sql cannot run: {without_values(error)}",
+            looked=f"the rows of {', '.join(sorted(mapping.reads))}",
+            do="where a value can be bad write try_cast or try_to_timestamp, and say what becomes of the row",
+        ) from error
 
 
 def open_bronze(run: MapRun) -> None:

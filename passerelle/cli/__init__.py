@@ -56,11 +56,12 @@ def _show(error: PasserelleError, as_json: bool) -> int:
 
 def _unexpected(error: Exception) -> PasserelleError:
     """JVM and gRPC traces are cut to their first useful line."""
-    text = str(error).strip()
-    first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)[:300]
-    if "No space left on device" in text or "StorageFull" in text or "File too large" in text:
+    from spark_jobs.engine_errors import disk_is_full, without_values
+
+    first = without_values(error)
+    if disk_is_full(error):
         return PasserelleError(
-            "the disk is full; the tables stand as they were",
+            "the disk is full; readers still see the last complete run",
             looked=first,
             do="free space, then run again with --resume",
         )

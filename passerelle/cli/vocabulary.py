@@ -47,6 +47,7 @@ def load(
 
     settings = settings_of(workspace=workspace, engine=engine)
     target = Workspace(settings.workspace)
+    target.refuse_unwritable(settings.engine)
     with progress() as report, target.locked(), open_engine(settings.engine, jars=settings.jars) as opened:
         report(f"loading {folder}")
         release = pipeline.load_into(opened, target.lake, folder)
