@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 EMBEDDED = "embedded"
+CONNECT_MARK = "SPARK_CONNECT_MODE_ENABLED"
 SUBMITTED = "submitted"  # inside spark-submit, which has chosen master, jars and memory
 MAX_INLINE_BYTES = 20_000_000  # above it a table goes through Parquet: gRPC messages and Spark's heap are limited
 
@@ -116,7 +117,7 @@ def open_engine(
             f"there is no engine {setting!r}",
             do="give embedded, sc://host:15002, local[2], spark://host:7077, or submitted inside spark-submit",
         )
-    with _process_in_utc(), opened as spark:
+    with _environment_of_its_own(), opened as spark:
         spark.conf.set("spark.sql.session.timeZone", "UTC")
         yield Engine(setting, spark)
 
@@ -225,15 +226,21 @@ SURPLUS_JARS = (
 
 
 @contextmanager
-def _process_in_utc() -> Iterator[None]:
-    """Process zone and session zone must agree, else naive times shift on their way in."""
-    before = os.environ.get("TZ")
+def _environment_of_its_own() -> Iterator[None]:
+    """The process in UTC while the session lives, and afterwards as it was.
+
+    Process zone and session zone must agree, else naive times shift on their way in. A Connect session leaves a mark
+    that would make every later session, and those of child processes, one of Connect.
+    """
+    before = {name: os.environ.get(name) for name in ("TZ", CONNECT_MARK)}
+    os.environ.pop(CONNECT_MARK, None)
     os.environ["TZ"] = "UTC"
     time.tzset()
     try:
         yield
     finally:
-        os.environ.pop("TZ")
-        if before is not None:
-            os.environ["TZ"] = before
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
         time.tzset()

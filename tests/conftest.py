@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 KEPT = {name: os.environ.get(name) for name in ("PASSERELLE_JARS", "PASSERELLE_HELM")}
 IN_CI = os.environ.get("CI", "").lower() == "true"
 MARK_OF_FIXTURE = {"shared_data": "shared", "delta_jars": "java", "helm": "helm", "chromium": "browser"}
+# West of UTC, and by a half hour: a day or an hour taken in the wrong zone shows.
+ZONE = "Pacific/Marquesas"
 MARKS = frozenset(MARK_OF_FIXTURE.values())
 
 # Before the first import of numpy, scikit-learn or LightGBM: two threads on two shared cores are slower than one.
@@ -42,7 +44,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 @pytest.fixture(scope="session", autouse=True)
-def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """No setting, home or time zone of the person who runs the tests.
 
     One home for the whole run, since generated secrets live there and a workspace needs its own again.
@@ -55,10 +57,9 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
             patch.setenv("PASSERELLE_JARS", jars)
         patch.setenv("HOME", str(home))
         patch.setenv("XDG_CONFIG_HOME", str(home / ".config"))
-        # West of UTC by a half hour: a day or an hour taken in the wrong zone shows.
-        patch.setenv("TZ", "Pacific/Marquesas")
+        patch.setenv("TZ", ZONE)
         time.tzset()
-        yield
+        yield ZONE
     time.tzset()
 
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,14 @@ os.environ.update(AIRFLOW)
 def airflow_home() -> Iterator[Path]:
     yield AIRFLOW_HOME
     shutil.rmtree(AIRFLOW_HOME, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def zone_of_the_tests(clean_environment: str) -> Iterator[None]:
+    """Airflow takes the time zone out of the process that loads a DAG; the tests that follow need theirs."""
+    yield
+    os.environ["TZ"] = clean_environment
+    time.tzset()
 
 
 @pytest.fixture(scope="session")

@@ -190,6 +190,7 @@ GIVEN = {
 
 @pytest.fixture
 def secrets_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PASSERELLE_JARS", raising=False)
     for name, value in GIVEN.items():
         monkeypatch.setenv(name, value)
 
