@@ -8,25 +8,33 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 MIN_NAME_LETTERS = 3
 
-# Shapes, most specific first. Read by a data-protection officer; no logic here.
+_NAME = r"[A-ZÀ-Ý][\w'’À-ÿ-]+"
+_TITLE = r"(?:Dr|Docteur|Pr|Professeur|M\.|Mr|Mme|Mlle|Monsieur|Madame)\.?[ \t]+"
+_BORN = r"(?:n[ée]e?(?:\(e\))?\s+le|date\s+de\s+naissance|DDN)\s*:?\s*"
+_MONTHS = "janvier|f[ée]vrier|mars|avril|mai|juin|juillet|ao[ûu]t|septembre|octobre|novembre|d[ée]cembre"
+_DATE = rf"(?:\d{{1,2}}[/. -]\d{{1,2}}[/. -]\d{{2,4}}|\d{{4}}-\d{{2}}-\d{{2}}|\d{{1,2}}(?:er)? (?:{_MONTHS}) \d{{4}})"
+_MAIL = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b")
+# Shapes, most specific first; what the group `keep` holds stays. Read by a data-protection officer; no logic here.
 SHAPES: tuple[tuple[str, str], ...] = (
-    ("MAIL", r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b"),
     ("NIR", r"\b[1-37-8] ?\d{2} ?(?:0[1-9]|1[0-2]|[2-9]\d) ?(?:\d{2}|2[AB]) ?\d{3} ?\d{3}(?: ?\d{2})?\b"),
     ("TEL", r"(?<![\d.])(?:\(?\+33\)?\s?|0033\s?|0)[1-9](?:[^\S\n]?[./-]?\d{2}){4}(?!\d)"),
     (
         "IDENTIFIANT",
         r"(?i)\b(?:IPP|IEP|NDA|INS|(?:n° ?(?:de )?)?(?:dossier|s[ée]jour)(?: n°)?)\s*:?\s*[A-Z]{0,3}\d[A-Z0-9]{4,}\b",
     ),
+    ("DATE_NAISSANCE", rf"(?i)(?P<keep>\b{_BORN}){_DATE}(?!\d)"),
     (
         "ADRESSE",
         r"(?i)\b\d{1,4}\s?(?:bis|ter)?,?\s(?:rue|avenue|boulevard|place|chemin|impasse|all[ée]e|route|quai)\s[^\n,;:]{3,60}",
     ),
-    ("NOM", r"\b(?:Dr|Docteur|Pr|Professeur|M\.|Mr|Mme|Mlle|Monsieur|Madame)\.?\s+(?:[A-ZÀ-Ý][\w'’À-ÿ-]+\s?){1,3}"),
+    # A name has a capital: "M. tuberculosis" stays; "mme durand" goes only when the crosswalk knows the name.
+    ("NOM", rf"(?P<keep>\b{_TITLE}){_NAME}(?:[ \t]{_NAME}){{0,2}}"),
+    ("NOM", rf"(?P<keep>\bnée?(?:\(e\))?[ \t]+){_NAME}"),  # "née DURAND": the name before marriage
 )
-_TITLE = re.compile(r"^(?:Dr|Docteur|Pr|Professeur|M\.|Mr|Mme|Mlle|Monsieur|Madame)\.?\s+")
 _WORD = re.compile(rf"[^\W\d_]{{{MIN_NAME_LETTERS + 1},}}")
 _COMPILED = tuple((tag, re.compile(pattern)) for tag, pattern in SHAPES)
 
@@ -58,21 +66,20 @@ class Pseudonymiser:
             'Dr <NOM> a vu Mme <NOM> (<TEL>).'
         """
         note = unicodedata.normalize("NFC", note)  # an accent may be a sign of its own
+        note = _MAIL.sub("<MAIL>", note)  # first: a name inside an address would leave the rest of it
         for value in sorted(identifiers, key=len, reverse=True):
             if len(value.strip()) >= MIN_NAME_LETTERS:
                 note = re.sub(_flexible(value), "<IDENTITE>" if any(c.isdigit() for c in value) else "<NOM>", note)
         for tag, pattern in _COMPILED:
-            note = pattern.sub(_keeping_title if tag == "NOM" else f"<{tag}>", note)
+            note = pattern.sub(partial(_tagged, tag), note)
         return self._words_of_staff(note) if self.staff else note
 
     def _words_of_staff(self, note: str) -> str:
         return _WORD.sub(lambda m: "<NOM>" if _fold(m.group()) in self.staff else m.group(), note)
 
 
-def _keeping_title(match: re.Match[str]) -> str:
-    title = _TITLE.match(match.group())
-    tail = " " if match.group().endswith(" ") else ""
-    return f"{title.group() if title else ''}<NOM>{tail}"
+def _tagged(tag: str, match: re.Match[str]) -> str:
+    return f"{match.groupdict().get('keep') or ''}<{tag}>"
 
 
 def _words(names: Iterable[str]) -> set[str]:
