@@ -151,12 +151,13 @@ def _check_names(source: Source, tree: exp.Query, where: str) -> None:
     for scope in traverse_scope(tree):
         given = {alias.alias for alias in scope.expression.find_all(exp.Alias)}
         for column in scope.columns:
-            relation = scope.sources.get(column.table)
-            if not column.table and len(scope.sources) == 1 and column.name not in given:
-                relation = next(iter(scope.sources.values()))
+            alias = column.table
+            if not alias and len(scope.sources) == 1 and column.name not in given:
+                alias = next(iter(scope.sources))
+            relation = scope.sources.get(alias)
             there = _names_of(source, relation)
             if there and column.name not in there:
-                table = relation.name if isinstance(relation, exp.Table) else column.table
+                table = relation.name if isinstance(relation, exp.Table) else alias
                 raise MappingError(
                     f"{where} reads {table}.{column.name}, which is not there",
                     looked=f"columns of {table}: {', '.join(there)}",

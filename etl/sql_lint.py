@@ -117,14 +117,17 @@ def refuse_unportable(text: str, where: str) -> exp.Expr:
     Raises: MappingError: it cannot be parsed, or holds an expression of `RULES`.
     """
     try:
-        tree = sqlglot.parse_one(text, read=DIALECT)
-    except sqlglot.ParseError as error:
-        problem = error.errors[0] if error.errors else {}
+        statements = sqlglot.parse(text, read=DIALECT)
+    except (sqlglot.ParseError, sqlglot.TokenError) as error:
+        problem = error.errors[0] if isinstance(error, sqlglot.ParseError) and error.errors else {}
         raise MappingError(
             f"{where} is not Spark SQL: {problem.get('description', error)}",
             looked=f"line {problem.get('line', '?')}, near {problem.get('highlight', '?')}",
             do="correct the mapping",
         ) from error
+    tree = statements[0] if len(statements) == 1 else None
+    if tree is None:
+        raise MappingError(f"{where} is not one query", do="write one SELECT over bronze tables")
     found = [*findings(tree), *doubled_quotes(text)]
     if found:
         raise MappingError(
