@@ -109,7 +109,7 @@ def _write(
     write: Callable[[], None], path: Path, schema: dict[str, str], rows: int, buckets: Buckets | None
 ) -> Receipt:
     before = table_version(path)
-    kept = 0 if buckets is None else sum(n for bucket, n in _rows_by_bucket(path).items() if not buckets.holds(bucket))
+    others = _rows_outside(path, buckets)
     for attempt in Retrying(
         stop=stop_after_attempt(3),
         wait=wait_random_exponential(max=2),
@@ -118,14 +118,22 @@ def _write(
     ):
         with attempt:
             write()
-    return _receipt(path, before, schema, rows, kept)
+    return _receipt(path, before, schema, rows, others, buckets)
 
 
 def _lost_a_race(error: BaseException) -> bool:
     return "Failed to commit transaction" in str(error) or "ConcurrentModification" in str(error)
 
 
-def _receipt(path: Path, before: int, schema: dict[str, str], rows: int, kept: int) -> Receipt:
+def _rows_outside(path: Path, buckets: Buckets | None) -> dict[int, int]:
+    """Rows in each bucket that a write must leave alone; none when it replaces the table."""
+    counts = _rows_by_bucket(path) if buckets is not None else {}
+    return {bucket: n for bucket, n in counts.items() if n and buckets is not None and not buckets.holds(bucket)}
+
+
+def _receipt(
+    path: Path, before: int, schema: dict[str, str], rows: int, others: dict[int, int], buckets: Buckets | None
+) -> Receipt:
     table = _open(path)
     version = table.version()
     found = _row_count(table)
@@ -134,8 +142,10 @@ def _receipt(path: Path, before: int, schema: dict[str, str], rows: int, kept: i
     problems = []
     if version != before + 1:
         problems.append(f"version {version} after {before}")
-    if found != rows + kept:
-        problems.append(f"{found} rows, {rows + kept} meant")
+    if found != (whole := rows + sum(others.values())):
+        problems.append(f"{found} rows, {whole} meant")
+    elif _rows_outside(path, buckets) != others:  # one engine does not hold the rows against the predicate
+        problems.append("rows in buckets that are not those of this write")
     if there != meant:
         problems.append(f"columns {there}, {meant} meant")
     if problems:
