@@ -38,7 +38,7 @@ FORBIDDEN = [
     "/opt" + "/wheels",
     "pypi" + ".org",
     "files.python" + "hosted",
-    "repo.maven" + ".apache",
+    "repo" + ".maven" + ".apache",
     "repo1." + "maven",
     "registry." + "npmjs",
     "proxy." + "golang",

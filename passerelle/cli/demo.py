@@ -19,7 +19,9 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     workspace: Annotated[Path, typer.Option("--workspace", "-w", help="folder of the demo")] = Path("workspace/demo"),
-    patients: Annotated[int | None, typer.Option("--patients", min=200, help="how many patients to generate; fewer teach a model nothing")] = None,
+    patients: Annotated[
+        int | None, typer.Option("--patients", min=200, help="how many patients; fewer teach a model nothing")
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="few patients: a first look")] = False,
     json: JsonOption = False,
     verbose: VerboseOption = False,
