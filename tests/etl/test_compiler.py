@@ -1,5 +1,7 @@
 """The compiler: the source row travels from bronze to the result; what a mapping may not say is refused by name."""
 
+from collections.abc import Iterator
+
 import duckdb
 import pytest
 import sqlglot
@@ -73,7 +75,7 @@ def compiled(text: str, name: str = "measurement") -> CompiledMapping:
 
 
 @pytest.fixture(scope="module")
-def bronze() -> duckdb.DuckDBPyConnection:
+def bronze() -> Iterator[duckdb.DuckDBPyConnection]:
     """Three results and two diagnoses; their row numbers tell them apart."""
     connection = duckdb.connect()
     connection.execute(
@@ -84,7 +86,8 @@ def bronze() -> duckdb.DuckDBPyConnection:
         f"CREATE TABLE {bronze_view('diagnostic')} AS SELECT r AS {ROW}, CAST(7 AS bigint) AS iep, 'I10' AS code "
         f"FROM (VALUES (4), (5)) AS v(r)"
     )
-    return connection
+    yield connection
+    connection.close()
 
 
 @pytest.mark.parametrize("shape", CARRIED)

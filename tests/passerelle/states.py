@@ -1,21 +1,49 @@
-"""What a workspace says, as plain values that can be compared; and feeds that follow one another."""
+"""Workspaces to compare: a source that runs quickly, feeds that follow one another, one engine, what was written."""
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pytest
+import yaml
 
 from omop.delta_read import dataset
 from omop.lake import Lake
 from omop.snapshot import dataset_of, last_snapshot
 from omop.views.contract import views
 from omop.views.store import ViewStore
+from passerelle import pipeline
 from passerelle.ledger import last_mapped_runs, ledger
 from spark_jobs import ops
-from tests.hospital import ROWS
+from spark_jobs.engine import open_engine
+from tests.hospital import MAPPINGS, ROWS, SOURCE, write_source
 
 OF_A_RUN = {"run_id", "cdm_release_date"}  # differ although nothing differs
+
+
+@contextmanager
+def one_engine() -> Iterator[pytest.MonkeyPatch]:
+    """One engine for every run inside; opening it takes longer than most runs here."""
+    with open_engine() as engine, pytest.MonkeyPatch.context() as patch:
+
+        @contextmanager
+        def opened(*_: Any, **__: Any) -> Iterator[Any]:
+            yield engine
+
+        patch.setattr(pipeline, "open_engine", opened)
+        yield patch
+
+
+def write_small_source(folder: Path, name: str = "tiny", vocabulary: str = "ICD10") -> Path:
+    """The tiny hospital without its letters and its dead: enough for persons, stays, codes and results."""
+    declared = yaml.safe_load(SOURCE.replace("ICD10", vocabulary))
+    declared["name"] = name
+    del declared["tables"]["lettre"], declared["mappings"]["note"]
+    mappings = {table: text for table, text in MAPPINGS.items() if table not in ("note", "death")}
+    return write_source(folder, mappings, yaml.safe_dump(declared))
 
 
 def next_day() -> dict[str, list[list[str]]]:
@@ -35,7 +63,8 @@ def seen_by_readers(workspace: Path) -> dict[str, Any]:
     snapshot = last_snapshot(lake)
     tables = {name: dataset_of(lake, snapshot, name).to_table() for name in snapshot.versions if name[:4] == "omop"}
     found = {name: _plain(table) for name, table in tables.items() if table.num_rows < 1000}  # but the vocabulary
-    return found | {f"view {name}": _plain(store.read(name)) for name in views()}
+    there = [name for name in views() if f"views_{store.contract}.{name}" in snapshot.versions]
+    return found | {f"view {name}": _plain(store.read(name)) for name in there}
 
 
 def seen_by_the_team(workspace: Path) -> dict[str, Any]:

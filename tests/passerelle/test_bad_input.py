@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,9 +23,8 @@ from passerelle import pipeline
 from passerelle.cli import run as cli
 from passerelle.workspace import Workspace
 from spark_jobs import ops
-from spark_jobs.engine import open_engine
 from tests.hospital import MAPPINGS, ROWS, SOURCE, write_feed, write_source
-from tests.passerelle.states import next_day, seen_by_readers
+from tests.passerelle.states import next_day, one_engine, seen_by_readers
 
 # What stands in the feed about people; a message must repeat none of it.
 OF_PATIENTS = re.compile(r"zurbriggen|abernathy|06[ .]?12|06 98|\b800[12]\b|\b7700[12]\b|1943|annulé", re.IGNORECASE)
@@ -59,20 +57,14 @@ class Hospital:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def one_engine() -> Iterator[None]:
+def engine() -> Iterator[None]:
     """One engine for all runs of this file."""
-    with open_engine() as engine, pytest.MonkeyPatch.context() as patch:
-
-        @contextmanager
-        def opened(*_: Any, **__: Any) -> Iterator[Any]:
-            yield engine
-
-        patch.setattr(pipeline, "open_engine", opened)
+    with one_engine():
         yield
 
 
 @pytest.fixture(scope="module")
-def hospital(tmp_path_factory: pytest.TempPathFactory, one_engine: None) -> Hospital:
+def hospital(tmp_path_factory: pytest.TempPathFactory, engine: None) -> Hospital:
     folder = tmp_path_factory.mktemp("bad_input")
     source, feed, workspace = write_source(folder / "tiny"), write_feed(folder / "feed"), folder / "W"
     assert cli(["run", str(source), "--input", str(feed), "--workspace", str(workspace)]) == 0

@@ -4,7 +4,6 @@ import copy
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,8 @@ from passerelle import accounts, pipeline
 from passerelle.cli import run as cli
 from passerelle.runs import Run
 from spark_jobs import land, map_tables
-from spark_jobs.engine import open_engine
-from tests.hospital import ROWS, SOURCE, write_feed, write_source
-from tests.passerelle.states import next_day, seen_by_readers, seen_by_the_team
+from tests.hospital import ROWS, write_feed
+from tests.passerelle.states import next_day, one_engine, seen_by_readers, seen_by_the_team, write_small_source
 
 
 class Killed(BaseException):
@@ -45,26 +43,20 @@ class Hospitals:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def one_engine() -> Iterator[None]:
-    """One engine for all runs of this file, and one quality check: the checks are not what is tried here."""
+def engine() -> Iterator[None]:
+    """One engine, one quality check and no view: `test_kill` has them all, here many runs must be quick."""
     result = {"check": "isRequired", "cdm_table": "person", "cdm_field": "person_id", "violated": 0, "rows": 2}
     result |= {"threshold": 0.0, "status": "passed", "severity": "fatal", "reason": None}
-    with open_engine() as engine, pytest.MonkeyPatch.context() as patch:
-
-        @contextmanager
-        def opened(*_: Any, **__: Any) -> Iterator[Any]:
-            yield engine
-
-        patch.setattr(pipeline, "open_engine", opened)
+    with one_engine() as patch:
         patch.setattr(pipeline, "check_tables", lambda *_: [result])
+        patch.setattr(pipeline, "materialise_views", lambda *_: {})
         yield
 
 
 @pytest.fixture(scope="module")
-def hospitals(tmp_path_factory: pytest.TempPathFactory, one_engine: None) -> Hospitals:
+def hospitals(tmp_path_factory: pytest.TempPathFactory, engine: None) -> Hospitals:
     folder = tmp_path_factory.mktemp("interrupted")
-    tiny = write_source(folder / "tiny")
-    other = write_source(folder / "other", source=SOURCE.replace("name: tiny", "name: other"))
+    tiny, other = write_small_source(folder / "tiny"), write_small_source(folder / "other", "other")
     found = Hospitals(folder, tiny, other, write_feed(folder / "first"), write_feed(folder / "next", next_day()))
     for source in (tiny, other):
         assert found.run(folder / "base", source=source, feed=found.first) == 0
@@ -217,7 +209,7 @@ def test_tables_of_a_first_run_that_never_ended_are_not_published_with_another_s
 def test_a_table_that_only_routing_filled_is_emptied_when_the_code_is_corrected(hospitals):
     workspace, coded = hospitals.folder / "routing", copy.deepcopy(ROWS)
     coded["diagnostic.csv"][1][1] = "Z94.0"  # a transplanted kidney: an observation
-    source = write_source(hospitals.folder / "cim10" / "tiny", source=SOURCE.replace("ICD10", "CIM10"))
+    source = write_small_source(hospitals.folder / "cim10" / "tiny", vocabulary="CIM10")
     assert hospitals.run(workspace, source=source, feed=write_feed(hospitals.folder / "coded", coded)) == 0
     assert [row["observation_source_value"] for row in rows_of(workspace, "omop.observation", "tiny")] == ["Z94.0"]
     assert hospitals.run(workspace, source=source, feed=hospitals.first) == 0

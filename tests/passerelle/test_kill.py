@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,8 @@ from omop.lake import Lake
 from omop.snapshot import last_snapshot
 from passerelle.cli import run as cli
 from passerelle.runs import load
-from tests.hospital import write_feed, write_source
-from tests.passerelle.states import next_day, seen_by_readers, seen_by_the_team
+from tests.hospital import write_feed
+from tests.passerelle.states import next_day, one_engine, seen_by_readers, seen_by_the_team, write_small_source
 
 KILLS = 10
 SEED = 20250101
@@ -55,10 +56,17 @@ def first_word(process: subprocess.Popen[str]) -> str:
     return process.stderr.readline()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def engine() -> Iterator[None]:
+    """For the runs of this process: the first one, and those that go on. Each killed run has its own."""
+    with one_engine():
+        yield
+
+
 @pytest.fixture(scope="module")
-def night(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Night:
+def night(tmp_path_factory: pytest.TempPathFactory, repository: Path, engine: None) -> Night:
     folder = tmp_path_factory.mktemp("night")
-    source, first = write_source(folder / "tiny"), write_feed(folder / "first")
+    source, first = write_small_source(folder / "tiny"), write_feed(folder / "first")
     assert cli(["run", str(source), "--input", str(first), "--workspace", str(folder / "base")]) == 0
     feed, base = write_feed(folder / "next", next_day()), folder / "base"
     shutil.copytree(base, folder / "undisturbed")
@@ -70,7 +78,7 @@ def night(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Night:
         seconds = time.monotonic() - begun
     assert process.returncode == 0
     before, after = seen_by_readers(base), seen_by_the_team(folder / "undisturbed")
-    assert any(before[name] != after[name] for name in before)
+    assert any(before[name] != after[name] for name in before) and any(name.startswith("view ") for name in before)
     return Night(folder, source, feed, repository, before, after, last_snapshot(Lake(base)).run_id, seconds)
 
 
