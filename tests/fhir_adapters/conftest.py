@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from fhir_helpers import FAST, Hospital, Server
 
 from fhir_adapters.delivery import deliver
 from fhir_adapters.outbox import open_outbox
 from fhir_adapters.sandbox import run_sandbox
+from tests.fhir_adapters.fhir_helpers import FAST, Hospital, Server
 
 
 @pytest.fixture(scope="session")

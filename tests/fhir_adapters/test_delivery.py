@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
-from fhir_helpers import CLIENT, FAST, Hospital, prediction
 from sqlalchemy import text
 
 from fhir_adapters.delivery import deliver, in_transaction
@@ -18,6 +17,7 @@ from fhir_adapters.reidentifier import Origin, PatientIdentity
 from fhir_adapters.sandbox import run_sandbox
 from fhir_adapters.sandbox.operations import Abilities
 from passerelle.errors import TargetBusy, TerminalError
+from tests.fhir_adapters.fhir_helpers import CLIENT, FAST, Hospital, prediction
 
 
 def states(outbox):

@@ -5,7 +5,6 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from fhir_helpers import CLIENT, FAST, Hospital, Server, prediction
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
@@ -15,6 +14,7 @@ from fhir_adapters.delivery import deliver
 from fhir_adapters.outbox import open_outbox
 from fhir_adapters.sandbox import run_sandbox
 from fhir_adapters.sandbox.operations import Abilities
+from tests.fhir_adapters.fhir_helpers import CLIENT, FAST, Hospital, Server, prediction
 
 IMPATIENT = replace(FAST, timeout_s=0.3, wait_s=3.0, breaker_after=4, max_attempts=1000)
 FAULTS = ["429", "500", "503", "reset", "reset-after-commit", "500-after-commit", "duplicate"]

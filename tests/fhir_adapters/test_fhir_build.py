@@ -8,8 +8,6 @@ from decimal import Decimal
 from importlib.resources import files
 
 import pytest
-from fhir_cases import VALID
-from fhir_helpers import prediction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +23,8 @@ from fhir_adapters.rules import check, errors
 from fhir_adapters.rules.table import codes
 from models.contract import Contribution, Evidence
 from passerelle.errors import FhirError
+from tests.fhir_adapters.fhir_cases import VALID
+from tests.fhir_adapters.fhir_helpers import prediction
 
 words = st.text(max_size=30)
 predictions = st.builds(

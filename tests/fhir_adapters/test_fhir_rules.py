@@ -4,13 +4,13 @@ import copy
 import json
 
 import pytest
-from fhir_cases import BROKEN, ISSUE, RISK, VALID, changed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhir_adapters.rules import check, errors
 from fhir_adapters.rules.primitives import accepts
 from fhir_adapters.rules.table import codes, resource_types, table
+from tests.fhir_adapters.fhir_cases import BROKEN, ISSUE, RISK, VALID, changed
 
 WARNINGS = {"when-absent", "dom-6", "ai-marking", "two-drugs", "preferred-binding"}
 

@@ -5,8 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from fhir_cases import DEVICE, ISSUE, NARRATIVE, TRANSACTION
-from fhir_helpers import CLIENT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +13,8 @@ from fhir_adapters.r4b import structure_problems
 from fhir_adapters.rules import errors
 from fhir_adapters.sandbox import run_sandbox
 from passerelle.errors import UsageError
+from tests.fhir_adapters.fhir_cases import DEVICE, ISSUE, NARRATIVE, TRANSACTION
+from tests.fhir_adapters.fhir_helpers import CLIENT
 
 GIVEN_DEVICE = {"resourceType": "Device", "text": NARRATIVE, "identifier": [{"system": "urn:x", "value": "1"}]}
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from fhir_helpers import prediction
 from sqlalchemy import text
 
 from fhir_adapters.outbox import Job, enqueue, open_outbox
@@ -13,6 +12,7 @@ from fhir_adapters.outbox import settle as rows
 from fhir_adapters.outbox.claim import Claimer
 from fhir_adapters.rules import errors
 from passerelle.errors import ContractError, TerminalError
+from tests.fhir_adapters.fhir_helpers import prediction
 
 T0 = datetime(2026, 2, 3, 21, 15, tzinfo=UTC)
 

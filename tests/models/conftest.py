@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import pytest
-from hospital_views import TableStore, generate
 
 from models.prescription_review.report import TrainReport
+from tests.models.hospital_views import TableStore, generate
 
 
 @dataclass(frozen=True)

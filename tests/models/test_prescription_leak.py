@@ -2,13 +2,13 @@
 
 import pandas as pd
 import pytest
-from hospital_views import noisy_after, utc
 
 from models.prescription_review.config import load_config
 from models.prescription_review.features import build_cases
 from models.prescription_review.knowledge import load_knowledge
 from models.prescription_review.predict import predict
 from models.view_store import read_views
+from tests.models.hospital_views import noisy_after, utc
 
 INSTANTS = [utc("2024-03-10T13:37:00"), utc("2024-07-01T00:00:00")]
 

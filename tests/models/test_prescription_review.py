@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from hospital_views import generate, utc
 
 from models.card import card
 from models.prescription_review.evaluate import evaluate
@@ -21,6 +20,7 @@ from models.prescription_review.train import NotEnoughLabels, reproduce, train
 from models.prescription_review.wording import STATISTICAL
 from models.registry import ModelNotFound, Registry
 from passerelle.errors import ContractError
+from tests.models.hospital_views import generate, utc
 
 KNOWN_CATEGORIES = {*CATEGORIES.values(), *STATISTICAL, "DOSEL"}
 

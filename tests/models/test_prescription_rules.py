@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hospital_views import SCHEMAS, store_of, utc
 
 from models.prescription_review.config import load_config
 from models.prescription_review.features import build_cases
 from models.prescription_review.knowledge import load_knowledge
 from models.prescription_review.rules import CATEGORIES
 from models.view_store import read_views
+from tests.models.hospital_views import SCHEMAS, store_of, utc
 
 CASES = yaml.safe_load((Path(__file__).parent / "golden" / "prescription_rules.yaml").read_text(encoding="utf-8"))
 CONCEPTS = {"creatinine": 3020564, "potassium": 3023103, "weight": 3025315}

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 import yaml
-from omop_case import GOLDEN
+
+from tests.omop.omop_case import GOLDEN
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Run by `test_spark_parity.py` in a process of its own: one process holds Spark Connect or classic Spark, not both.
 
-python on_apache_spark.py JARS OUT
+python -m tests.omop.on_apache_spark JARS OUT
 """
 
 import json
@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import yaml
-from omop_case import GOLDEN, arrow, needed, on_engine, on_sail
 
 from omop.cdm import cdm_tables
 from omop.quality import plan_scan
 from spark_jobs.engine import open_engine
+from tests.omop.omop_case import GOLDEN, arrow, needed, on_engine, on_sail
 
 SCANNED = ("visit_occurrence",)  # wide enough: keys, dates, visits, persons, concepts
 

@@ -4,7 +4,6 @@ import threading
 
 import psycopg
 import pytest
-from omop_case import write_lake
 
 from omop.cdm import cdm_tables
 from omop.publication import publish
@@ -12,6 +11,7 @@ from omop.publication.ddl import create_table, published_tables
 from omop.publication.publish import LOCK
 from omop.snapshot import last_snapshot
 from passerelle.errors import ReceiptError, TerminalError, WorkspaceBusy
+from tests.omop.omop_case import write_lake
 
 
 def query(url: str, text: str, **options):

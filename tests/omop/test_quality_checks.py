@@ -4,12 +4,12 @@ from datetime import date
 
 import pyarrow.parquet as pq
 import pytest
-from omop_case import arrow, on_engine
 
 from omop.cdm import cdm_tables
 from omop.quality import Result, checks_of, interpret, plan_scan
 from omop.quality.results import load_thresholds
 from passerelle.errors import UsageError
+from tests.omop.omop_case import arrow, on_engine
 
 COLUMNS = {name: {column.name: column.type for column in table.columns} for name, table in cdm_tables().items()}
 TODAY = date(2025, 4, 1)

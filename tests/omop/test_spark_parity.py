@@ -4,21 +4,20 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pyarrow.parquet as pq
-from on_apache_spark import views_and_scans
+
+from tests.omop.on_apache_spark import views_and_scans
 
 
 def test_apache_spark_gives_the_same_views_and_counts(sail, delta_jars, repository, tmp_path):
-    here = Path(__file__).parent
-    paths = os.pathsep.join([str(repository), str(here)])
     # The embedded engine of this process leaves SPARK_CONNECT_MODE_ENABLED behind, which classic Spark would obey.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("SPARK_")}
     done = subprocess.run(
-        [sys.executable, str(here / "on_apache_spark.py"), str(delta_jars), str(tmp_path)],
+        [sys.executable, "-m", "tests.omop.on_apache_spark", str(delta_jars), str(tmp_path)],
+        cwd=repository,
         check=False,
-        env={**inherited, "PYTHONPATH": paths, "TZ": "UTC"},
+        env={**inherited, "TZ": "UTC"},
         capture_output=True,
         text=True,
         timeout=280,

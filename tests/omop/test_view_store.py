@@ -7,12 +7,12 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from omop_case import GOLDEN, expected, write_lake
 
 from omop.publication import publish
 from omop.views.contract import view, views
 from omop.views.store import ViewStore
 from passerelle.errors import ContractError, TransientError
+from tests.omop.omop_case import GOLDEN, expected, write_lake
 
 VIEWS = sorted(views())
 INSTANTS = st.datetimes(datetime(2025, 1, 10), datetime(2025, 3, 14), timezones=st.just(UTC))

@@ -6,7 +6,6 @@ import duckdb
 import pyarrow as pa
 import pytest
 import sqlglot
-from omop_case import arrow, expected, in_order, needed, on_sail
 from sqlglot import exp
 
 from omop.publication import install_views
@@ -14,6 +13,7 @@ from omop.publication.views import Origin
 from omop.views.contract import view, views
 from omop.views.render import render, tables_of
 from passerelle.errors import ContractError
+from tests.omop.omop_case import arrow, expected, in_order, needed, on_sail
 
 VIEWS = sorted(views())
 CDM_5_3 = {

@@ -12,7 +12,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from report_hospital import ACCOUNTS, HOSTILE, SECRETS, add_accounts, add_source, workspace_of
 
 from passerelle import runs
 from passerelle.cli import run as cli
@@ -22,6 +21,7 @@ from passerelle.report.timeline import timeline_of
 from passerelle.report.wording import THIN, number, share
 from passerelle.workspace import Workspace
 from spark_jobs import ops
+from tests.passerelle.report_hospital import ACCOUNTS, HOSTILE, SECRETS, add_accounts, add_source, workspace_of
 
 TEMPLATES = Path(charts.__file__).parent / "templates"
 READ_TOGETHER = [
