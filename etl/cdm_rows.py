@@ -2,9 +2,19 @@
 
 from dataclasses import dataclass, fields
 
-from etl.compiler import EVENT_KEY, KEY, KEYS, ROW, SOURCE_TABLE, CodeSlot, CompiledMapping, CompiledSource
+from etl.compiler import (
+    KEY,
+    KEYS,
+    ROW,
+    SOURCE_TABLE,
+    CodeSlot,
+    CompiledMapping,
+    CompiledSource,
+    event_keys,
+    is_personal,
+)
 from etl.sql_text import literal
-from omop.cdm import DOMAIN_TABLE, EVENT_TABLES, TYPE_CONCEPTS, Column, EventRoles, Table, event_roles
+from omop.cdm import DOMAIN_TABLE, EVENT_TABLES, EVENT_TARGETS, TYPE_CONCEPTS, Column, EventRoles, Table, event_roles
 from passerelle.errors import MappingError
 
 BUCKET = "person_bucket"
@@ -12,23 +22,11 @@ POSITIVE = "9223372036854775807"
 NOTE = "_note"
 OUTCOME, RULE, TARGET, VALUE_CONCEPT = "_outcome", "_rule", "_target", "_value_concept_id"
 
-# Fields that say which kind of row an event id points to.
-EVENT_FIELDS = {
-    "measurement_event_id": "meas_event_field_concept_id",
-    "observation_event_id": "obs_event_field_concept_id",
-    "note_event_id": "note_event_field_concept_id",
-}
 ROLES = tuple(role.name for role in fields(EventRoles) if role.name != "table")
-EVENT_FIELD_CONCEPT = {
-    "drug_exposure": 1147094,
-    "procedure_occurrence": 1147082,
-    "condition_occurrence": 1147127,
-    "measurement": 1147138,
-    "observation": 1147165,
-    "visit_occurrence": 1147070,
-}
 # Ends that the CDM requires although a source may not know them yet: the start stands in (declared imputation).
-IMPUTED_ENDS = {f"{stem}_end_date": f"{stem}_start_date" for stem in ("drug_exposure", "visit", "visit_detail")}
+IMPUTED_ENDS = {
+    f"{stem}_end_date": f"{stem}_start_date" for stem in ("drug_exposure", "visit", "visit_detail", "exposure")
+}
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ def mapped_query(mapping: CompiledMapping, frame: Frame, events: dict[str, str])
     """Stage 1: the mapping's own rows, plus the ids of everything that they point to and a hash of each code slot.
 
     Args:
-        events: mapping name → key space, for `_event_key`.
+        events: mapping name → key space, for event keys.
     """
     key = f"m.{KEY}" if KEY in mapping.columns else f"m.{ROW}"
     if KEY not in mapping.columns and not mapping.drives:
@@ -62,11 +60,8 @@ def mapped_query(mapping: CompiledMapping, frame: Frame, events: dict[str, str])
     for column in mapping.keys:
         _, entity = KEYS[column]
         added.append(f"{hashed_key(frame, entity, f'm.{column}')} AS _fk_{column}")
-    if EVENT_KEY in mapping.columns:
-        space = events.get(mapping.policy.event or "")
-        if space is None:
-            raise MappingError(f"{mapping.name} gives {EVENT_KEY}: declare `event: <mapping>` for it in source.yaml")
-        added.append(f"{hashed_key(frame, space, f'm.{EVENT_KEY}')} AS _fk_event")
+    for column, name in mapping.events.items():
+        added.append(f"{hashed_key(frame, events[name], f'm.{column}')} AS _fk{column}")
     for slot in mapping.slots:
         parts = ", ".join(f"coalesce(CAST(m.{c} AS string), '')" for pair in slot.alternates for c in pair)
         added.append(f"xxhash64({parts}) AS {slot.hash_column}")
@@ -79,15 +74,33 @@ def ids_query(views: list[str]) -> str:
     return " UNION ".join(f"SELECT _id AS id FROM {view}" for view in views)
 
 
-def cdm_query(mapping: CompiledMapping, frame: Frame, view: str, known: dict[str, str]) -> str:
+def event_rows_query(mapping: CompiledMapping, view: str) -> str:
+    """Rows of a mapping that others may point to, from its stage 2: ``id``, and the table in which each one is."""
+    return f"SELECT {row_key(mapping.table)} AS id, {TARGET} AS target FROM {view} WHERE {TARGET} IS NOT NULL"
+
+
+def own_rows_query(mapping: CompiledMapping, view: str) -> str:
+    """The same from stage 1, for a mapping whose rows point to rows of its own."""
+    return f"SELECT _id AS id, {literal(mapping.table.name)} AS target FROM {view}"
+
+
+def row_key(table: Table) -> str | None:
+    """The column that names a row: its id, or the person where there is one row each."""
+    return table.primary_key or ("person_id" if table.person_column else None)
+
+
+def cdm_query(
+    mapping: CompiledMapping, frame: Frame, view: str, known: dict[str, str], events: dict[str, str] | None = None
+) -> str:
     """Stage 2: CDM rows of the declared table, with outcome, rule and target table beside them.
 
     Args:
         view: stage 1 of the mapping.
         known: entity table → view of the ids that exist (``id``), the table itself included when it points to itself;
             absent when the source does not fill it.
+        events: event key → view of the rows that it may point to (``id, target``).
     """
-    rows = _Rows(mapping, frame, known)
+    rows = _Rows(mapping, frame, known, events or {})
     columns = ",\n  ".join(f"{expression} AS {name}" for name, expression in rows.columns().items())
     inner = f"SELECT a.{ROW}, a.{SOURCE_TABLE}, {rows.source_outcome()},\n  {columns}\nFROM {view} AS a\n{rows.joins()}"
     required = rows.required_gap()
@@ -106,8 +119,9 @@ def cdm_query(mapping: CompiledMapping, frame: Frame, view: str, known: dict[str
 class _Rows:
     """Expressions of one mapping's CDM columns."""
 
-    def __init__(self, mapping: CompiledMapping, frame: Frame, known: dict[str, str]) -> None:
-        self.mapping, self.frame, self.known = mapping, frame, known
+    def __init__(self, mapping: CompiledMapping, frame: Frame, known: dict[str, str], events: dict[str, str]) -> None:
+        self.mapping, self.frame, self.known, self.events = mapping, frame, known, events
+        self.links = {key: link for key, link in event_keys(mapping.table).items() if key in mapping.events}
         self.slots: dict[str, CodeSlot] = {slot.prefix: slot for slot in mapping.slots}
         self.roles: EventRoles | None = event_roles(mapping.table.name) if mapping.table.name in EVENT_TABLES else None
         self.main = self.roles.concept.removesuffix("_concept_id") if self.roles else None
@@ -139,10 +153,11 @@ class _Rows:
             return "a._id" if self.mapping.table.name == "person" else "a._fk_person_key"
         if name in given:
             return f"CAST(a.{name} AS string)" if kind == "string" else f"try_cast(a.{name} AS {kind})"
-        if name in EVENT_FIELDS and EVENT_KEY in given:
-            return "a._fk_event"
-        if name in EVENT_FIELDS.values() and EVENT_KEY in given:
-            return str(EVENT_FIELD_CONCEPT[(self.mapping.policy.event or "").split(".")[0]])
+        for key, link in self.links.items():
+            if name == link.column:
+                return f"e{key}.id"
+            if name == link.says:
+                return _in_words(f"e{key}.target", link.words, kind)
         for key, (target, entity) in KEYS.items():
             if name == target and key in given:
                 return f"k_{key}.id" if entity in self.known else f"CAST(NULL AS {kind})"
@@ -209,7 +224,7 @@ class _Rows:
                 cells[end] = f"coalesce({cells[end]}, {cells[start]})"
 
     def _bucket(self) -> str:
-        if not any(column.name == "person_id" for column in self.mapping.table.columns):
+        if not is_personal(self.mapping.table):
             return f"CAST({self.frame.first_bucket} AS int)"
         person = "a._id" if self.mapping.table.name == "person" else "a._fk_person_key"
         return bucket_of(self.frame, person)
@@ -257,7 +272,20 @@ class _Rows:
             _, entity = KEYS[key]
             if entity in self.known:
                 joins.append(f"LEFT JOIN {self.known[entity]} AS k_{key} ON k_{key}.id = a._fk_{key}")
+        for key, link in self.links.items():
+            only = f" AND e{key}.target = {literal(link.words)}" if link.says is None else ""
+            joins.append(f"LEFT JOIN {self.events[key]} AS e{key} ON e{key}.id = a._fk{key}{only}")
         return "\n".join(joins)
+
+
+def _in_words(target: str, words: str, kind: str) -> str:
+    """The table that an event id points to, in the words of the column that says it."""
+    cases = " ".join(f"WHEN {literal(t)} THEN {_word(getattr(e, words))}" for t, e in EVENT_TARGETS.items())
+    return f"CAST(CASE {target} {cases} END AS {kind})"
+
+
+def _word(value: int | str) -> str:
+    return literal(value) if isinstance(value, str) else str(value)
 
 
 def bucket_of(frame: Frame, person: str) -> str:

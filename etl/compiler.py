@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from sqlglot import exp
@@ -9,7 +10,7 @@ from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from etl.declaration import Mapping, Source, load_source, mapping_files
 from etl.sql_lint import DIALECT, refuse_unportable
-from omop.cdm import Table, cdm_tables
+from omop.cdm import ENTITY_TABLES, EVENT_LINKS, PERSONAL_TABLES, EventLink, Table, cdm_tables
 from passerelle.errors import MappingError
 
 BRONZE = "bronze"
@@ -27,10 +28,13 @@ KEYS: dict[str, tuple[str, str]] = {
     "provider_key": ("provider_id", "provider"),
     "care_site_key": ("care_site_id", "care_site"),
     "location_key": ("location_id", "location"),
+    "payer_plan_period_key": ("payer_plan_period_id", "payer_plan_period"),
+    "note_key": ("note_id", "note"),
+    "episode_key": ("episode_id", "episode"),
+    "parent_episode_key": ("episode_parent_id", "episode"),
+    "image_occurrence_key": ("image_occurrence_id", "image_occurrence"),
 }
 EVENT_KEY = "_event_key"
-# Entity tables first, each after those that it points to.
-ORDER = ("location", "care_site", "provider", "person", "visit_occurrence", "visit_detail")
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,12 @@ class CompiledMapping:
 
     @property
     def is_entity(self) -> bool:
-        return self.table.name in ORDER
+        return self.table.name in ENTITY_TABLES
+
+    @property
+    def events(self) -> dict[str, str]:
+        """Event key that the mapping gives → the mapping whose rows it points to."""
+        return {key: name for key, name in self.policy.events.items() if key in self.columns}
 
     @property
     def key_space(self) -> str:
@@ -100,10 +109,38 @@ def compile_source(folder: Path) -> CompiledSource:
     if unknown := sorted(set(source.mappings) - set(files)):
         raise MappingError(f"source.yaml has policies for mappings that have no file: {', '.join(unknown)}")
     compiled = [compile_mapping(source, name, path.read_text(encoding="utf-8")) for name, path in files.items()]
-    compiled.sort(key=lambda m: (ORDER.index(m.table.name) if m.is_entity else len(ORDER), m.name))
-    result = CompiledSource(folder, source, tuple(compiled))
+    result = CompiledSource(folder, source, tuple(_in_order(compiled)))
     _refuse_unaccounted_tables(result)
     return result
+
+
+def _in_order(mappings: list[CompiledMapping]) -> Iterator[CompiledMapping]:
+    """Each mapping after those that it points to; among equals the entity tables first, then by name.
+
+    Raises: MappingError: a mapping points to one that does not exist, or two point to each other.
+    """
+    by_name = {mapping.name: mapping for mapping in mappings}
+    graph = TopologicalSorter[str]()
+    for mapping in mappings:
+        if unknown := sorted(set(mapping.events.values()) - set(by_name)):
+            raise MappingError(
+                f"{mapping.name} points to mappings that have no file: {', '.join(unknown)}",
+                looked=", ".join(sorted(by_name)),
+                do="correct `event` in source.yaml",
+            )
+        entities = {KEYS[key][1] for key in mapping.keys}
+        others = {m.name for m in mappings if m.table.name in entities and m.table.name != mapping.table.name}
+        graph.add(mapping.name, *(others | set(mapping.events.values())) - {mapping.name})
+    try:
+        graph.prepare()
+    except CycleError as error:
+        raise MappingError(
+            f"mappings point to each other: {' → '.join(error.args[1])}", do="one of them must stand without the other"
+        ) from error
+    while graph.is_active():
+        ready = sorted(graph.get_ready(), key=lambda name: (not by_name[name].is_entity, name))
+        yield from (by_name[name] for name in ready)
+        graph.done(*ready)
 
 
 def compile_mapping(source: Source, name: str, text: str) -> CompiledMapping:
@@ -119,13 +156,14 @@ def compile_mapping(source: Source, name: str, text: str) -> CompiledMapping:
     reads = _check_reads(source, tree, where)
     columns = tuple(projection.alias_or_name for projection in tree.selects)
     slots = _slots(columns)
+    policy = source.mappings.get(name) or Mapping()
     _check_columns(table, columns, where)
+    _check_events(policy, columns, where)
     _check_names(source, tree, where)
     drives = _carry_row(tree, where)
     for reference in tree.find_all(exp.Table):
         if reference.db == BRONZE:
             reference.replace(exp.to_table(bronze_view(reference.name), alias=reference.alias or reference.name))
-    policy = source.mappings.get(name) or Mapping()
     return CompiledMapping(name, table, policy, tree.sql(DIALECT), columns, slots, frozenset(reads), frozenset(drives))
 
 
@@ -203,21 +241,41 @@ def _check_columns(table: Table, columns: tuple[str, ...], where: str) -> None:
             )
         if column in own and (column == table.primary_key or column.endswith("_type_concept_id")):
             raise MappingError(f"{where} gives {column}: the engine makes ids and type concepts")
-    if (
-        any(column.name == "person_id" for column in table.columns)
-        and table.name != "person"
-        and "person_key" not in columns
-    ):
+    if is_personal(table) and table.name != "person" and "person_key" not in columns:
         raise MappingError(f"{where} gives no person_key")
 
 
+def is_personal(table: Table) -> bool:
+    """Each row is about one person, in whose bucket it lies."""
+    return table.name in PERSONAL_TABLES or any(column.name == "person_id" for column in table.columns)
+
+
+def event_keys(table: Table) -> dict[str, EventLink]:
+    """Key columns that point to a row of any event table → the columns that they fill."""
+    links = EVENT_LINKS.get(table.name, ())
+    return {EVENT_KEY if len(links) == 1 else f"{EVENT_KEY}_{n}": link for n, link in enumerate(links, start=1)}
+
+
+def _check_events(policy: Mapping, columns: tuple[str, ...], where: str) -> None:
+    given = {column for column in columns if column.startswith(EVENT_KEY)}
+    if given != set(policy.events):
+        raise MappingError(
+            f"{where} gives {', '.join(sorted(given)) or 'no event key'}, "
+            f"but its policy says where {', '.join(policy.events) or 'none'} would point",
+            do="declare `event: <mapping>` for it in source.yaml (two mappings for fact_relationship)",
+        )
+
+
 def _accepted(table: Table) -> Iterator[str]:
-    yield from (KEY, EVENT_KEY, *OUTCOMES)
+    yield from (KEY, *event_keys(table), *OUTCOMES)
     names = [column.name for column in table.columns]
     yield from names
+    yield from (f"{name}time" for name in names if name.endswith("_date"))  # the engine takes the day from it
     for key, (target, _) in KEYS.items():
-        if target in names:
+        if target in names and target != table.primary_key:
             yield key
+    if table.name in PERSONAL_TABLES:
+        yield "person_key"
     for name in names:
         if name.endswith("_concept_id"):
             prefix = name.removesuffix("_concept_id")

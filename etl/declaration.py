@@ -110,7 +110,17 @@ class Mapping(Frozen):
 
     type: str = Field("EHR", description="type concept, by name (see omop.cdm.TYPE_CONCEPTS)")
     one_to_many: Literal["fan_out", "pick_one"] = "fan_out"
-    event: str | None = Field(None, description="mapping whose rows `_event_key` points to")
+    event: str | tuple[str, str] | None = Field(
+        None,
+        description="mapping whose rows `_event_key` points to; two (`_event_key_1`, `_event_key_2`) for a relation",
+    )
+
+    @property
+    def events(self) -> dict[str, str]:
+        """Key column → the mapping whose rows it points to."""
+        if isinstance(self.event, tuple):
+            return {f"_event_key_{n}": name for n, name in enumerate(self.event, start=1)}
+        return {"_event_key": self.event} if self.event else {}
 
 
 class CdmSource(Frozen):

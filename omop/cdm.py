@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 from passerelle.errors import ContractError
 
@@ -22,7 +23,21 @@ TABLE_LEVEL = FOLDER / "OMOP_CDMv5.4_Table_Level.csv"
 EXTENSIONS = FOLDER / "extensions.csv"
 
 # Tables addressed by their natural key from other mappings.
-ENTITY_TABLES = ("person", "visit_occurrence", "visit_detail", "provider", "care_site", "location")
+ENTITY_TABLES = (
+    "location",
+    "care_site",
+    "provider",
+    "person",
+    "visit_occurrence",
+    "visit_detail",
+    "payer_plan_period",
+    "note",
+    "episode",
+    "image_occurrence",
+)
+
+# Without person_id, and yet each row is about one person: it lies in the bucket of that person.
+PERSONAL_TABLES = ("note_nlp", "cost", "episode_event", "fact_relationship")
 
 # Tables between which a row is routed by the domain of its resolved concept.
 DOMAIN_TABLE = {
@@ -35,6 +50,53 @@ DOMAIN_TABLE = {
     "Specimen": "specimen",
 }
 EVENT_TABLES = tuple(DOMAIN_TABLE.values())
+
+
+class EventTarget(NamedTuple):
+    """How the CDM says which table an event id points to."""
+
+    field: int  # concept of the table's key column (vocabulary CDM), for *_event_field_concept_id
+    domain: str  # for cost.cost_domain_id
+    domain_concept: int  # for fact_relationship.domain_concept_id_*
+
+
+EVENT_TARGETS = {
+    "condition_occurrence": EventTarget(1147127, "Condition", 19),
+    "procedure_occurrence": EventTarget(1147082, "Procedure", 10),
+    "drug_exposure": EventTarget(1147094, "Drug", 13),
+    "device_exposure": EventTarget(1147115, "Device", 17),
+    "measurement": EventTarget(1147138, "Measurement", 21),
+    "observation": EventTarget(1147165, "Observation", 27),
+    "specimen": EventTarget(1147049, "Specimen", 36),
+    "note": EventTarget(1147156, "Note", 5085),
+    "visit_occurrence": EventTarget(1147070, "Visit", 8),
+    "visit_detail": EventTarget(1147624, "Visit", 8),
+    "person": EventTarget(1147026, "Person", 56),
+}
+
+
+class EventLink(NamedTuple):
+    """A pair of columns that points to a row of any table of `EVENT_TARGETS`."""
+
+    column: str  # the id
+    says: str | None  # the column that says which table it is; None: it can be one table only
+    words: str  # in which words it says so: a field of EventTarget; the table itself when it can be one only
+
+
+_FIELD = "field"
+EVENT_LINKS: dict[str, tuple[EventLink, ...]] = {
+    "measurement": (EventLink("measurement_event_id", "meas_event_field_concept_id", _FIELD),),
+    "observation": (EventLink("observation_event_id", "obs_event_field_concept_id", _FIELD),),
+    "note": (EventLink("note_event_id", "note_event_field_concept_id", _FIELD),),
+    "episode_event": (EventLink("event_id", "episode_event_field_concept_id", _FIELD),),
+    "image_feature": (EventLink("image_feature_event_id", "image_feature_event_field_concept_id", _FIELD),),
+    "image_occurrence": (EventLink("procedure_occurrence_id", None, "procedure_occurrence"),),
+    "cost": (EventLink("cost_event_id", "cost_domain_id", "domain"),),
+    "fact_relationship": (
+        EventLink("fact_id_1", "domain_concept_id_1", "domain_concept"),
+        EventLink("fact_id_2", "domain_concept_id_2", "domain_concept"),
+    ),
+}
 
 # Standard type concepts (vocabulary "Type Concept"); in the code so that a thin vocabulary cannot lose them.
 TYPE_CONCEPTS = {
@@ -52,6 +114,8 @@ TYPE_CONCEPTS = {
     "Standard algorithm": 32880,
     "Standard algorithm from EHR": 32882,
     "Cost record": 32814,
+    "Death certificate": 32815,
+    "Registry": 32879,
 }
 
 _IDENTIFIER = re.compile(r"_id(_[12])?$")  # fact_id_1 and concept_id_2 are identifiers too

@@ -19,9 +19,12 @@ from etl.cdm_rows import (
     TARGET,
     Frame,
     cdm_query,
+    event_rows_query,
     events_of,
     ids_query,
     mapped_query,
+    own_rows_query,
+    row_key,
     select_into,
     table_columns,
 )
@@ -120,8 +123,9 @@ def map_source(run: MapRun, progress: Callable[[str], None] = lambda _: None) ->
     for mapping in run.compiled.mappings:
         progress(f"mapping {mapping.name}")
         _know_itself(run, mapping, views, known)
+        events = _pointed_at(run, mapping, views, staged)
         staged[mapping.name] = _stage(
-            run, "cdm", mapping.name, cdm_query(mapping, run.frame, views[mapping.name], known)
+            run, "cdm", mapping.name, cdm_query(mapping, run.frame, views[mapping.name], known, events)
         )
         for target, rows in _counts(run, mapping, staged[mapping.name]).items():
             targets[target][mapping.name] = rows
@@ -269,6 +273,17 @@ def _know_itself(run: MapRun, mapping: CompiledMapping, views: dict[str, str], k
         known[entity] = _stage(run, "own", entity, ids_query(parts))
 
 
+def _pointed_at(run: MapRun, mapping: CompiledMapping, views: dict[str, str], staged: dict[str, str]) -> dict[str, str]:
+    """Event key → the rows that it may point to, where they landed: a row set aside is pointed at by nothing."""
+    by_name = {other.name: other for other in run.compiled.mappings}
+    return {
+        key: f"({event_rows_query(by_name[name], staged[name])})"
+        if name in staged
+        else f"({own_rows_query(mapping, views[name])})"
+        for key, name in mapping.events.items()
+    }
+
+
 def _make_known(run: MapRun, mapping: CompiledMapping, staged: dict[str, str], known: dict[str, str]) -> None:
     """After the last part of an entity table: the ids that exist, so that no row points to nothing."""
     entity = mapping.table.name
@@ -280,6 +295,13 @@ def _make_known(run: MapRun, mapping: CompiledMapping, staged: dict[str, str], k
         f"SELECT {key} AS id FROM {staged[p.name]} WHERE {TARGET} = {literal(entity)}" for p in parts
     )
     known[entity] = _stage(run, "known", entity, ids)
+    counted = run.engine.rows(f"SELECT count(*) AS n, count(DISTINCT id) AS ids FROM {known[entity]}")[0]
+    if counted["n"] != counted["ids"]:
+        raise MappingError(
+            f"{' and '.join(f'{p.name}.sql' for p in parts)} give {counted['n'] - counted['ids']} key(s) twice",
+            looked=f"{counted['n']} rows, {counted['ids']} keys, for {entity}",
+            do="the parts of a table that others point to share their keys: begin each _key with the part's name",
+        )
 
 
 def _remember_ids(run: MapRun, views: dict[str, str], staged: dict[str, str]) -> None:
@@ -395,7 +417,7 @@ def _write(run: MapRun, target: str, staged: dict[str, str], counts: dict[str, i
 
 def _write_provenance(run: MapRun, staged: dict[str, str], targets: dict[str, dict[str, int]]) -> None:
     """The sidecar that leads from a CDM row to its source row."""
-    traced = {mapping.name: key for mapping in run.compiled.mappings if mapping.drives and (key := _row_key(mapping))}
+    traced = {m.name: key for m in run.compiled.mappings if m.drives and (key := row_key(m.table))}
     branches = [
         f"""
         SELECT {TARGET} AS target_table, {key} AS target_id, {SOURCE_TABLE} AS source_table, {ROW} AS source_row,
@@ -408,8 +430,3 @@ def _write_provenance(run: MapRun, staged: dict[str, str], targets: dict[str, di
     replace_buckets(
         run.engine.sql(" UNION ALL ".join(branches)), run.lake.ops("provenance"), PROVENANCE, rows, run.buckets
     )
-
-
-def _row_key(mapping: CompiledMapping) -> str | None:
-    """The column that names a row of a mapping's table: its id, or the person where there is one row each."""
-    return mapping.table.primary_key or ("person_id" if mapping.table.person_column else None)
