@@ -7,13 +7,22 @@ from etl.compiler import CodeSlot, CompiledMapping
 from etl.declaration import Source, Vocabulary
 from etl.sql_text import literal
 
+# Why a code is on the list. Absence is a fact about this copy; the others are facts about the vocabulary.
 UNKNOWN = "code not in this copy of the vocabulary"
-NOT_STANDARD = "no standard concept"
 ABSENT = "standard concept not in this copy of the vocabulary"
-UNVERIFIED = "mapped, but the concept is not in this copy of the vocabulary"
+INVALID = "the concept is invalid (deprecated)"
+NO_STANDARD = "no standard concept"
+NOT_STANDARD = "the concept is not standard"
+# Mapped all the same, with a reservation.
+AMBIGUOUS = "mapped, but several concepts bear this code"
 GENERALISED = "mapped to the parent code"
+UNVERIFIED = "mapped, but the concept is not in this copy of the vocabulary"
+RESERVATIONS = frozenset({AMBIGUOUS, GENERALISED, UNVERIFIED})
+
 STANDARD = "t.standard_concept = 'S' AND t.invalid_reason IS NULL"
-REACHED = "state IN ('ok', 'unverified')"
+# States of a way to a concept. Of several that fail, the first in the alphabet is told.
+REASONS = {"absent": ABSENT, "invalid": INVALID, "no standard": NO_STANDARD, "not standard": NOT_STANDARD}
+REACHED = "state IN ('ambiguous', 'ok', 'unverified')"
 SHORTEST_PARENT, LONGEST_PARENT = 3, 7
 
 
@@ -58,10 +67,26 @@ def distinct_codes_query(source: Source, codes: str) -> str:
 
 
 def vocabulary_query(source: Source, concept: str) -> str:
-    """Concepts of the vocabularies that a source uses, under normalised codes: ``vocabulary_id, norm, concept_id``."""
+    """Concepts of the vocabularies that a source uses, under normalised codes.
+
+    Gives ``vocabulary_id, norm, concept_id, invalid_reason, bearers``: how many concepts bear the code. A code that was
+    given again after its concept was withdrawn is the code of the valid one.
+    """
     norms = {v.vocabulary_id or name: normalised("concept_code", v) for name, v in source.vocabularies.items()}
     norm = _choose("vocabulary_id", norms, "trim(concept_code)")
-    return f"SELECT vocabulary_id, {norm} AS norm, concept_id FROM {concept} WHERE concept_code IS NOT NULL"
+    return f"""
+        SELECT vocabulary_id, norm, concept_id, invalid_reason,
+            count(*) OVER (PARTITION BY vocabulary_id, norm) AS bearers
+        FROM (
+            SELECT vocabulary_id, norm, concept_id, invalid_reason, withdrawn,
+                min(withdrawn) OVER (PARTITION BY vocabulary_id, norm) AS best
+            FROM (
+                SELECT vocabulary_id, {norm} AS norm, concept_id, invalid_reason,
+                    CASE WHEN invalid_reason IS NULL THEN 0 ELSE 1 END AS withdrawn
+                FROM {concept} WHERE concept_code IS NOT NULL
+            ) AS named
+        ) AS ranked WHERE withdrawn = best
+    """
 
 
 def _choose(column: str, cases: dict[str, str], otherwise: str) -> str:
@@ -109,7 +134,8 @@ def _by_map(distinct: str) -> str:
         SELECT d.h, d.pos, o.priority AS method,
             coalesce(s.concept_id, nullif(m.source_concept_id, 0), 0) AS source_concept_id,
             m.target_concept_id AS concept_id, t.domain_id, CAST(NULL AS bigint) AS value_concept_id,
-            CASE WHEN t.concept_id IS NULL THEN 'unverified' WHEN {STANDARD} THEN 'ok' ELSE 'not standard' END AS state
+            CASE WHEN t.concept_id IS NULL THEN 'unverified' WHEN {STANDARD} THEN 'ok'
+                WHEN t.invalid_reason IS NOT NULL THEN 'invalid' ELSE 'not standard' END AS state
         FROM {distinct} AS d
         JOIN map_order AS o ON o.vocabulary = d.vocabulary
         JOIN code_map AS m ON m.map = o.map AND m.source_code = d.norm
@@ -124,9 +150,12 @@ def _by_vocabulary(codes: str, method: str) -> str:
     return f"""
         SELECT d.h, d.pos, {method} AS method, s.concept_id AS source_concept_id, t.concept_id, t.domain_id,
             r.value_id AS value_concept_id,
-            CASE WHEN t.concept_id IS NOT NULL AND {STANDARD} THEN 'ok'
+            CASE WHEN {STANDARD} THEN CASE WHEN s.bearers > 1 THEN 'ambiguous' ELSE 'ok' END
                 WHEN r.target_id IS NOT NULL AND t.concept_id IS NULL THEN 'absent'
-                ELSE 'not standard' END AS state
+                WHEN t.invalid_reason IS NOT NULL THEN 'invalid'
+                WHEN t.concept_id IS NOT NULL THEN 'not standard'
+                WHEN s.invalid_reason IS NOT NULL THEN 'invalid'
+                ELSE 'no standard' END AS state
         FROM {codes} AS d
         JOIN known_code AS s ON s.vocabulary_id = d.omop_vocabulary AND s.norm = d.norm
         LEFT JOIN maps_to AS r ON r.source_id = s.concept_id
@@ -185,11 +214,11 @@ def resolved_query(candidates: str) -> str:
 
 def gaps_query(codes: str, resolved: str) -> str:
     """What a person should look at: ``mapping, field, vocabulary, code, label, reason, rows``."""
+    failed = " ".join(f"WHEN r.state = {literal(state)} THEN {literal(reason)}" for state, reason in REASONS.items())
     reason = f"""
-        CASE WHEN r.h IS NULL THEN {literal(UNKNOWN)}
+        CASE WHEN r.h IS NULL THEN {literal(UNKNOWN)} {failed}
             WHEN r.state = 'unverified' THEN {literal(UNVERIFIED)}
-            WHEN r.state = 'absent' THEN {literal(ABSENT)}
-            WHEN r.state = 'not standard' THEN {literal(NOT_STANDARD)}
+            WHEN r.state = 'ambiguous' AND r.concepts > 1 THEN {literal(AMBIGUOUS)}
             WHEN r.method >= 200 THEN {literal(GENERALISED)} END
     """
     return f"""
@@ -197,8 +226,9 @@ def gaps_query(codes: str, resolved: str) -> str:
         FROM (
             SELECT c.mapping, c.field, c.vocabulary, c.code, max(c.label) AS label, {reason} AS reason, sum(c.n) AS rows
             FROM {codes} AS c
-            LEFT JOIN (SELECT h, max(state) AS state, max(method) AS method FROM {resolved} GROUP BY h) AS r
-            ON r.h = c.h
+            LEFT JOIN (
+                SELECT h, max(state) AS state, max(method) AS method, count(*) AS concepts FROM {resolved} GROUP BY h
+            ) AS r ON r.h = c.h
             WHERE c.pos = 1
             GROUP BY c.mapping, c.field, c.vocabulary, c.code, {reason}
         ) AS g WHERE reason IS NOT NULL

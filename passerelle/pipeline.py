@@ -23,6 +23,7 @@ from passerelle.accounts import carry_forward, record_landing, record_mapping, r
 from passerelle.errors import TerminalError, UsageError
 from passerelle.settings import Settings, origin_of, shown
 from passerelle.unfinished import PROVENANCE, back_to_what_readers_see, still_stands
+from passerelle.vocabulary import load_release
 from passerelle.workspace import Workspace
 from spark_jobs import ops
 from spark_jobs.check_quality import check_tables
@@ -30,7 +31,7 @@ from spark_jobs.delta import Buckets, table_version
 from spark_jobs.derive_periods import derive_observation_periods, write_cdm_source
 from spark_jobs.engine import Engine, open_engine
 from spark_jobs.land import Door, land_table, landing_order, open_source
-from spark_jobs.load_vocabulary import SHIPPED, load_vocabulary
+from spark_jobs.load_vocabulary import SHIPPED
 from spark_jobs.map_tables import VOCABULARY_TABLES, MapRun, map_source
 from spark_jobs.materialise_views import materialise_views
 from spark_jobs.ops import Quarantined
@@ -203,20 +204,9 @@ def _ensure_vocabulary(job: Job) -> str:
     loaded = runs.last_with(job.lake, "vocabulary", "loaded")
     if loaded is None:
         job.progress("loading the shipped vocabulary")
-        return load_into(job.engine, job.lake, SHIPPED)
+        return load_release(job.engine, job.lake, SHIPPED, accepted=True).release
     release: str = loaded.events["loaded"]["release"]
     return release
-
-
-def load_into(engine: Engine, lake: Lake, folder: Path) -> str:
-    """Load a vocabulary and record its release."""
-    run = runs.begin(lake, "vocabulary", folder=folder.name)
-    with run.step("loaded") as details:
-        loaded = load_vocabulary(engine, lake, folder, lake.staging(run.run_id))
-        versions = {f"omop.{name}": table_version(lake.omop(name)) for name in VOCABULARY_TABLES}
-        details |= {"release": loaded.release, "rows": loaded.rows, "versions": versions}
-    shutil.rmtree(lake.staging(run.run_id), ignore_errors=True)
-    return loaded.release
 
 
 def _inputs(job: Job, extracted: dict[str, Any], release: str) -> str:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pv
 import pyarrow.parquet as pq
 
+from etl.concept_maps import FIRST_LOCAL_CONCEPT
 from omop.cdm import table as cdm_table
 from omop.lake import Lake
 from passerelle.errors import SourceError, UsageError
@@ -27,22 +28,25 @@ BATCH_ROWS = 500_000
 
 
 @dataclass(frozen=True)
-class LoadedVocabulary:
-    """What a load gave."""
+class StagedVocabulary:
+    """A release that was read to its end and typed; the workspace does not hold it yet."""
 
+    folder: Path
     release: str
+    digest: str  # of the files: two exports of one release may hold different vocabularies
     rows: dict[str, int]
 
 
-def load_vocabulary(engine: Engine, lake: Lake, folder: Path, staging: Path) -> LoadedVocabulary:
-    """Replace the vocabulary of a workspace.
+def stage_vocabulary(folder: Path, staging: Path) -> StagedVocabulary:
+    """Read a release.
 
     Args:
         folder: files named after the CDM tables (any case), ``.csv`` (tab or comma) or ``.parquet``. A file with the
             columns ``domain, source_code, source_concept_id, target_concept_id`` becomes source-to-concept maps named
             ``<file>.<domain>``.
 
-    Raises: UsageError: the folder holds no concept file.
+    Raises: UsageError: the folder holds no concept file; SourceError: a value is not what its column holds, or a local
+        vocabulary numbers its concepts in OHDSI's range.
     """
     files = {
         path.stem.lower(): path for path in sorted(folder.glob("*")) if path.suffix.lower() in (".csv", ".parquet")
@@ -58,11 +62,30 @@ def load_vocabulary(engine: Engine, lake: Lake, folder: Path, staging: Path) -> 
         if name == "source_to_concept_map":
             paths += [(stem, path) for stem, path in files.items() if _is_derived_map(path)]
         rows[name] = _stage(name, paths, staging / f"{name}.parquet", digest)
-    for name in LOADED:  # all files were readable: only now the tables change
+    _refuse_local_concepts_of_ohdsi(staging)
+    return StagedVocabulary(staging, _release(staging / "vocabulary.parquet", digest), digest.hexdigest(), rows)
+
+
+def load_vocabulary(engine: Engine, lake: Lake, staged: StagedVocabulary) -> None:
+    """Replace the vocabulary of a workspace by a release that was read."""
+    for name in LOADED:
         view = f"vocabulary__{name}"
-        engine.view_of_parquet(view, staging / f"{name}.parquet")
-        overwrite(engine.sql(f"SELECT * FROM {view}"), lake.omop(name), _columns(name), rows[name])
-    return LoadedVocabulary(_release(staging / "vocabulary.parquet", digest), rows)
+        engine.view_of_parquet(view, staged.folder / f"{name}.parquet")
+        overwrite(engine.sql(f"SELECT * FROM {view}"), lake.omop(name), _columns(name), staged.rows[name])
+
+
+def _refuse_local_concepts_of_ohdsi(staging: Path) -> None:
+    """A vocabulary whose own concept is local is local: the next release may give its low ids to something else."""
+    table = pq.read_table(staging / "vocabulary.parquet", columns=["vocabulary_id", "vocabulary_concept_id"])
+    local = table.filter(pc.greater_equal(table["vocabulary_concept_id"], FIRST_LOCAL_CONCEPT))["vocabulary_id"]
+    own = pc.field("vocabulary_id").isin(local.combine_chunks()) & (pc.field("concept_id") < FIRST_LOCAL_CONCEPT)
+    wrong = pq.read_table(staging / "concept.parquet", columns=["concept_id", "vocabulary_id"], filters=own)
+    if wrong.num_rows:
+        raise SourceError(
+            f"{wrong.num_rows} local concept(s) have an id of the range that belongs to OHDSI",
+            looked=f"vocabularies {', '.join(sorted(set(wrong['vocabulary_id'].to_pylist())))}",
+            do=f"number local concepts from {FIRST_LOCAL_CONCEPT} on",
+        )
 
 
 def _columns(name: str) -> dict[str, str]:

@@ -32,6 +32,8 @@ from etl.compiler import KEYS, ROW, SOURCE_TABLE, CompiledMapping, CompiledSourc
 from etl.concept_maps import read_concept_maps
 from etl.crosswalk import Crosswalk
 from etl.resolution import (
+    GENERALISED,
+    RESERVATIONS,
     candidates_query,
     distinct_codes_query,
     gaps_query,
@@ -84,7 +86,7 @@ class MapOutcome:
     ledger: list[dict[str, Any]] = field(default_factory=list)  # source_table, outcome, rule, rows
     quarantine: list[dict[str, Any]] = field(default_factory=list)
     gaps: list[dict[str, Any]] = field(default_factory=list)
-    codes: dict[str, dict[str, int]] = field(default_factory=dict)  # vocabulary → how often its codes occur
+    codes: dict[str, dict[str, Any]] = field(default_factory=dict)  # vocabulary → how often its codes occur
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,8 @@ def map_source(run: MapRun, progress: Callable[[str], None] = lambda _: None) ->
         with _naming(mapping):
             views[mapping.name] = _stage(run, "mapped", mapping.name, query)
     progress("resolving codes")
-    outcome = MapOutcome(gaps=resolve_codes(run, views), codes=_code_counts(run))
+    outcome = MapOutcome(gaps=resolve_codes(run, views))
+    outcome.codes = _code_counts(run, outcome.gaps)
     staged: dict[str, str] = {}
     targets: dict[str, dict[str, int]] = defaultdict(dict)
     known: dict[str, str] = {}
@@ -199,7 +202,7 @@ def open_vocabulary(run: MapRun) -> None:
         SELECT source_vocabulary_id AS map, source_code, source_concept_id, target_concept_id
         FROM source_to_concept_map WHERE invalid_reason IS NULL
         UNION ALL
-        SELECT concat('local:', vocabulary), source_code, CAST(0 AS bigint), target_concept_id FROM local_map
+        SELECT concat('local:', vocabulary), source_code, source_concept_id, target_concept_id FROM local_map
         """
     ).createOrReplaceTempView("code_map")
 
@@ -220,7 +223,7 @@ def resolve_codes(run: MapRun, views: dict[str, str]) -> list[dict[str, Any]]:
         parents = _stage(run, "codes", "parents", parents)
     engine.sql(
         f"""
-        SELECT c.concept_id, c.concept_code, c.vocabulary_id FROM concept AS c
+        SELECT c.concept_id, c.concept_code, c.vocabulary_id, c.invalid_reason FROM concept AS c
         JOIN (SELECT DISTINCT omop_vocabulary FROM {distinct}) AS u ON u.omop_vocabulary = c.vocabulary_id
         """
     ).createOrReplaceTempView("used_concept")
@@ -232,12 +235,25 @@ def resolve_codes(run: MapRun, views: dict[str, str]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda gap: (-gap["rows"], gap["mapping"], gap["vocabulary"] or "", gap["code"]))
 
 
-def _code_counts(run: MapRun) -> dict[str, dict[str, int]]:
-    rows = run.engine.rows(
+def _code_counts(run: MapRun, gaps: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Of each vocabulary: rows and distinct codes, rows that only the parent code maps, rows without a concept."""
+    counted = run.engine.rows(
         "SELECT vocabulary, sum(n) AS n, count(DISTINCT code) AS codes FROM codes__all "
         "WHERE pos = 1 GROUP BY vocabulary"
     )
-    return {row["vocabulary"] or "(none)": {"rows": row["n"], "codes": row["codes"]} for row in rows}
+    declared = run.compiled.source.vocabularies
+
+    def facts(row: dict[str, Any]) -> dict[str, Any]:
+        name, here = row["vocabulary"], [gap for gap in gaps if gap["vocabulary"] == row["vocabulary"]]
+        return {
+            "vocabulary_id": (declared[name].vocabulary_id if name in declared else None) or name,
+            "rows": row["n"],
+            "codes": row["codes"],
+            "generalised": sum(gap["rows"] for gap in here if gap["reason"] == GENERALISED),
+            "without_concept": sum(gap["rows"] for gap in here if gap["reason"] not in RESERVATIONS),
+        }
+
+    return {row["vocabulary"] or "(none)": facts(row) for row in counted}
 
 
 def _stage_as(run: MapRun, name: str, query: str) -> None:

@@ -58,10 +58,20 @@ def gaps(
     json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Show codes that have no standard concept, the most frequent first."""
+    """Show codes without a sure standard concept, the most frequent first, and why (absent, not standard, invalid…)."""
     rows = sorted(_of_last_runs(workspace, source, "mapping_gap"), key=lambda row: -row["rows"])
     columns = ["rows", "vocabulary", "code", "label", "reason", "mapping"]
-    show(rows, json, lambda: table(rows[:limit], columns))
+    show(
+        rows, json, lambda: table(rows[:limit], columns) + "\n\n" + table(_by_reason(rows), ["rows", "codes", "reason"])
+    )
+
+
+def _by_reason(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What to do depends on the reason: load a fuller vocabulary, map the code, or leave it."""
+    reasons = sorted({row["reason"] for row in rows})
+    of = {reason: [row for row in rows if row["reason"] == reason] for reason in reasons}
+    counted = [{"rows": sum(r["rows"] for r in of[x]), "codes": len(of[x]), "reason": x} for x in reasons]
+    return sorted(counted, key=lambda row: -row["rows"])
 
 
 def quarantine(

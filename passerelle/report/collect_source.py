@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from etl.resolution import GENERALISED, UNVERIFIED
+from etl.resolution import RESERVATIONS
 from omop.lake import Lake
 from passerelle import runs
 from passerelle.ledger import ledger
@@ -31,7 +31,6 @@ Row = dict[str, Any]
 EXAMPLES = 5  # places shown for each reason of the quarantine
 TOP_GAPS = 40
 LABEL_LENGTH = 90  # a label of a source may be a whole text
-NOTED = {GENERALISED, UNVERIFIED}  # mapped all the same, with a reservation
 # Only words that a declaration writes about invented people: "generated" alone may describe a real document.
 SYNTHETIC = re.compile(
     r"synth[eé]ti|fictiti|fictif|fictive|simulated|invented|generated (?:hospital|patient|people|data)", re.I
@@ -144,7 +143,7 @@ def _vocabularies(rows: list[Row], recorded: dict[str, Any]) -> list[VocabularyG
     found = []
     for name in sorted({row["vocabulary"] for row in rows} | set(recorded)):
         here = [row for row in rows if row["vocabulary"] == name]
-        lost = [row for row in here if row["reason"] not in NOTED]
+        lost = [row for row in here if row["reason"] not in RESERVATIONS]
         total = (recorded.get(name) or {}).get("rows")
         codes = len({row["code"] for row in lost})
         noted = sum(row["rows"] for row in here) - (rows_lost := sum(row["rows"] for row in lost))
@@ -156,7 +155,7 @@ def _gaps(rows: list[Row]) -> list[Gap]:
     """The most frequent codes that have no concept: the work list of whoever maps."""
     codes: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
-        if row["reason"] not in NOTED:
+        if row["reason"] not in RESERVATIONS:
             codes.setdefault((row["vocabulary"], row["code"], row["reason"]), []).append(row)
     found = [
         Gap(
