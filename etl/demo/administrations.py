@@ -19,7 +19,6 @@ HOURS = {
 HOURS_IV = {3: (6.0, 14.0, 22.0), 4: (0.0, 6.0, 12.0, 18.0)}
 EVENING = ("N05C", "N05BA", "C10AA", "N06AX11", "L04AX03")
 STATUS = np.array(["faite", "non_faite", "refusee"], dtype=object)
-STATUS_SHARES = (0.925, 0.055, 0.020)
 NUMBERS_PER_LINE = 4_096
 WITHOUT_ORDER = 0.002
 
@@ -65,7 +64,7 @@ def _table(
 ) -> pa.Table:  # fmt: skip
     line, rank, planned = events
     n = len(line)
-    status = STATUS[choose(rng, STATUS_SHARES, n)]
+    status = STATUS[choose(rng, catalogue.habits.given, n)]
     given = planned + seconds(rng.normal(12, 22, n) * 60)
     done = np.where(status == "faite", np.maximum(given, stays.start[orders.stay[line]]), np.datetime64("NaT", "s"))
     patient = stays.row[orders.stay[line]]

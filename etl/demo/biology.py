@@ -33,7 +33,6 @@ UNKNOWN_ANALYSES = ("XQ12", "ANA99")  # not in the shipped vocabulary, on purpos
 UNKNOWN_SHARE, CORRECTED_SHARE, RESENT_SHARE = 0.02, 0.015, 0.001
 PANELS = {"base": 0.97, "nfs": 0.90, "coag": 0.35, "foie": 0.35, "cardio": 0.06, "gravite": 0.05, "diabete": 0.03,
           "thyroide": 0.05, "fer": 0.04, "dosage": 0.0}  # fmt: skip
-OTHER_SPELLING = {"µmol/L": "umol/l", "mmol/L": "mmol/l", "g/dL": "g/100mL", "G/L": "10^9/L", "UI/L": "U/L"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Samples:
     egfr: Floats
 
 
-def draw_samples(block: Block, people: People, stays: Stays, until: Moments) -> Samples:
+def draw_samples(block: Block, people: People, stays: Stays, until: Moments, catalogue: Catalogue) -> Samples:
     """One sample at admission, then some mornings; some patients bring results from town.
 
     Args:
@@ -68,7 +67,8 @@ def draw_samples(block: Block, people: People, stays: Stays, until: Moments) -> 
         day_of(stays.start[stay]) + rank.astype("timedelta64[D]") + seconds(rng.normal(6.4, 0.5, len(stay)) * 3600)
     )
     moment = np.where(rank == 0, np.minimum(first, stays.end[stay]), morning)
-    kept = ((rank == 0) | (rng.random(len(stay)) < 0.26)) & (moment <= stays.end[stay]) & (moment < EXTRACTION)
+    wanted = (rank == 0) | (rng.random(len(stay)) < catalogue.habits.sampling)
+    kept = wanted & (moment <= stays.end[stay]) & (moment < EXTRACTION)
     stay, rank, moment = stay[kept], rank[kept], moment[kept]
     recovery = np.where(stays.reason[stay] == MOTIFS.index("M_IRA"), 1 + 0.16 * rank, 1.0)
     egfr = np.minimum(stays.egfr[stay] * recovery * rng.normal(1, 0.04, len(stay)), 140)
@@ -113,7 +113,7 @@ def creatinine_umol_l(egfr: Floats, age_years: Floats, female: Flags) -> Floats:
 def values_of(
     rng: np.random.Generator, people: People, stays: Stays, samples: Samples, drugs: Flags
 ) -> dict[str, Floats]:
-    """Value of every analysis in every sample, in the unit of the catalogue.
+    """Value of every analysis in every sample, in the first hospital's unit.
 
     Args:
         drugs: shape (stays, 4): who takes a vitamin K antagonist, digoxin, vancomycin, lithium.
@@ -208,7 +208,7 @@ def _asked(rng: np.random.Generator, stays: Stays, samples: Samples, catalogue: 
     wanted = asked[:, columns]
     for atc_position, code in enumerate(("INR", "DIGOX", "VANCO", "LITH")):
         if code != "INR":
-            column = [row["code"] for row in catalogue.analyses].index(code)
+            column = [row["grandeur"] for row in catalogue.analyses].index(code)
             wanted[:, column] = inside & drugs[samples.stay, atc_position] & (rng.random(len(samples.row)) < 0.4)
     return wanted
 
@@ -219,14 +219,14 @@ def result_table(
     """Rows of ``dpi.resultat_biologie``, with corrections as new revisions and a few rows sent twice."""
     rng = block.generator("resultat_biologie")
     values = values_of(rng, people, stays, samples, drugs)
-    matrix = np.stack([values[row["code"]] for row in catalogue.analyses], axis=1)
+    matrix = np.stack([values[row["grandeur"]] * float(row["facteur"]) for row in catalogue.analyses], axis=1)
     sample, analysis = np.nonzero(_asked(rng, stays, samples, catalogue, drugs) & ~np.isnan(matrix))
     value = matrix[sample, analysis].clip(0)
     n = len(sample)
     stay = samples.stay[sample]
     missing_stay = (stay < 0) | (rng.random(n) < 0.02)
     drawn = samples.moment[sample]
-    checked = drawn + seconds(np.exp(rng.normal(np.log(65), 0.45, n)) * 60)
+    checked = drawn + seconds(np.exp(rng.normal(np.log(catalogue.habits.validation_minutes), 0.45, n)) * 60)
     code = np.array([row["code"] for row in catalogue.analyses], dtype=object)[analysis]
     unknown = np.array(UNKNOWN_ANALYSES, dtype=object)[rng.integers(len(UNKNOWN_ANALYSES), size=n)]
     numbers = np.where(missing_stay, EMPTY, stays.number[np.maximum(stay, 0)])
@@ -278,7 +278,6 @@ def _text(rng: np.random.Generator, catalogue: Catalogue, analysis: Integers, va
 
 def _units(rng: np.random.Generator, catalogue: Catalogue, analysis: Integers) -> Objects:
     usual = np.array([row["unite"] or None for row in catalogue.analyses], dtype=object)
-    other = np.array(
-        [OTHER_SPELLING.get(row["unite"], row["unite"]) or None for row in catalogue.analyses], dtype=object
-    )
+    spelling = catalogue.habits.other_spelling
+    other = np.array([spelling.get(row["unite"], row["unite"]) or None for row in catalogue.analyses], dtype=object)
     return np.where(rng.random(len(analysis)) < 0.05, other[analysis], usual[analysis])

@@ -1,7 +1,9 @@
-"""The catalogue of the demo hospital (``catalogue/*.csv``): wards, reasons of stay, diagnoses, acts, drugs, analyses.
+"""The catalogue of a generated hospital: wards, reasons of stay, diagnoses, acts, drugs, analyses, its letter.
 
-A physician or a pharmacist can review the CSV files alone; this module only reads them. An indication is written
-``FEATURE:probability|…``: the probability that a patient with the feature gets the thing, ``base`` being everybody.
+A physician or a pharmacist can review the files alone; this module only reads them. Those of ``catalogue/`` are the
+first hospital's; another hospital has a folder below with the files that differ, and shares the others. An indication
+is written ``FEATURE:probability|…``: the probability that a patient with the feature gets the thing; ``base`` is
+everybody.
 """
 
 import csv
@@ -12,8 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from etl.demo.draws import Floats
+from etl.demo.habits import CHU_DEMO, CHU_SECOND, Habits
 
 FOLDER = Path(__file__).parent / "catalogue"
+HABITS = {"chu_demo": CHU_DEMO, "chu_second": CHU_SECOND}
 
 CHRONIC = (
     "HTA", "IC", "FA", "DT2", "IRC", "BPCO", "ASTHME", "DYSLIP", "CORO", "AVC",
@@ -50,9 +54,11 @@ class Drug:
     days: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Catalogue:
-    """Everything that the hospital can order, code, measure and write."""
+    """Everything that a hospital can order, code, measure and write, and its habits."""
+
+    habits: Habits
 
     drugs: tuple[Drug, ...]
     drug_weights: Floats  # (features, drugs)
@@ -68,37 +74,48 @@ class Catalogue:
     wards: tuple[dict[str, str], ...]
     communes: tuple[dict[str, str], ...]
     words: dict[str, list[str]]
+    letter: str
 
     def drug_index(self, atc: str) -> int:
         """Position of a drug by its ATC code."""
         return next(i for i, drug in enumerate(self.drugs) if drug.atc == atc)
 
 
-def read(name: str) -> tuple[dict[str, str], ...]:
-    """Rows of one file of the catalogue."""
-    with (FOLDER / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+def path_of(hospital: str, name: str) -> Path:
+    """One file of a hospital's catalogue: its own, else the common one."""
+    own = FOLDER / hospital / name
+    return own if own.exists() else FOLDER / name
+
+
+def read(hospital: str, name: str) -> tuple[dict[str, str], ...]:
+    """Rows of one CSV file of a hospital's catalogue."""
+    with path_of(hospital, f"{name}.csv").open(encoding="utf-8", newline="") as file:
         return tuple(csv.DictReader(file))
 
 
-@lru_cache(maxsize=1)
-def load_catalogue() -> Catalogue:
-    """The whole catalogue, read once."""
-    drug_rows, acts, reasons = read("medicaments"), read("actes"), read("motifs")
+@lru_cache(maxsize=2)
+def load_catalogue(hospital: str = "chu_demo") -> Catalogue:
+    """The whole catalogue of a hospital, read once."""
+    drug_rows, acts, reasons = (read(hospital, name) for name in ("medicaments", "actes", "motifs"))
+    formulary = {row["atc"] for row in drug_rows}
     return Catalogue(
+        habits=HABITS[hospital],
         drugs=tuple(_drug(row) for row in drug_rows),
         drug_weights=_weights([row["indications"] for row in drug_rows]),
         drug_contraindications=_weights([_flags(row["contre_indications"]) for row in drug_rows]),
-        interactions=read("interactions"),
-        diagnoses=read("diagnostics"),
+        interactions=tuple(r for r in read(hospital, "interactions") if {r["atc_a"], r["atc_b"]} <= formulary),
+        diagnoses=read(hospital, "diagnostics"),
         acts=acts,
         act_weights=_weights([row["indications"] for row in acts]),
         reasons=reasons,
         reason_weights=_weights([row["poids"] for row in reasons]),
-        analyses=read("analyses"),
-        vital_signs=read("mesures"),
-        wards=read("unites_fonctionnelles"),
-        communes=read("communes"),
-        words={row["genre"]: row["valeurs"].split("|") for row in read("noms")},
+        # The first hospital names an analysis and measures it as the physiology of `biology` does.
+        analyses=tuple({"grandeur": row["code"], "facteur": "1", **row} for row in read(hospital, "analyses")),
+        vital_signs=read(hospital, "mesures"),
+        wards=read(hospital, "unites_fonctionnelles"),
+        communes=read(hospital, "communes"),
+        words={row["genre"]: row["valeurs"].split("|") for row in read(hospital, "noms")},
+        letter=path_of(hospital, "courrier.txt").read_text(encoding="utf-8"),
     )
 
 

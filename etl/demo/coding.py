@@ -75,7 +75,7 @@ def act_table(block: Block, people: People, stays: Stays, catalogue: Catalogue) 
             "ipp": people.ipp[stays.row[stay]],
             "code_ccam": codes,
             "realise_le": pa.array(moment),
-            "executant_id": practitioner_of(ward_codes()[stays.ward[stay]], stays.key[stay]),
+            "executant_id": practitioner_of(catalogue, ward_codes(catalogue)[stays.ward[stay]], stays.key[stay]),
             "maj_le": pa.array(moment),
         }
     )

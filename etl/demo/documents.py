@@ -28,39 +28,6 @@ COURSES = (
     "Pas de complication au cours du séjour.",
 )
 DEATH_COURSE = "Malgré la prise en charge, l'évolution a été défavorable et {who} est {dead}."
-LETTER = """CENTRE HOSPITALIER UNIVERSITAIRE DE VALBRUME
-{ward}
-Secrétariat : 01 99 00 {line}
-{address_line}
-
-Valbrume, le {date}
-
-Compte rendu d'hospitalisation
-Patient : {title} {surname} {first_name}, {born} {birth}
-IPP : {ipp}    N° de séjour : {number}
-Adresse : {address}, {postal_code} {town}    Tél. : {telephone}
-
-Cher confrère, Docteur {correspondent},
-
-{title} {surname}, {age} ans, a été {admitted} dans le service du {start} au {end} pour {reason}.
-
-Antécédents : {history}.
-Allergies : {allergies}.
-
-Histoire de la maladie : {story}. {informed}
-
-Examen à l'entrée : poids {weight} kg, taille {height} cm.
-
-Évolution dans le service : {course}
-
-Traitement au cours du séjour :
-{treatment}
-
-Conclusion : séjour pour {reason}. {follow_up}
-
-Bien confraternellement,
-Dr {physician}
-"""
 
 
 def letter_table(
@@ -70,10 +37,10 @@ def letter_table(
     rng = block.generator("document")
     n = len(stays.row)
     wanted = (stays.kind == HC) | (np.isin(stays.kind, (HJ, CS)) & (rng.random(n) < 0.35))
-    late = rng.exponential(1.2, n) * 86400
+    late = rng.exponential(catalogue.habits.letter_delay_days, n) * 86400
     date = stays.end + seconds(late)
     stay = np.flatnonzero(wanted & (rng.random(n) < 0.9) & (date < EXTRACTION))
-    author = practitioner_of(ward_codes()[stays.ward[stay]], stays.key[stay])
+    author = practitioner_of(catalogue, ward_codes(catalogue)[stays.ward[stay]], stays.key[stay])
     draws = rng.random((4, len(stay)))
     writer = _Letters(people, stays, catalogue, _treatments(orders, record, catalogue))
     texts = [writer.text(s, a, d) for s, a, d in zip(stay.tolist(), author.tolist(), draws.T, strict=True)]
@@ -118,7 +85,7 @@ class _Letters:
 
     def __init__(self, people: People, stays: Stays, catalogue: Catalogue, treatments: dict[int, list[str]]) -> None:
         self.people, self.stays, self.catalogue, self.treatments = people, stays, catalogue, treatments
-        staff = practitioners()
+        staff = practitioners(catalogue)
         self.names = {
             number: f"{first} {last}"
             for number, first, last in zip(
@@ -144,10 +111,9 @@ class _Letters:
             w for w, held in (("pénicilline", people.penicillin_allergy[p]), ("AINS", people.nsaid_allergy[p])) if held
         ]
         surnames = self.catalogue.words["nom"]
-        return LETTER.format(
+        return self.catalogue.letter.format(
             ward=self.catalogue.wards[stays.ward[s]]["libelle"].upper(),
             line=f"{int(draws[0] * 100):02d} {int(draws[1] * 100):02d}",
-            address_line="1 place de l'Hôpital, 96100 Valbrume",
             date=_french_date(stays.end[s]),
             title="Mme" if female else "M.",
             surname=people.surname[p].upper(),

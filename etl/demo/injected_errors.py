@@ -40,7 +40,7 @@ def inject(block: Block, stays: Stays, catalogue: Catalogue, chosen: Flags, orde
 
 
 def _change_lines(rng: np.random.Generator, stays: Stays, catalogue: Catalogue, orders: Orders) -> Orders:
-    n = len(orders)
+    n, rate = len(orders), _rates(PER_LINE, catalogue)
     draw = rng.random((5, n))
     free = ~orders.loading
     mechanism, detail = orders.mechanism.copy(), orders.detail.copy()
@@ -51,15 +51,15 @@ def _change_lines(rng: np.random.Generator, stays: Stays, catalogue: Catalogue, 
     wrong = np.array([drug.wrong_route for drug in catalogue.drugs], dtype=object)[orders.drug]
     weekly = (orders.per_day > 0.1) & (orders.per_day < 0.2)
     steps = (
-        ("rythme", weekly & (draw[0] < PER_LINE["rythme"]), lambda i: {"frequence": [float(per_day[i]), 1.0]}),
+        ("rythme", weekly & (draw[0] < rate["rythme"]), lambda i: {"frequence": [float(per_day[i]), 1.0]}),
         (
             "non_adapte_renal",
-            orders.reduced & (draw[1] < PER_LINE["non_adapte_renal"]),
+            orders.reduced & (draw[1] < rate["non_adapte_renal"]),
             lambda i: {"facteur_omis": float(factor[i])},
         ),
-        ("surdosage", draw[2] < PER_LINE["surdosage"], lambda i: {"multiplie_par": float(over[i])}),
-        ("sous_dosage", draw[3] < PER_LINE["sous_dosage"], lambda i: {"divise_par": float(under[i])}),
-        ("voie", draw[4] < PER_LINE["voie"], lambda i: {"voie": [str(orders.route[i]), str(wrong[i])]}),
+        ("surdosage", draw[2] < rate["surdosage"], lambda i: {"multiplie_par": float(over[i])}),
+        ("sous_dosage", draw[3] < rate["sous_dosage"], lambda i: {"divise_par": float(under[i])}),
+        ("voie", draw[4] < rate["voie"], lambda i: {"voie": [str(orders.route[i]), str(wrong[i])]}),
     )
     for name, hit, parameters in steps:
         for i in np.flatnonzero(hit & free):
@@ -83,16 +83,20 @@ def _add(
     )
 
 
-def _hit(rng: np.random.Generator, stays: Stays, chosen: Flags, name: str) -> Flags:
-    lines = chosen.sum(axis=1)
-    return (rng.random(len(chosen)) < 1 - (1 - PER_ADDED[name]) ** lines) & np.isin(stays.kind, (HC, HJ))
+def _rates(rates: dict[str, float], catalogue: Catalogue) -> dict[str, float]:
+    return {name: rate * catalogue.habits.errors.get(name, 1.0) for name, rate in rates.items()}
+
+
+def _hit(rng: np.random.Generator, stays: Stays, catalogue: Catalogue, chosen: Flags, name: str) -> Flags:
+    lines, rate = chosen.sum(axis=1), _rates(PER_ADDED, catalogue)[name]
+    return (rng.random(len(chosen)) < 1 - (1 - rate) ** lines) & np.isin(stays.kind, (HC, HJ))
 
 
 def _add_contraindicated(rng: np.random.Generator, stays: Stays, catalogue: Catalogue, chosen: Flags) -> Orders:
     """A usual drug that this patient must not have."""
     weights = np.where(contraindicated(stays, catalogue), drug_probabilities(stays, catalogue) + 0.004, 0.0) * ~chosen
     drug = choose_by_row(rng, weights)
-    stay = np.flatnonzero(_hit(rng, stays, chosen, "contre_indication") & (drug >= 0))
+    stay = np.flatnonzero(_hit(rng, stays, catalogue, chosen, "contre_indication") & (drug >= 0))
     states = [_states(stays, catalogue, s, int(drug[s])) for s in stay.tolist()]
     return _add(rng, stays, catalogue, "contre_indication", (stay, drug[stay], states))
 
@@ -112,7 +116,7 @@ def _add_interacting(rng: np.random.Generator, stays: Stays, catalogue: Catalogu
     both_ways = [(a, b, w) for a, b, w in pairs] + [(b, a, w / 2) for a, b, w in pairs]
     weights = np.stack([chosen[:, a] * ~chosen[:, b] * ~forbidden[:, b] * w for a, b, w in both_ways], axis=1)
     picked = choose_by_row(rng, weights)
-    stay = np.flatnonzero(_hit(rng, stays, chosen, "interaction") & (picked >= 0))
+    stay = np.flatnonzero(_hit(rng, stays, catalogue, chosen, "interaction") & (picked >= 0))
     present, added = (np.array([pair[side] for pair in both_ways])[picked[stay]] for side in (0, 1))
     detail = [json.dumps({"avec": catalogue.drugs[i].atc}) for i in present]
     return _add(rng, stays, catalogue, "interaction", (stay, added, detail))
@@ -125,7 +129,7 @@ def _add_duplicate(rng: np.random.Generator, stays: Stays, catalogue: Catalogue,
     allowed = ~chosen & ~contraindicated(stays, catalogue)
     weights: Floats = (chosen.astype(np.float64) @ same) * allowed * (drug_probabilities(stays, catalogue) + 0.01)
     drug = choose_by_row(rng, weights)
-    stay = np.flatnonzero(_hit(rng, stays, chosen, "doublon") & (drug >= 0))
+    stay = np.flatnonzero(_hit(rng, stays, catalogue, chosen, "doublon") & (drug >= 0))
     detail = [json.dumps({"groupe": str(groups[i])}) for i in drug[stay]]
     return _add(rng, stays, catalogue, "doublon", (stay, drug[stay], detail))
 

@@ -27,8 +27,7 @@ from etl.demo.staff import practitioner_of
 from etl.demo.stays import DAY, HC, HJ, URG, Stays, ward_codes
 
 LINES_PER_STAY = 128  # an order's number is stay key × 128 + rank
-ORDERING = {HC: 1.4, HJ: 0.40, URG: 0.30}  # how much of the usual treatment each kind of stay prescribes
-EMERGENCY_BASE = {"N02BE01": 0.55, "N02AX02": 0.15, "N02BG06": 0.08, "A04AA01": 0.08, "R03AC02": 0.04}
+ORDERING = (HC, HJ, URG)  # kinds of stay with orders; how many: `Habits.ordering`
 LOADING_SHARE = 0.01  # justified high doses: they look like errors and are none
 TOO_MANY_DIGITS = 4
 
@@ -71,10 +70,10 @@ def drug_probabilities(stays: Stays, catalogue: Catalogue) -> Floats:
     """How likely each drug is in each stay before any safeguard, shape (stays, drugs)."""
     probability = (stays.features @ catalogue.drug_weights).clip(0, 0.96)
     scale = np.zeros(len(stays.row))
-    for kind, share in ORDERING.items():
+    for kind, share in zip(ORDERING, catalogue.habits.ordering, strict=True):
         scale[stays.kind == kind] = share
     probability = (probability * scale[:, None]).clip(0, 0.97)
-    for atc, share in EMERGENCY_BASE.items():
+    for atc, share in catalogue.habits.emergency_drugs.items():
         column = catalogue.drug_index(atc)
         probability[:, column] = np.where(
             stays.kind == URG, np.maximum(probability[:, column], share), probability[:, column]
@@ -168,7 +167,7 @@ class Record:
 
 UNKNOWN_ATC = ("V03AX99", "N02XX01", "R05ZZ02")  # not in the shipped vocabulary, on purpose
 STOP_BEFORE_START = 753 / 18_087  # measured on real prescriptions
-NO_CODE, UNKNOWN_CODE, NOT_A_NUMBER, CANCELLED = 0.025, 0.02, 0.065, 0.02
+NO_CODE, UNKNOWN_CODE, CANCELLED = 0.025, 0.02, 0.02
 
 
 def line_numbers(orders: Orders, stays: Stays) -> Integers:
@@ -187,7 +186,7 @@ def record_orders(block: Block, orders: Orders, stays: Stays, catalogue: Catalog
     draw = rng.random((5, n))
     dose = french_number(orders.dose, np.zeros(n, dtype=np.int64) + _places(orders.dose))
     unit = np.array([drug.unit for drug in catalogue.drugs], dtype=object)[orders.drug]
-    vague = right & ~orders.loading & (draw[0] < NOT_A_NUMBER)
+    vague = right & ~orders.loading & (draw[0] < catalogue.habits.vague_doses)
     words = np.array(["", "1-2", "1-2", "selon protocole", "1 à 2"], dtype=object)[choose(rng, (3, 2, 1, 1, 1), n)]
     dose = np.where(vague, np.where(words == "", EMPTY, words), dose)
     unit = np.where(vague & (words != "selon protocole"), "cp", unit)
@@ -231,7 +230,9 @@ def order_table(people: People, stays: Stays, orders: Orders, record: Record, ca
             "voie": orders.route,
             "debut": pa.array(orders.start),
             "fin": pa.array(record.written_end),
-            "prescripteur": practitioner_of(ward_codes()[stays.ward[orders.stay]], stays.key[orders.stay]),
+            "prescripteur": practitioner_of(
+                catalogue, ward_codes(catalogue)[stays.ward[orders.stay]], stays.key[orders.stay]
+            ),
             "statut": record.status,
             "maj_le": pa.array(np.minimum(changed, EXTRACTION)),
         }

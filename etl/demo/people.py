@@ -7,10 +7,10 @@ import pyarrow as pa
 
 from etl.demo.catalogue import CHRONIC, Catalogue
 from etl.demo.draws import BLOCK, EMPTY, SECOND, Block, Flags, Floats, Integers, Moments, Objects, choose, scramble
+from etl.demo.habits import Habits
 
 START = np.datetime64("2022-01-01T00:00:00", "s")
 EXTRACTION = np.datetime64("2025-01-01T00:00:00", "s")  # the day of the extract: nothing is known after it
-ADULT_AGES = ((18, 45, 0.16), (45, 65, 0.24), (65, 80, 0.34), (80, 97, 0.26))  # from, to, share
 
 # Prevalence at 40 and at 80 years, straight between and beyond; a synthetic hospital population, not a claim.
 PREVALENCE = {
@@ -64,10 +64,11 @@ def draw_people(block: Block, catalogue: Catalogue) -> People:
     """The patients of one block."""
     rng = block.generator("patient")
     index = np.arange(block.first, block.first + BLOCK)
-    female = rng.random(BLOCK) < 0.52
-    birth = _births(rng)
+    habits = catalogue.habits
+    female = rng.random(BLOCK) < habits.women
+    birth = _births(rng, habits)
     age = (START - birth).astype("timedelta64[D]").astype(np.float64) / 365.25
-    chronic = _diseases(rng, age, female)
+    chronic = _diseases(rng, age, female, habits)
     words = catalogue.words
     women, men = np.array(words["prenom_f"], dtype=object), np.array(words["prenom_m"], dtype=object)
     first_names = np.where(female, women[rng.integers(len(women), size=BLOCK)], men[rng.integers(len(men), size=BLOCK)])
@@ -76,12 +77,13 @@ def draw_people(block: Block, catalogue: Catalogue) -> People:
     height = np.where(female, rng.normal(161, 6.5, BLOCK), rng.normal(174, 7, BLOCK)).clip(140, 200).round()
     mass_index = (rng.normal(26, 4.5, BLOCK) + 2.5 * chronic[:, CHRONIC.index("DT2")]).clip(15, 50)
     streets = np.array(words["voie"], dtype=object)[rng.integers(len(words["voie"]), size=BLOCK)]
-    numbers = rng.integers(1, 180, BLOCK)
+    doors = rng.integers(1, 180, BLOCK)
     lines = rng.integers(0, 10_000, BLOCK)
     allergy = rng.random((2, BLOCK))
+    numbers = scramble(index, 10**9, 618_033_989, 271_828).tolist()
     return People(
         index=index,
-        ipp=np.array([f"8{n:09d}" for n in scramble(index, 10**9, 618_033_989, 271_828).tolist()], dtype=object),
+        ipp=np.array([habits.person_number.format(n) for n in numbers], dtype=object),
         female=female,
         birth=birth,
         chronic=chronic,
@@ -94,26 +96,26 @@ def draw_people(block: Block, catalogue: Catalogue) -> People:
         postal_code=np.array([row["code_postal"] for row in catalogue.communes], dtype=object)[towns],
         surname=surnames,
         first_name=first_names,
-        address=np.array([f"{n} {street}" for n, street in zip(numbers, streets, strict=True)], dtype=object),
+        address=np.array([f"{n} {street}" for n, street in zip(doors, streets, strict=True)], dtype=object),
         # 06 39 98 is one of the ranges that the French regulator keeps for fiction.
         telephone=np.array([f"06 39 98 {n // 100:02d} {n % 100:02d}" for n in lines.tolist()], dtype=object),
     )
 
 
-def _births(rng: np.random.Generator) -> Moments:
-    band = choose(rng, [share for _, _, share in ADULT_AGES], BLOCK)
-    low, high = (np.array([row[side] for row in ADULT_AGES])[band] for side in (0, 1))
+def _births(rng: np.random.Generator, habits: Habits) -> Moments:
+    band = choose(rng, [share for _, _, share in habits.ages], BLOCK)
+    low, high = (np.array([row[side] for row in habits.ages])[band] for side in (0, 1))
     days = ((low + (high - low) * rng.random(BLOCK)) * 365.25).round().astype("timedelta64[D]")
     return (START.astype("datetime64[D]") - days).astype(SECOND)
 
 
-def _diseases(rng: np.random.Generator, age: Floats, female: Flags) -> Flags:
+def _diseases(rng: np.random.Generator, age: Floats, female: Flags, habits: Habits) -> Flags:
     """Diseases one after the other, so that earlier ones raise the odds of later ones."""
     chronic = np.zeros((BLOCK, len(CHRONIC)), dtype=bool)
     draws = rng.random(chronic.shape)
     for position, disease in enumerate(CHRONIC):
         at_40, at_80 = PREVALENCE[disease]
-        probability = (at_40 + (at_80 - at_40) * (age - 40) / 40).clip(0.001, 0.9)
+        probability = (at_40 + (at_80 - at_40) * (age - 40) / 40).clip(0.001, 0.9) * habits.diseases.get(disease, 1.0)
         if disease in ("THYR", "DEPR", "ARTH"):
             probability = probability * np.where(female, 1.4, 0.6)
         for cause, effect, factor in LINKS:

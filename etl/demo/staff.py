@@ -1,11 +1,11 @@
-"""Practitioners, wards and communes of the demo hospital: tables that do not grow with the patients."""
+"""Practitioners, wards and communes of a generated hospital: tables that do not grow with the patients."""
 
 from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
 
-from etl.demo.catalogue import load_catalogue
+from etl.demo.catalogue import Catalogue
 from etl.demo.draws import Integers, Objects, scramble
 
 PER_WARD = 5
@@ -13,10 +13,9 @@ PHARMACISTS = 6
 UPDATED = np.datetime64("2021-12-01T08:00:00", "s")
 
 
-@lru_cache(maxsize=1)
-def practitioners() -> pa.Table:
+@lru_cache(maxsize=2)
+def practitioners(book: Catalogue) -> pa.Table:
     """Rows of ``dpi.praticien``: physicians of each ward, then pharmacists. Their names never reach OMOP."""
-    book = load_catalogue()
     wards = [row["uf"] for row in book.wards for _ in range(PER_WARD)] + ["PHARMA"] * PHARMACISTS
     skills = [row["specialite"] for row in book.wards for _ in range(PER_WARD)] + ["PHARMACIE"] * PHARMACISTS
     n = len(wards)
@@ -36,23 +35,23 @@ def practitioners() -> pa.Table:
     )
 
 
-def practitioner_of(wards: Objects, keys: Integers) -> Objects:
+def practitioner_of(book: Catalogue, wards: Objects, keys: Integers) -> Objects:
     """A physician of the ward, always the same for the same key."""
-    numbers = np.array(practitioners()["praticien_id"].to_pylist(), dtype=object)
-    first = {row["uf"]: position * PER_WARD for position, row in enumerate(load_catalogue().wards)}
+    numbers = np.array(practitioners(book)["praticien_id"].to_pylist(), dtype=object)
+    first = {row["uf"]: position * PER_WARD for position, row in enumerate(book.wards)}
     start = np.array([first[ward] for ward in wards.tolist()], dtype=np.int64)
     return numbers[start + (keys * 7 + keys // 16) % PER_WARD]
 
 
-def pharmacist_of(keys: Integers) -> Objects:
+def pharmacist_of(book: Catalogue, keys: Integers) -> Objects:
     """One of the pharmacists."""
-    numbers = np.array(practitioners()["praticien_id"].to_pylist(), dtype=object)
+    numbers = np.array(practitioners(book)["praticien_id"].to_pylist(), dtype=object)
     return numbers[len(numbers) - PHARMACISTS + keys % PHARMACISTS]
 
 
-def ward_table() -> pa.Table:
+def ward_table(book: Catalogue) -> pa.Table:
     """Rows of ``dpi.unite_fonctionnelle``."""
-    rows = load_catalogue().wards
+    rows = book.wards
     return pa.table(
         {
             "uf": [row["uf"] for row in rows],
@@ -65,7 +64,6 @@ def ward_table() -> pa.Table:
     )
 
 
-def commune_table() -> pa.Table:
+def commune_table(book: Catalogue) -> pa.Table:
     """Rows of ``dpi.commune``; the department 96 does not exist."""
-    rows = load_catalogue().communes
-    return pa.table({name: [row[name] for row in rows] for name in ("code_postal", "commune", "departement")})
+    return pa.table({name: [row[name] for row in book.communes] for name in ("code_postal", "commune", "departement")})

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from etl.demo.catalogue import CHRONIC, FEATURES, MOTIFS, Catalogue, load_catalogue
+from etl.demo.catalogue import CHRONIC, FEATURES, MOTIFS, Catalogue
 from etl.demo.draws import (
     BLOCK,
     EMPTY,
@@ -28,7 +28,6 @@ from etl.demo.staff import practitioner_of
 
 KINDS = np.array(["HC", "URG", "CS", "HJ"], dtype=object)
 HC, URG, CS, HJ = range(4)
-KIND_SHARES = (0.44, 0.23, 0.25, 0.08)
 MOST_STAYS = 8
 KEYS_PER_PATIENT = 16  # stay keys are patient × 16 + rank, whatever the other patients have
 DAY = 86_400.0
@@ -64,7 +63,7 @@ class Stays:
 def draw_stays(block: Block, people: People, catalogue: Catalogue) -> Stays:
     """All stays of a block: a walk through time, the same number of draws for every patient."""
     rng = block.generator("sejour")
-    planned = (1 + rng.poisson(0.8 + 0.14 * people.chronic.sum(axis=1))).clip(1, MOST_STAYS)
+    planned = (1 + rng.poisson(catalogue.habits.stays + 0.14 * people.chronic.sum(axis=1))).clip(1, MOST_STAYS)
     clock: Moments = START + seconds(rng.random(BLOCK) * 900 * DAY)
     follows = np.zeros(BLOCK, dtype=bool)
     alive = np.ones(BLOCK, dtype=bool)
@@ -78,14 +77,14 @@ def draw_stays(block: Block, people: People, catalogue: Catalogue) -> Stays:
         planned = planned + follows  # the emergency visit and the admission that follows are one episode
         gap = np.where(follows, rng.uniform(0, 1800, BLOCK), rng.exponential(150, BLOCK) * DAY + 2 * DAY)
         clock = (step["end"] + seconds(gap)).astype(SECOND)
-    return _assemble(rng, people, walked)
+    return _assemble(rng, people, catalogue, walked)
 
 
 def _step(
     rng: np.random.Generator, people: People, catalogue: Catalogue, clock: Moments, follows: Flags
 ) -> dict[str, np.ndarray]:
     """One more stay of every patient."""
-    kind = np.where(follows, HC, choose(rng, KIND_SHARES, BLOCK))
+    kind = np.where(follows, HC, choose(rng, catalogue.habits.stay_kinds, BLOCK))
     age = people.age(clock)
     weights = _reason_weights(people, catalogue, age)
     reason = np.where(kind == HC, choose_by_row(rng, weights), -1)
@@ -129,7 +128,9 @@ def _reason_weights(people: People, catalogue: Catalogue, age: Floats) -> Floats
     return weights
 
 
-def _assemble(rng: np.random.Generator, people: People, walked: list[dict[str, np.ndarray]]) -> Stays:
+def _assemble(
+    rng: np.random.Generator, people: People, catalogue: Catalogue, walked: list[dict[str, np.ndarray]]
+) -> Stays:
     columns = {name: np.stack([step[name] for step in walked], axis=1) for name in walked[0]}
     row, rank = np.nonzero(columns["taken"])
     kind, reason, start = (columns[name][row, rank] for name in ("kind", "reason", "start"))
@@ -137,17 +138,19 @@ def _assemble(rng: np.random.Generator, people: People, walked: list[dict[str, n
     year = start.astype("datetime64[Y]").astype(np.int64) + 1970
     serial = scramble(key, 10**8, 61_803_399, 314_159)
     features, egfr = _features(rng, people, row, kind, reason, start)
+    written = catalogue.habits.stay_number
     return Stays(
         row=row,
         key=key,
         number=np.array(
-            [f"2{y % 100:02d}{n:08d}" for y, n in zip(year.tolist(), serial.tolist(), strict=True)], dtype=object
+            [written.format(year=y % 100, serial=n) for y, n in zip(year.tolist(), serial.tolist(), strict=True)],
+            dtype=object,
         ),
         kind=kind,
         reason=reason,
         start=start,
         end=columns["end"][row, rank],
-        ward=_wards(kind, reason, columns["ward_draw"][row, rank]),
+        ward=_wards(catalogue, kind, reason, columns["ward_draw"][row, rank]),
         via_emergency=columns["via_emergency"][row, rank],
         died=columns["died"][row, rank],
         features=features,
@@ -155,14 +158,14 @@ def _assemble(rng: np.random.Generator, people: People, walked: list[dict[str, n
     )
 
 
-def _wards(kind: Integers, reason: Integers, draw: Floats) -> Integers:
-    codes = [row["uf"] for row in load_catalogue().wards]
-    usual = np.array([codes.index(row["ufs"].split("|")[0]) for row in load_catalogue().reasons])
-    other = np.array([codes.index(row["ufs"].split("|")[-1]) for row in load_catalogue().reasons])
+def _wards(catalogue: Catalogue, kind: Integers, reason: Integers, draw: Floats) -> Integers:
+    codes, wards = [row["uf"] for row in catalogue.wards], catalogue.habits.wards
+    usual = np.array([codes.index(row["ufs"].split("|")[0]) for row in catalogue.reasons])
+    other = np.array([codes.index(row["ufs"].split("|")[-1]) for row in catalogue.reasons])
     ward = np.where(draw < 0.75, usual[reason], other[reason])
-    clinics = np.array([codes.index(code) for code in ("7110", "7210", "7710")])[(draw * 3).astype(np.int64).clip(0, 2)]
-    day_ward = np.where(reason >= 0, codes.index("6910"), codes.index("6110"))
-    return np.select([kind == URG, kind == CS, kind == HJ], [codes.index("1110"), clinics, day_ward], ward)
+    clinics = np.array([codes.index(code) for code in wards.clinics])[(draw * 3).astype(np.int64).clip(0, 2)]
+    day_ward = np.where(reason >= 0, codes.index(wards.day_oncology), codes.index(wards.day_medicine))
+    return np.select([kind == URG, kind == CS, kind == HJ], [codes.index(wards.emergency), clinics, day_ward], ward)
 
 
 def _features(
@@ -200,11 +203,11 @@ def _features(
     return features, egfr
 
 
-def deaths_of(block: Block, people: People, stays: Stays) -> Moments:
-    """Day of death as the administration knows it; one hospital death in five is known by the discharge mode only."""
+def deaths_of(block: Block, people: People, stays: Stays, catalogue: Catalogue) -> Moments:
+    """Day of death as the administration knows it; of some hospital deaths only the discharge mode tells."""
     rng = block.generator("deces")
     death = np.full(BLOCK, np.datetime64("NaT", "s"))
-    told = rng.random(BLOCK) < 0.8
+    told = rng.random(BLOCK) < catalogue.habits.deaths_told
     in_hospital = np.flatnonzero(stays.died & (stays.end < EXTRACTION))
     inside = stays.row[in_hospital]
     death[inside] = np.where(told[inside], stays.end[in_hospital], np.datetime64("NaT", "s"))
@@ -227,11 +230,11 @@ def alive_until(stays: Stays, deaths: Moments) -> Moments:
     return until
 
 
-def stay_table(block: Block, people: People, stays: Stays) -> pa.Table:
+def stay_table(block: Block, people: People, stays: Stays, catalogue: Catalogue) -> pa.Table:
     """Rows of ``dpi.sejour``, with the few that no patient of the hospital owns."""
     rng = block.generator("sejour.admin")
     n = len(stays.row)
-    closed = ~stays.is_open
+    closed, wards = ~stays.is_open, ward_codes(catalogue)[stays.ward]
     entry = np.select(
         [stays.via_emergency, rng.random(n) < 0.06], ["8U", "7"], "8"
     )  # PMSI: home, by emergency, transfer
@@ -258,23 +261,23 @@ def stay_table(block: Block, people: People, stays: Stays) -> pa.Table:
             "sortie": pa.array(end[rows]),
             "mode_entree": entry[rows].astype(object),
             "mode_sortie": np.where(closed, leaving, EMPTY)[rows],
-            "uf_entree": ward_codes()[stays.ward[rows]],
-            "praticien_id": practitioner_of(ward_codes()[stays.ward[rows]], stays.key[rows]),
+            "uf_entree": wards[rows],
+            "praticien_id": practitioner_of(catalogue, wards[rows], stays.key[rows]),
             "maj_le": pa.array(np.where(closed, stays.end, stays.start)[rows]),
         }
     )
 
 
-def ward_codes() -> Objects:
+def ward_codes(catalogue: Catalogue) -> Objects:
     """UF codes in the order of the catalogue."""
-    return np.array([row["uf"] for row in load_catalogue().wards], dtype=object)
+    return np.array([row["uf"] for row in catalogue.wards], dtype=object)
 
 
-def moves_table(block: Block, people: People, stays: Stays) -> pa.Table:
+def moves_table(block: Block, people: People, stays: Stays, catalogue: Catalogue) -> pa.Table:
     """Rows of ``dpi.mouvement``: one, two or three wards a stay, end to end."""
     rng = block.generator("mouvement")
     n = len(stays.row)
-    codes = ward_codes().tolist()
+    codes, wards = ward_codes(catalogue).tolist(), catalogue.habits.wards
     inpatient = stays.kind == HC
     by_observation = stays.via_emergency & (rng.random(n) < 0.45)
     moved = inpatient & (rng.random(n) < 0.14)
@@ -282,11 +285,11 @@ def moves_table(block: Block, people: People, stays: Stays) -> pa.Table:
     row, rank = repeat_rows(counts)
     other = np.where(
         stays.feature("M_SEPSIS"),
-        codes.index("2110"),
-        np.array([codes.index("2610"), codes.index("3110")])[choose(rng, (4, 1), n)],
+        codes.index(wards.after_sepsis),
+        np.array([codes.index(code) for code in wards.moves_to])[choose(rng, (4, 1), n)],
     )
     ward = stays.ward[row].copy()
-    ward[(rank == 0) & by_observation[row]] = codes.index("1120")
+    ward[(rank == 0) & by_observation[row]] = codes.index(wards.short_stay)
     last = moved[row] & (rank == counts[row] - 1)
     ward[last] = other[row][last]
     span = (stays.end - stays.start).astype(np.float64)
@@ -305,7 +308,7 @@ def moves_table(block: Block, people: People, stays: Stays) -> pa.Table:
             "mouvement_id": stays.key[row] * 4 + rank,
             "numero_sejour": stays.number[row],
             "ipp": people.ipp[stays.row[row]],
-            "uf": ward_codes()[ward],
+            "uf": ward_codes(catalogue)[ward],
             "entree": pa.array(entry),
             "sortie": pa.array(gone),
             "maj_le": pa.array(np.where(np.isnat(gone), entry, gone)),

@@ -9,7 +9,8 @@ import pytest
 
 from etl.compiler import compile_source
 from etl.declaration import SOURCES, load_source
-from etl.demo.chu_demo import TRUTH, generate, patient_tables
+from etl.demo.chu_demo import generate, patient_tables
+from etl.demo.record import TRUTH
 from etl.demo.server import demo_server
 from passerelle.errors import UsageError
 

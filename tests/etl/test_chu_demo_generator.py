@@ -9,9 +9,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from etl.demo.chu_demo import TRUTH, patient_tables
+from etl.demo.chu_demo import patient_tables
 from etl.demo.draws import BLOCK
 from etl.demo.people import EXTRACTION
+from etl.demo.record import TRUTH
 
 PATIENTS = 3_000
 
