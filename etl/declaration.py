@@ -8,11 +8,22 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from etl.readers.fhir_paths import compile_path
 from passerelle.errors import MappingError, UsageError
 
 SOURCES = Path(__file__).parent / "sources"
+# What our own resources bear unless the site names it otherwise (fhir_adapters.site; a test compares them).
+OWN_NAMING = ("https://chu-demo.example/fhir/NamingSystem/", "https://passerelle.example/fhir/")
 
 IdentityKind = Literal["person", "stay", "rest"]
 ColumnType = Literal["string", "bigint", "double", "date", "timestamp", "boolean"]
@@ -22,18 +33,28 @@ class Frozen(BaseModel, extra="forbid", frozen=True):
     """A misspelt key is an error, not a silence."""
 
 
+def _understood(path: str) -> str:
+    compile_path(path)
+    return path
+
+
+FhirPath = Annotated[str, AfterValidator(_understood)]
+
+
 class SourceKind(StrEnum):
     """How the source is read."""
 
     FILES = "files"
     POSTGRESQL = "postgresql"
+    FHIR_R4 = "fhir_r4"
 
 
 class SourceColumn(Frozen):
     """One column of the source and the type it is read as."""
 
-    type: ColumnType
+    type: ColumnType = "string"
     format: str | None = Field(None, description="pattern of dates and timestamps; None: ISO 8601")
+    path: FhirPath | None = Field(None, description="fhir_r4: where the value is; default: the column's name")
 
 
 def _column_from_word(value: Any) -> Any:
@@ -77,6 +98,12 @@ class SourceTable(Frozen):
         (), description="a bad value there quarantines the row; elsewhere it becomes null"
     )
     optional: bool = Field(False, description="the file may be absent: the table is then empty")
+    resource: str | None = Field(None, description="fhir_r4: type of the resources that are its rows, as Observation")
+    where: tuple[FhirPath, ...] = Field((), description="fhir_r4: criteria that a resource meets to be a row")
+    for_each: FhirPath | None = Field(
+        None, description="fhir_r4: a row for each element there, none where there is none"
+    )
+    for_each_or_null: FhirPath | None = Field(None, description="the same, but a row even where there is none")
 
     @model_validator(mode="after")
     def _names_declared_columns(self) -> "SourceTable":
@@ -141,6 +168,19 @@ class FileFormat(Frozen):
     delimiter: str = ","
 
 
+class FhirInput(Frozen):
+    """What FHIR a source sends (kind fhir_r4)."""
+
+    version: Literal["4.0.1"] = Field(description="release of FHIR that the resources follow; R4 is what we read")
+    profiles: tuple[str, ...] = Field((), description="profiles that the mappings rely on (HL7 FHIR to OMOP, 010)")
+    bundles: tuple[Literal["document", "collection", "message", "searchset", "transaction", "batch"], ...] = Field(
+        ("document", "collection", "message"), description="types of Bundle that are read; the others are set aside"
+    )
+    own_naming: tuple[str, ...] = Field(
+        OWN_NAMING, description="identifier systems and extensions that begin so are our own output: never read back"
+    )
+
+
 class Source(Frozen):
     """A hospital's source, as declared."""
 
@@ -151,6 +191,7 @@ class Source(Frozen):
     cdm_source: CdmSource
     files: FileFormat = FileFormat()
     schema_name: str = Field("public", alias="schema")
+    fhir: FhirInput | None = Field(None, description="fhir_r4: release, profiles and Bundles")
     tables: dict[str, SourceTable] = Field(min_length=1)
     unused: dict[str, str] = Field(default_factory=dict, description="what is not read, and why")
     vocabularies: dict[str, Vocabulary] = Field(default_factory=dict)
@@ -164,6 +205,18 @@ class Source(Frozen):
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError(f"{value!r} is not an IANA time zone") from error
         return value
+
+    @model_validator(mode="after")
+    def _fhir_is_declared_where_it_is_read(self) -> "Source":
+        is_fhir = self.kind is SourceKind.FHIR_R4
+        if is_fhir != (self.fhir is not None):
+            raise ValueError("a source of kind fhir_r4 says which FHIR it sends under `fhir`; another kind has none")
+        for name, table in self.tables.items():
+            if is_fhir != (table.resource is not None):
+                raise ValueError(f"table {name}: `resource` goes with kind fhir_r4, and only with it")
+            if table.for_each and table.for_each_or_null:
+                raise ValueError(f"table {name}: give for_each or for_each_or_null, not both")
+        return self
 
 
 def source_folder(name: str) -> Path:

@@ -31,6 +31,7 @@ def record_mapping(run: Run, extracted: dict[str, Any], outcome: MapOutcome) -> 
             ("read", None, facts["read"]),
             ("merged", "duplicate_row", facts["merged"]),
             ("quarantined", "unreadable", facts["quarantined"]),
+            *(("excluded", rule, n) for rule, n in facts.get("excluded", {}).items()),
         ]
         rows += [
             {"source_table": name, "outcome": result, "rule": rule, "rows": n}

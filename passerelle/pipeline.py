@@ -30,7 +30,7 @@ from spark_jobs.check_quality import check_tables
 from spark_jobs.delta import Buckets, table_version
 from spark_jobs.derive_periods import derive_observation_periods, write_cdm_source
 from spark_jobs.engine import Engine, open_engine
-from spark_jobs.land import Door, land_table, landing_order, open_source
+from spark_jobs.land import Door, Landed, land_table, landing_order, open_source
 from spark_jobs.load_vocabulary import SHIPPED
 from spark_jobs.map_tables import VOCABULARY_TABLES, MapRun, map_source
 from spark_jobs.materialise_views import materialise_views
@@ -156,17 +156,25 @@ def extract(job: Job, location: str) -> dict[str, Any]:
                 job.progress(f"landing {name}")
                 landed = land_table(door, opened, name, known)
                 set_aside += landed.quarantined
-                tables[name] = {
-                    "read": landed.read,
-                    "landed": landed.landed,
-                    "merged": landed.merged,
-                    "quarantined": landed.quarantined_rows,
-                    "version": landed.version,
-                    "fingerprint": landed.fingerprint,
-                }
+                tables[name] = _landed(landed)
+            for landed in opened.aside():
+                set_aside += landed.quarantined
+                tables[landed.table] = _landed(landed)
         record_landing(job.run, set_aside)
         details["tables"] = tables
     return job.run.events["extracted"]
+
+
+def _landed(landed: Landed) -> dict[str, Any]:
+    return {
+        "read": landed.read,
+        "landed": landed.landed,
+        "merged": landed.merged,
+        "excluded": landed.excluded,
+        "quarantined": landed.quarantined_rows,
+        "version": landed.version,
+        "fingerprint": landed.fingerprint,
+    }
 
 
 # --- map -----------------------------------------------------------------------------------------------------------
@@ -370,7 +378,7 @@ def location_of(compiled: CompiledSource, settings: Settings, given: str | None)
     raise UsageError(
         f"{compiled.source.name} needs to know where it is read from",
         looked="--input, PASSERELLE_SOURCE_DSN, passerelle.yaml",
-        do="give --input DIR (files) or --input postgresql://… (database)",
+        do="give --input DIR (files, FHIR) or --input postgresql://… (database)",
     )
 
 

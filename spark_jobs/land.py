@@ -4,7 +4,7 @@ spark-submit passerelle/__main__.py extract mimic_iv --input DIR --workspace W -
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +19,9 @@ from etl.crosswalk import Crosswalk
 from etl.declaration import Source, SourceColumn, SourceKind, SourceTable
 from etl.identity import Secrets, pseudonymise
 from etl.pseudonymise_notes import Pseudonymiser
-from etl.readers.csv import LINE, CsvRecords
+from etl.readers.csv import LINE, BadRecord, CsvRecords
 from etl.readers.database import open_database, open_relation
+from etl.readers.fhir_r4 import FhirFolder, FhirTable, SetAside
 from etl.readers.files import open_file
 from etl.sql_text import literal, name
 from omop.lake import Lake
@@ -41,6 +42,7 @@ class Landed:
     read: int = 0
     landed: int = 0
     merged: int = 0  # the same row sent twice
+    excluded: dict[str, int] = field(default_factory=dict)  # rule → rows (FHIR: what reaches no table)
     quarantined: list[Quarantined] = field(default_factory=list)
     quarantined_rows: int = 0
     version: int = -1
@@ -64,13 +66,16 @@ def open_source(source: Source, location: str) -> Iterator["Opened"]:
     """Open the folder or the database that a source is read from.
 
     Args:
-        location: a folder (kind files) or a PostgreSQL URL (kind postgresql).
+        location: a folder (kinds files and fhir_r4) or a PostgreSQL URL (kind postgresql).
     """
-    if source.kind is SourceKind.FILES:
+    if source.kind is not SourceKind.POSTGRESQL:
         folder = Path(location)
         if not folder.is_dir():
             raise UsageError(f"the input of {source.name} is not a folder", looked=location, do="give --input DIR")
-        yield Opened(source, folder=folder)
+        if source.kind is SourceKind.FHIR_R4:
+            yield Opened(source, fhir=FhirFolder(source, folder))
+        else:
+            yield Opened(source, folder=folder)
         return
     with open_database(location) as connection:
         yield Opened(source, connection=connection)
@@ -83,6 +88,7 @@ class Opened:
     source: Source
     folder: Path | None = None
     connection: Any = None
+    fhir: FhirFolder | None = None
 
     @contextmanager
     def stream(self, table_name: str) -> Iterator[Any]:
@@ -94,6 +100,16 @@ class Opened:
         else:
             with open_relation(self.connection, self.source, table_name, table) as stream:
                 yield stream
+
+    def aside(self) -> Iterator[Landed]:
+        """What the source sent and no table takes, by type of resource; known when every table has landed."""
+        for kind, aside in self.fhir.aside.items() if self.fhir is not None else ():
+            name = f"resource/{kind}"
+            landed = Landed(name, read=aside.read, excluded=dict(aside.excluded), quarantined_rows=len(aside.bad))
+            landed.quarantined = _sample(name, aside.bad)
+            landed.fingerprint = f"{landed.read}:{landed.excluded}:{landed.quarantined_rows}"
+            _balanced(landed)
+            yield landed
 
 
 def landing_order(source: Source) -> list[str]:
@@ -110,48 +126,72 @@ def land_table(door: Door, opened: Opened, table_name: str, known: dict[str, tup
         known: fingerprint and version of each bronze table after the last landing; the table is left as it is when
             both are those of now (a landing that was killed may have written the table without being recorded).
     """
-    table = door.source.tables[table_name]
-    raw = door.staging / "raw" / table_name
-    outcome = Landed(table_name)
+    outcome, done = Landed(table_name), False
     try:
-        with opened.stream(table_name) as stream:
-            records = CsvRecords(door.source, table_name, table, stream) if stream is not None else None
-            _stage(door, table, records, raw)
-        if records is not None:
-            outcome.read = records.read
-            outcome.quarantined = [
-                Quarantined(table_name, None, record.line, record.reason, None)
-                for record in records.bad[:QUARANTINE_SAMPLE]
-            ]
-            outcome.quarantined_rows = len(records.bad)
-        _type_and_write(door, table_name, raw, outcome, known.get(table_name))
+        _read(door, opened, table_name, outcome)
+        _type_and_write(door, table_name, _raw(door, table_name), outcome, known.get(table_name))
+        done = True
     finally:  # a name in the wrong column is still in this text: it does not outlive the landing of its table
-        shutil.rmtree(raw, ignore_errors=True)
+        shutil.rmtree(_raw(door, table_name) if done else door.staging / "raw", ignore_errors=True)
     return outcome
+
+
+def _raw(door: Door, table_name: str) -> Path:
+    return door.staging / "raw" / table_name
+
+
+def _read(door: Door, opened: Opened, table_name: str, outcome: Landed) -> None:
+    """Stage the rows of a table; those that cannot be a row are set aside."""
+    records: CsvRecords | FhirTable | None
+    if opened.fhir is not None:
+        records = opened.fhir.stage(table_name, lambda name: _Stager(door, name))
+    else:
+        with opened.stream(table_name) as stream, _Stager(door, table_name) as stager:
+            records = CsvRecords(door.source, table_name, stager.table, stream) if stream is not None else None
+            for batch in records.batches() if records is not None else ():
+                stager.write(batch)
+    if records is not None:
+        outcome.read, outcome.quarantined_rows = records.read, len(records.bad)
+        outcome.quarantined = _sample(table_name, records.bad)
+
+
+def _sample(name: str, bad: Sequence[BadRecord | SetAside]) -> list[Quarantined]:
+    return [Quarantined(name, None, record.line, record.reason, None) for record in bad[:QUARANTINE_SAMPLE]]
 
 
 # --- 1. At the door: identifiers become hashes, before anything is written -----------------------------------------
 
 
-def _stage(door: Door, table: SourceTable, records: CsvRecords | None, raw: Path) -> None:
-    """Write the text of a table to Parquet, already without identifiers."""
-    raw.mkdir(parents=True, exist_ok=True)
-    kept = [column for column in table.columns if column not in table.crosswalk]
-    types = {column: pa.int64() if column in table.identity_columns else pa.string() for column in kept}
-    schema = pa.schema([*types.items(), (LINE, pa.int64())])
-    people = _known_people(door, table) if table.free_text else None
-    with pq.ParquetWriter(raw / "part-0.parquet", schema) as writer:
-        for batch in records.batches() if records is not None else ():
-            clear = pa.Table.from_batches([batch])
-            hashed = {
-                column: pseudonymise(clear[column], door.secrets.of(kind), door.source.name, kind)
-                for column, kind in table.identity_columns.items()
-            }
-            _remember(door, table, clear, hashed)
-            columns = {column: hashed.get(column, clear[column]) for column in kept}
-            if people is not None:
-                columns |= people.clean(table, columns)
-            writer.write_table(pa.table({**columns, LINE: clear[LINE]}, schema=schema))
+class _Stager:
+    """Writes the text of a table to Parquet, already without identifiers."""
+
+    def __init__(self, door: Door, name: str) -> None:
+        self.door, self.table = door, door.source.tables[name]
+        self.kept = [column for column in self.table.columns if column not in self.table.crosswalk]
+        types = {c: pa.int64() if c in self.table.identity_columns else pa.string() for c in self.kept}
+        self.schema = pa.schema([*types.items(), (LINE, pa.int64())])
+        self.people = _known_people(door, self.table) if self.table.free_text else None
+        self.raw = _raw(door, name)
+
+    def __enter__(self) -> "_Stager":
+        self.raw.mkdir(parents=True, exist_ok=True)
+        self.writer = pq.ParquetWriter(self.raw / "part-0.parquet", self.schema)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.writer.close()
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        door, table, clear = self.door, self.table, pa.Table.from_batches([batch])
+        hashed = {
+            column: pseudonymise(clear[column], door.secrets.of(kind), door.source.name, kind)
+            for column, kind in table.identity_columns.items()
+        }
+        _remember(door, table, clear, hashed)
+        columns = {column: hashed.get(column, clear[column]) for column in self.kept}
+        if self.people is not None:
+            columns |= self.people.clean(table, columns)
+        self.writer.write_table(pa.table({**columns, LINE: clear[LINE]}, schema=self.schema))
 
 
 def _remember(door: Door, table: SourceTable, clear: pa.Table, hashed: dict[str, pa.ChunkedArray]) -> None:
@@ -356,7 +396,7 @@ def _without_duplicates(engine: Engine, table_name: str, view: str, table: Sourc
 
 
 def _balanced(outcome: Landed) -> None:
-    if outcome.read != outcome.landed + outcome.merged + outcome.quarantined_rows:
+    if outcome.read != outcome.landed + outcome.merged + sum(outcome.excluded.values()) + outcome.quarantined_rows:
         raise SourceError(
             f"{outcome.table}: {outcome.read} rows read, but {outcome.landed} landed, {outcome.merged} merged and "
             f"{outcome.quarantined_rows} set aside",
