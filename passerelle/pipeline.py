@@ -28,6 +28,7 @@ from passerelle.workspace import Workspace
 from spark_jobs import ops
 from spark_jobs.check_quality import check_tables
 from spark_jobs.delta import Buckets, table_version
+from spark_jobs.derive_eras import derive_eras
 from spark_jobs.derive_periods import derive_observation_periods, write_cdm_source
 from spark_jobs.engine import Engine, open_engine
 from spark_jobs.land import Door, Landed, land_table, landing_order, open_source
@@ -198,7 +199,7 @@ def map_tables(job: Job) -> dict[str, Any]:
     with job.run.step("mapped") as details:
         details |= {"inputs": inputs, "vocabulary": release}
         if previous is not None and previous.events["mapped"]["inputs"] == inputs:
-            details |= {"unchanged": True, **{k: previous.events["mapped"].get(k) for k in ("tables", "codes")}}
+            details |= {"unchanged": True, **{k: previous.events["mapped"].get(k) for k in ("tables", "codes", "eras")}}
             carry_forward(job.run, previous.run_id)
         else:
             details |= {"unchanged": False, **_map_all(job, extracted, release)}
@@ -251,12 +252,15 @@ def _map_all(job: Job, extracted: dict[str, Any], release: str) -> dict[str, Any
             version=__version__,
         ),
     }
+    job.progress("deriving eras")
+    eras = derive_eras(job.engine, job.lake, job.frame, job.buckets, job.staging)
+    receipts |= eras.receipts
     tables = {t.table: {"rows": t.rows, "version": t.version, "seconds": round(t.seconds, 3)} for t in outcome.tables}
     tables |= {
         name: {"rows": receipt.rows, "version": receipt.version, "seconds": 0.0} for name, receipt in receipts.items()
     }
     record_mapping(job.run, extracted["tables"], outcome)
-    return {"tables": tables, "codes": outcome.codes}
+    return {"tables": tables, "codes": outcome.codes, "eras": eras.left_out}
 
 
 # --- check ---------------------------------------------------------------------------------------------------------

@@ -50,6 +50,7 @@ from omop.cdm import table as cdm_table
 from omop.lake import Lake, is_delta
 from passerelle.errors import MappingError, UnbalancedRun
 from spark_jobs.delta import Buckets, holds_rows, replace_buckets
+from spark_jobs.derive_eras import ERA_TABLES
 from spark_jobs.derive_periods import DERIVED
 from spark_jobs.engine import Engine, no_row
 from spark_jobs.engine_errors import disk_is_full, without_values
@@ -415,7 +416,7 @@ def _quarantined(run: MapRun, name: str, staged: dict[str, str]) -> Iterator[dic
 
 def _left_behind(run: MapRun) -> set[str]:
     """Tables with rows of this source from an earlier run: one that gets none today must lose them."""
-    written = {name for name in cdm_tables() if name not in (*DERIVED, *VOCABULARY_TABLES)}
+    written = {name for name in cdm_tables() if name not in (*DERIVED, *ERA_TABLES, *VOCABULARY_TABLES)}
     return {name for name in written if holds_rows(run.lake.omop(name), run.buckets)}
 
 

@@ -60,6 +60,17 @@ def test_no_row_empties_our_buckets_only(engine, person):
     assert content(person) == [(9, "z", 8)]
 
 
+def test_nothing_in_place_of_nothing_is_no_version(engine, person):
+    """A table that stays empty for a source, run after run: one engine makes no commit of it, and none is needed."""
+    version = delta.table_version(person)
+    receipt = replace_buckets(engine.sql(no_row(SCHEMA)), person, SCHEMA, 0, Buckets(16, 24))
+    assert (receipt.version, receipt.rows) == (version, 0) and content(person) == [
+        (1, "a", 0),
+        (2, "b", 7),
+        (9, "z", 8),
+    ]
+
+
 @pytest.mark.parametrize("meant", [0, 1, 3])
 def test_a_wrong_count_brings_the_version_before_back(engine, person, meant):
     before = content(person)

@@ -1,0 +1,172 @@
+"""Derive condition_era, drug_era and dose_era: gaps and islands over the days that events cover.
+
+spark-submit passerelle/__main__.py map mimic_iv --workspace W --engine submitted
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from etl.cdm_rows import Frame, bucket_of, hashed_key, table_columns
+from omop.cdm import table as cdm_table
+from omop.lake import Lake, is_delta
+from spark_jobs.delta import BUCKET, Buckets, Receipt, replace_buckets, table_version
+from spark_jobs.engine import Engine
+from spark_jobs.era_spans import CONDITION, DOSE, DOSE_UNITS, DRUG, INGREDIENT, PERSISTENCE_DAYS
+
+EVENTS = ("condition_occurrence", "drug_exposure")
+VOCABULARY = ("concept", "concept_ancestor", "drug_strength")
+
+
+@dataclass(frozen=True)
+class Era:
+    """How the islands of one kind of span become rows of a CDM table."""
+
+    table: str
+    spans: str  # query, see era_spans
+    by: dict[str, str]  # CDM column → column of the span: islands are sought for each person and each value of these
+    counts: dict[str, str]  # CDM column → column of the island
+    key: tuple[str, ...]  # what makes an era itself
+
+
+CONCEPT = "concept_id"
+KEY = ("person_id", CONCEPT, "first_day")
+DERIVED_ERAS = (
+    Era("condition_era", CONDITION, {"condition_concept_id": CONCEPT}, {"condition_occurrence_count": "events"}, KEY),
+    Era(
+        "drug_era", DRUG, {"drug_concept_id": CONCEPT}, {"drug_exposure_count": "events", "gap_days": "gap_days"}, KEY
+    ),
+    Era(
+        "dose_era",
+        DOSE,
+        {"drug_concept_id": CONCEPT, "unit_concept_id": "unit_concept_id", "dose_value": "dose_value"},
+        {},
+        (*KEY, "unit_concept_id", "xxhash64(dose_value)"),  # engines write a double differently, and hash it alike
+    ),
+)
+ERA_TABLES = tuple(era.table for era in DERIVED_ERAS)
+
+
+@dataclass(frozen=True)
+class StagedEras:
+    """Rows of the era tables, ready to be written, and what made none."""
+
+    views: dict[str, str]  # era table → view with the table's columns and the bucket
+    rows: dict[str, int]
+    left_out: dict[str, dict[str, int]]  # era table → reason → rows of the event table (and ingredient)
+
+
+@dataclass(frozen=True)
+class WrittenEras:
+    """The era tables as they stand after a run."""
+
+    receipts: dict[str, Receipt]
+    left_out: dict[str, dict[str, int]]
+
+
+def derive_eras(engine: Engine, lake: Lake, frame: Frame, buckets: Buckets, staging: Path) -> WrittenEras:
+    """Derive and write the eras of every person of a source."""
+    staged = stage_eras(engine, lake, frame, buckets, staging)
+    receipts = {}
+    for name, view in staged.views.items():
+        columns = table_columns(cdm_table(name))
+        query = f"SELECT {', '.join(columns)} FROM {view}"
+        receipts[name] = replace_buckets(engine.sql(query), lake.omop(name), columns, staged.rows[name], buckets)
+    return WrittenEras(receipts, staged.left_out)
+
+
+def stage_eras(
+    engine: Engine, lake: Lake, frame: Frame, buckets: Buckets, staging: Path, touched: str | None = None
+) -> StagedEras:
+    """Derive the eras of some persons from their events; nothing is written to the lake.
+
+    An era depends on the events of its person alone, so those of other persons stay true.
+
+    Args:
+        buckets: where the persons are.
+        staging: folder for intermediate results.
+        touched: view with the ``person_id`` of the persons to derive; None: everybody in the buckets.
+    """
+    _open_events(engine, lake, buckets, touched)
+    engine.stage("era__ingredient", INGREDIENT, staging / "era" / "ingredient")
+    views, rows, left_out = {}, {}, {}
+    for era in DERIVED_ERAS:
+        spans = f"era__{era.table.removesuffix('_era')}"
+        engine.sql(era.spans).createOrReplaceTempView(spans)
+        view = f"era__{era.table}"
+        engine.stage(view, era_query(era, spans, frame), staging / "era" / era.table)
+        views[era.table] = view
+        rows[era.table] = engine.rows(f"SELECT count(*) AS n FROM {view}")[0]["n"]
+        reasons = engine.rows(
+            f"SELECT left_out, count(*) AS n FROM {spans} WHERE left_out IS NOT NULL GROUP BY 1 ORDER BY 1"
+        )
+        left_out[era.table] = {row["left_out"]: row["n"] for row in reasons}
+    return StagedEras(views, rows, left_out)
+
+
+def _open_events(engine: Engine, lake: Lake, buckets: Buckets, touched: str | None) -> None:
+    """Make the views ``era__<table>`` that the queries of era_spans read; a table that is not there is empty."""
+    persons = f" AND person_id IN (SELECT person_id FROM {touched})" if touched else ""
+    for name in (*EVENTS, *VOCABULARY):
+        view, path = f"era__{name}", lake.omop(name)
+        if not is_delta(path):
+            engine.empty_view(view, table_columns(cdm_table(name)))
+        elif name in VOCABULARY:
+            engine.view_of_delta(view, path, table_version(path))
+        else:
+            engine.view_of_delta(f"{view}__all", path, table_version(path))
+            columns = ", ".join(cdm_table(name).column_names)
+            query = f"SELECT {columns} FROM {view}__all WHERE {buckets.predicate}{persons}"
+            engine.sql(query).createOrReplaceTempView(view)
+    units = [{"written": written, "ucum": ucum, "factor": factor} for written, (ucum, factor) in DOSE_UNITS.items()]
+    engine.view_of_arrow("era__dose_unit", pa.Table.from_pylist(units))
+
+
+def era_query(era: Era, spans: str, frame: Frame) -> str:
+    """Rows of an era table, with the bucket of their person."""
+    key = f"concat_ws('|', {', '.join(f'CAST({part} AS string)' for part in era.key)})"
+    cells = {
+        f"{era.table}_id": hashed_key(frame, era.table, key),
+        "person_id": "person_id",
+        **era.by,
+        f"{era.table}_start_date": "first_day",
+        f"{era.table}_end_date": "last_day",
+        **{column: f"CAST({count} AS int)" for column, count in era.counts.items()},
+        BUCKET: bucket_of(frame, "person_id"),
+    }
+    columns = ", ".join(f"{cells[name]} AS {name}" for name in table_columns(cdm_table(era.table)))
+    return f"SELECT {columns} FROM ({islands(spans, tuple(era.by.values()))}) AS island"
+
+
+def islands(spans: str, by: tuple[str, ...]) -> str:
+    """Spans that follow each other within the persistence window, as one row each.
+
+    Linear in the rows, but for one sort. ``gap_days`` counts the days within the island that no span covers.
+    """
+    line = ", ".join(("person_id", *by))
+    return f"""
+WITH start AS (  -- rows that begin on one day have no order among themselves: they are one
+    SELECT {line}, first_day, max(last_day) AS last_day, count(*) AS events
+    FROM {spans} WHERE left_out IS NULL GROUP BY {line}, first_day
+),
+reached AS (
+    SELECT {line}, first_day, last_day, events, datediff(first_day, max(last_day) OVER (
+        PARTITION BY {line} ORDER BY first_day ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS days_since
+    FROM start
+),
+opened AS (
+    SELECT {line}, first_day, last_day, events,
+        CASE WHEN days_since <= {PERSISTENCE_DAYS} THEN 0 ELSE 1 END AS opens,
+        CASE WHEN days_since > 1 AND days_since <= {PERSISTENCE_DAYS} THEN days_since - 1 ELSE 0 END AS uncovered
+    FROM reached
+),
+numbered AS (
+    SELECT {line}, first_day, last_day, events, uncovered, sum(opens) OVER (
+        PARTITION BY {line} ORDER BY first_day ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS island
+    FROM opened
+)
+SELECT {line}, min(first_day) AS first_day, max(last_day) AS last_day, sum(events) AS events,
+    sum(uncovered) AS gap_days
+FROM numbered GROUP BY {line}, island
+"""
