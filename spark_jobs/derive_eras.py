@@ -34,9 +34,7 @@ CONCEPT = "concept_id"
 KEY = ("person_id", CONCEPT, "first_day")
 DERIVED_ERAS = (
     Era("condition_era", CONDITION, {"condition_concept_id": CONCEPT}, {"condition_occurrence_count": "events"}, KEY),
-    Era(
-        "drug_era", DRUG, {"drug_concept_id": CONCEPT}, {"drug_exposure_count": "events", "gap_days": "gap_days"}, KEY
-    ),
+    Era("drug_era", DRUG, {"drug_concept_id": CONCEPT}, {"drug_exposure_count": "events", "gap_days": "gap_days"}, KEY),
     Era(
         "dose_era",
         DOSE,
