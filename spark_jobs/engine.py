@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 EMBEDDED = "embedded"
 CONNECT_MARK = "SPARK_CONNECT_MODE_ENABLED"
 SUBMITTED = "submitted"  # inside spark-submit, which has chosen master, jars and memory
+IDLE_SECONDS = 7 * 24 * 3600
 MAX_INLINE_BYTES = 20_000_000  # above it a table goes through Parquet: gRPC messages and Spark's heap are limited
 
 _SQL_TYPES = {
@@ -125,6 +126,8 @@ def open_engine(
 @contextmanager
 def _embedded() -> Iterator[Any]:
     os.environ.setdefault("RUST_LOG", "error")
+    # It would forget a session that asks nothing for 15 minutes: so long may the door be busy with one large table.
+    os.environ.setdefault("SAIL_SPARK__SESSION_TIMEOUT_SECS", str(IDLE_SECONDS))
     from pysail.spark import SparkConnectServer
     from pyspark.sql import SparkSession
 
