@@ -50,7 +50,7 @@ def carry_forward(run: Run, earlier: str) -> None:
 
 def record_quality(run: Run, results: list[dict[str, Any]]) -> None:
     """Note the result of every quality check."""
-    ops.replace(run.lake, "quality", [{**_common(run), **result} for result in results], _of(run))
+    ops.replace(run.lake, "quality", [{**result, **_common(run)} for result in results], _of(run))
 
 
 def _replace(run: Run, accounts: dict[str, list[dict[str, Any]]]) -> None:

@@ -16,17 +16,17 @@ from etl.crosswalk import Crosswalk
 from etl.declaration import SourceKind, source_folder
 from etl.identity import Secrets, secrets_from
 from omop.lake import Lake, is_delta
-from omop.quality.results import Thresholds, load_thresholds
+from omop.quality.results import STATUSES
 from omop.snapshot import published_versions
 from passerelle import __version__, runs
 from passerelle.accounts import carry_forward, record_landing, record_mapping, record_quality
 from passerelle.errors import TerminalError, UsageError
+from passerelle.quality import quality_of
 from passerelle.settings import Settings, origin_of, shown
 from passerelle.unfinished import PROVENANCE, back_to_what_readers_see, still_stands
 from passerelle.vocabulary import load_release
 from passerelle.workspace import Workspace
 from spark_jobs import ops
-from spark_jobs.check_quality import check_tables
 from spark_jobs.delta import Buckets, table_version
 from spark_jobs.derive_eras import derive_eras
 from spark_jobs.derive_periods import derive_observation_periods, write_cdm_source
@@ -273,18 +273,9 @@ def check(job: Job) -> dict[str, Any]:
     mapped = _mapped(job)
     with job.run.step("checked") as details:
         job.progress("checking quality")
-        results = check_tables(
-            job.engine,
-            job.lake,
-            sorted(mapped["tables"]),
-            job.buckets,
-            date.fromisoformat(job.run.day),
-            _site_thresholds(job),
-        )
+        results, details["vocabulary"] = quality_of(job, mapped)
         record_quality(job.run, results)
-        details |= {
-            status: sum(r["status"] == status for r in results) for status in ("passed", "failed", "not evaluated")
-        }
+        details |= {status: sum(r["status"] == status for r in results) for status in STATUSES}
         fatal = [r for r in results if r["status"] == "failed" and r["severity"] == "fatal"]
         if fatal:  # the step did not end: it is not recorded, so a resumed run checks again
             worst = fatal[0]
@@ -295,12 +286,6 @@ def check(job: Job) -> dict[str, Any]:
                 do=f"passerelle quality --workspace {job.workspace.root}; correct the mapping, then run again",
             )
     return job.run.events["checked"]
-
-
-def _site_thresholds(job: Job) -> Thresholds | None:
-    """Thresholds that the source signs (``quality.yaml``), each with reason, author and date."""
-    path = job.compiled.folder / "quality.yaml"
-    return load_thresholds(path) if path.exists() else None
 
 
 def _mapped(job: Job) -> dict[str, Any]:

@@ -90,7 +90,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("threshold", pa.float64()),
             ("status", pa.string()),
             ("severity", pa.string()),
-            ("reason", pa.string()),  # why it was not evaluated
+            ("reason", pa.string()),  # why it was not evaluated; who set its threshold and why
+            ("concept_id", pa.string()),  # of which concept, where the check is about one
         ]
     ),
 }
@@ -115,7 +116,12 @@ def append(lake: Lake, table: str, rows: Sequence[dict[str, Any]]) -> None:
     if rows:
         path = lake.ops(table)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_deltalake(str(path), pa.Table.from_pylist(list(rows), schema=SCHEMAS[table]), mode="append")
+        write_deltalake(
+            str(path),
+            pa.Table.from_pylist(list(rows), schema=SCHEMAS[table]),
+            mode="append",
+            schema_mode="merge",
+        )
 
 
 def replace(lake: Lake, table: str, rows: Sequence[dict[str, Any]], where: str) -> None:
@@ -131,7 +137,7 @@ def replace(lake: Lake, table: str, rows: Sequence[dict[str, Any]], where: str) 
         append(lake, table, rows)
         return
     content = pa.Table.from_pylist(list(rows), schema=SCHEMAS[table])
-    write_deltalake(str(path), content, mode="overwrite", predicate=where)
+    write_deltalake(str(path), content, mode="overwrite", predicate=where, schema_mode="merge")
 
 
 def read(lake: Lake, table: str, run_id: str | None = None) -> list[dict[str, Any]]:

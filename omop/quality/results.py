@@ -1,20 +1,29 @@
-"""Read the row of a scan: passed, failed, or not evaluated; and the thresholds that a site sets for itself."""
+"""What became of a check: passed, failed, not applicable, not evaluated; and the thresholds that a site signs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import yaml
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from omop.quality.checks import Check
-from omop.quality.scan import Scan
 from passerelle.errors import UsageError
 
-PASSED, FAILED, NOT_EVALUATED = "passed", "failed", "not evaluated"
-Thresholds = Mapping[tuple[str, str, str | None], float]  # (check, table, field) → percent
+PASSED, FAILED = "passed", "failed"
+NOT_APPLICABLE = "not applicable"  # it ran and found no row to judge
+NOT_EVALUATED = "not evaluated"  # it could not run: a table, a column, the vocabulary or an account is not there
+STATUSES = (PASSED, FAILED, NOT_APPLICABLE, NOT_EVALUATED)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many rows break a check, of how many that it is about. Tallies of disjoint persons add up."""
+
+    check: Check
+    violated: int
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -29,7 +38,8 @@ class Result:
     threshold: float  # percent
     status: str
     severity: str
-    reason: str | None = None  # why it is not evaluated
+    reason: str | None = None  # why it is not evaluated; who set its threshold and why
+    concept_id: str | None = None  # of which concept, where the check is about one
 
 
 class SiteThreshold(BaseModel, extra="forbid", frozen=True):
@@ -38,14 +48,18 @@ class SiteThreshold(BaseModel, extra="forbid", frozen=True):
     check: str
     table: str
     field: str | None = None
+    concept: str | None = Field(None, description="None: every concept of the column", coerce_numbers_to_str=True)
     percent: float = Field(ge=0, le=100)
     reason: str = Field(min_length=1)
     author: str = Field(min_length=1)
     date: date
 
 
+Thresholds = Mapping[tuple[str, str, str | None, str | None], SiteThreshold]  # (check, table, field, concept)
+
+
 def load_thresholds(path: Path) -> Thresholds:
-    """Thresholds of a site file: a YAML list of check, table, field, percent, reason, author, date.
+    """Thresholds of a site file: a YAML list of check, table, field, concept, percent, reason, author, date.
 
     Raises: UsageError: the file cannot be read as such a list.
     """
@@ -53,41 +67,38 @@ def load_thresholds(path: Path) -> Thresholds:
         entries = TypeAdapter(list[SiteThreshold]).validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (OSError, yaml.YAMLError, ValidationError) as error:
         raise UsageError("the file of thresholds cannot be read", looked=f"{path}: {error}") from error
-    return {(entry.check, entry.table, entry.field): entry.percent for entry in entries}
+    return {(entry.check, entry.table, entry.field, entry.concept): entry for entry in entries}
 
 
-def interpret(scan: Scan, row: Mapping[str, Any] | None, thresholds: Thresholds | None = None) -> list[Result]:
-    """Results of a scan.
-
-    Args:
-        scan: the plan.
-        row: the one row that its SQL gives; None where it has none.
-        thresholds: those of the site, which win over those of the dashboard.
-    """
-    site = thresholds or {}
-    found = [_settled(check, passed) for check, passed in scan.settled]
-    found += [_unevaluated(check, reason) for check, reason in scan.unevaluated]
-    for measure in scan.measures:
-        violated, rows = (int(row[name] or 0) if row else 0 for name in (measure.violated, measure.rows))
-        found.append(_measured(measure.check, violated, rows, site))
-    return found
+def judged(tally: Tally, thresholds: Thresholds | None = None) -> Result:
+    """A result; the threshold of the site wins over that of the dashboard."""
+    check, site = tally.check, _site(tally.check, thresholds or {})
+    threshold = check.threshold if site is None else site.percent
+    reason = None if site is None else f"{site.percent:g} % allowed by {site.author}, {site.date}: {site.reason}"
+    if tally.rows == 0:
+        return _result(check, 0, 0, threshold, NOT_APPLICABLE, "no row to check")
+    status = FAILED if 100 * tally.violated > threshold * tally.rows else PASSED
+    return _result(check, tally.violated, tally.rows, threshold, status, reason)
 
 
-def _measured(check: Check, violated: int, rows: int, site: Thresholds) -> Result:
-    threshold = site.get((check.name, check.table, check.field), check.threshold)
-    if rows == 0:
-        reason = "no row to check"
-        return Result(check.name, check.table, check.field, 0, 0, threshold, NOT_EVALUATED, check.severity, reason)
-    status = FAILED if 100 * violated > threshold * rows else PASSED
-    return Result(check.name, check.table, check.field, violated, rows, threshold, status, check.severity)
+def settled(check: Check, passed: bool) -> Result:
+    """The result of a check on the shape of a table: one question, answered."""
+    return _result(check, int(not passed), 1, 0.0, PASSED if passed else FAILED, None)
 
 
-def _settled(check: Check, passed: bool) -> Result:
-    status = PASSED if passed else FAILED
-    return Result(check.name, check.table, check.field, int(not passed), 1, 0.0, status, check.severity)
+def unevaluated(check: Check, reason: str) -> Result:
+    """A check that could not run: never passed."""
+    return _result(check, None, None, check.threshold, NOT_EVALUATED, reason)
 
 
-def _unevaluated(check: Check, reason: str) -> Result:
+def _site(check: Check, site: Thresholds) -> SiteThreshold | None:
+    place = (check.name, check.table, check.field)
+    return site.get((*place, check.concept)) or site.get((*place, None))
+
+
+def _result(
+    check: Check, violated: int | None, rows: int | None, threshold: float, status: str, reason: str | None
+) -> Result:
     return Result(
-        check.name, check.table, check.field, None, None, check.threshold, NOT_EVALUATED, check.severity, reason
+        check.name, check.table, check.field, violated, rows, threshold, status, check.severity, reason, check.concept
     )

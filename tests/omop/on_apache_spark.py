@@ -5,6 +5,7 @@ python -m tests.omop.on_apache_spark JARS OUT
 
 import json
 import sys
+from dataclasses import astuple
 from datetime import date
 from pathlib import Path
 
@@ -12,24 +13,22 @@ import pyarrow.parquet as pq
 import yaml
 
 from omop.cdm import cdm_tables
-from omop.quality import plan_scan
+from spark_jobs.check_quality import evaluate
 from spark_jobs.engine import open_engine
 from tests.omop.omop_case import GOLDEN, arrow, needed, on_engine, on_sail
 
-SCANNED = ("visit_occurrence",)  # wide enough: keys, dates, visits, persons, concepts
+SCANNED = ("visit_occurrence", "condition_occurrence", "observation_period", "condition_era")
 
 
-def views_and_scans(engine) -> tuple[dict, dict]:
-    """The golden case on an engine: its views, and the row of each quality scan."""
+def views_and_scans(engine) -> tuple[dict, list]:
+    """The golden case on an engine: its views, and the results of its quality checks."""
     given = yaml.safe_load((GOLDEN / "two_patients.yaml").read_text(encoding="utf-8"))["given"]
     views = on_sail(engine, {name: arrow(name, given.get(name, [])) for name in needed()})
     columns = {name: {column.name: column.type for column in table.columns} for name, table in cdm_tables().items()}
     for name in cdm_tables():
         on_engine(engine, f"dq__{name}", arrow(name, given.get(name, [])))
-    scans = {}
-    for name in SCANNED:
-        scan = plan_scan(name, columns, "dq__{}".format, date(2025, 4, 1))
-        scans[name] = engine.sql(scan.sql).toArrow().to_pylist()[0]
+    results = evaluate(engine, columns, "dq__{}".format, SCANNED, date(2025, 4, 1))
+    scans = [list(astuple(result)) for result in results]
     return views, scans
 
 
