@@ -23,17 +23,13 @@ class Figure:
         return f"| {self.what} | {self.value:,.3g} {self.unit} | {self.baseline} | `{self.command}` |"
 
 
-def seconds(work: Callable[[], object], runs: int = 3, clock: Callable[[], float] = time.perf_counter) -> float:
-    """Median of a few runs.
-
-    Args:
-        clock: ``time.process_time`` for the CPU time of this process and its threads, where others use the machine.
-    """
+def seconds(work: Callable[[], object], runs: int = 3) -> float:
+    """Median of a few runs."""
     times = []
     for _ in range(runs):
-        started = clock()
+        started = time.perf_counter()
         work()
-        times.append(clock() - started)
+        times.append(time.perf_counter() - started)
     return sorted(times)[runs // 2]
 
 

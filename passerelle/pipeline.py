@@ -15,6 +15,7 @@ from etl.compiler import CompiledSource, compile_source
 from etl.crosswalk import Crosswalk
 from etl.declaration import SourceKind, source_folder
 from etl.identity import Secrets, secrets_from
+from etl.scaffold.decisions import refuse_undecided
 from omop.lake import Lake, is_delta
 from omop.quality.results import STATUSES
 from omop.snapshot import published_versions
@@ -93,6 +94,7 @@ def open_job(
         continue_run: add a step (map, check, publish alone) to the newest run.
     """
     compiled = compile_source(source_folder(source))
+    refuse_undecided(compiled.folder)
     name = compiled.source.name
     secrets, origin = secrets_from(settings)
     workspace = Workspace(settings.workspace)

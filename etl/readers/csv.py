@@ -140,16 +140,16 @@ class CsvRecords:
             raise self._error(f"the header names a column twice: {', '.join(twice)}", "have the file sent again")
         missing = [name for name in self.table.columns if name not in header]
         unknown = [name for name in header if name not in self.table.columns]
-        if missing:
-            raise self._error(
-                f"declared columns are missing: {', '.join(missing)}",
-                "correct source.yaml (columns, delimiter), or have the file sent again",
-            )
-        if unknown:
-            raise self._error(
-                f"columns that nobody declared: {', '.join(unknown)}",
-                "declare each with its type, as identity or as crosswalk: an undeclared column may identify people",
-            )
+        if missing or unknown:
+            said = [
+                *([f"declared columns are missing: {', '.join(missing)}"] if missing else []),
+                *([f"columns that nobody declared: {', '.join(unknown)}"] if unknown else []),
+            ]
+            if missing:
+                do = "correct source.yaml (columns, delimiter), or have the file sent again"
+            else:
+                do = "declare each with its type, as identity or as crosswalk: an undeclared column may identify people"
+            raise self._error("; ".join(said), do)
 
     def _error(self, what: str, do: str) -> PasserelleError:
         where = self.table.path or self.table.relation or self.name

@@ -33,7 +33,10 @@ def register(app: typer.Typer) -> None:
         "passerelle run mimic_iv --input DIR --workspace W --resume           go on where it was interrupted",
         "passerelle run mimic_iv --input DIR --workspace W --engine local[2]  on Apache Spark",
     ))(run)  # fmt: skip
-    app.command("extract", epilog=examples("passerelle extract mimic_iv --input DIR --workspace W"))(extract)
+    app.command("extract", epilog=examples(
+        "passerelle extract mimic_iv --input DIR --workspace W",
+        "passerelle extract mimic_iv --input DIR --workspace W --dry-run    the plan: tables, keys, identifiers",
+    ))(extract)  # fmt: skip
     app.command("map", epilog=examples(
         "passerelle map mimic_iv --workspace W              map what was extracted",
         "passerelle map mimic_iv --workspace W --dry-run    the plan: tables, mappings, rows",
@@ -81,14 +84,20 @@ def extract(
     input: InputOption = None,
     workspace: WorkspaceOption = None,
     engine: EngineOption = None,
+    dry_run: DryRunOption = False,
     json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Land the tables of SOURCE in bronze: pseudonymised at the door, typed; what cannot be read is set aside."""
     from passerelle import pipeline
+    from passerelle.plan import plan_of
 
     flags = {"workspace": workspace, "engine": engine}
     settings = settings_of(**flags)
+    if dry_run:
+        plan = plan_of(settings, source, input, steps=("extract",))
+        show(plan.as_json(), json, plan.as_text)
+        return
     with progress() as report, pipeline.open_job(settings, source, progress=report, flags=flags) as job:
         result = pipeline.extract(job, pipeline.location_of(job.compiled, settings, input))
     rows = sum(facts["read"] for facts in result["tables"].values())
@@ -109,7 +118,7 @@ def map_(
     from passerelle.plan import plan_of
 
     if dry_run:
-        plan = plan_of(settings_of(workspace=workspace, engine=engine), source, None)
+        plan = plan_of(settings_of(workspace=workspace, engine=engine), source, None, steps=("map",))
         show(plan.as_json(), json, plan.as_text)
         return
     result = _one_step(source, workspace, engine, pipeline.map_tables, with_vocabulary=not no_vocabulary)
