@@ -175,6 +175,11 @@ def _joined(left: Path, right: Path, word: str) -> Path:
     return lambda nodes, scope: [left(nodes, scope) == [True] or right(nodes, scope) == [True]]
 
 
+def _to_date(nodes: Nodes, _: Scope) -> Nodes:
+    """The calendar day as it was written where it happened, not that of the instant in another zone."""
+    return [node[:10] for node in nodes if isinstance(node, str)]
+
+
 _PLAIN: dict[str, Path] = {
     "first": _index(0),
     "last": lambda nodes, _: nodes[-1:],
@@ -185,6 +190,7 @@ _PLAIN: dict[str, Path] = {
     "getReferenceKey": _reference_key(None),
     "byPreference": _by_preference,
     "join": _join(""),
+    "toDate": _to_date,
 }
 _OF_TEXT: dict[str, Callable[[str], Path]] = {"extension": _extension, "join": _join, "startsWith": _starts_with}
 _OF_CRITERION: dict[str, Callable[[Path], Path]] = {

@@ -48,6 +48,7 @@ GIVES = {
     "value.exists()": [True],
     "effective": ["2024-03-31T02:30:00+02:00"],
     "effective.ofType(dateTime)": ["2024-03-31T02:30:00+02:00"],
+    "effective.ofType(dateTime).toDate()": ["2024-03-31"],
     "extension('urn:fasting').value.ofType(boolean)": [True],
     "extension('urn:none').value": [],
     "category.coding.code.join('|')": ["laboratory|urgent"],
