@@ -1,5 +1,5 @@
--- Administrations on the wards → drug_exposure. Grain: one row per drug given at one time for one order; each tablet or bag
--- that was scanned is a MedicationAdministration, and their doses add up.
+-- Administrations on the wards → drug_exposure. Grain: one row per drug given at one time for one order; each tablet or
+-- bag that was scanned is a MedicationAdministration, and their doses add up.
 -- The status is always `completed`: what was done is in dosage.method.
 WITH
 -- 1. Sources

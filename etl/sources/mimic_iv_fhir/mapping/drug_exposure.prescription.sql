@@ -1,5 +1,5 @@
--- Drug orders → drug_exposure. Grain: one row per product of an order: a mixture is the drug, then what it is in. Stopped
--- orders were orders: they stay, and end when they were stopped.
+-- Drug orders → drug_exposure. Grain: one row per product of an order: a mixture is the drug, then what it is in.
+-- Stopped orders were orders: they stay, and end when they were stopped.
 WITH
 -- 1. Sources
 request AS (
@@ -60,7 +60,8 @@ SELECT
     CASE WHEN element IS NULL THEN dose END AS quantity,
     CASE WHEN element IS NULL THEN dose_unit END AS dose_unit_source_value,
     concat_ws(' ', concat(CAST(per_day AS string), '/24h'), CAST(dose AS string), dose_unit, route, frequency,
-        CASE WHEN element IS NOT NULL THEN concat('[product ', CAST(element + 1 AS string), ' of a mixture]') END) AS sig,
+        CASE WHEN element IS NOT NULL THEN concat('[product ', CAST(element + 1 AS string), ' of a mixture]') END
+    ) AS sig,
     route AS route_code, 'mimiciv_drug_route' AS route_vocabulary,
     status AS stop_reason,
     CASE WHEN status IN ('cancelled', 'entered-in-error') THEN 'order_cancelled'

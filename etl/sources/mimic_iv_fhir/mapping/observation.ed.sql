@@ -2,7 +2,9 @@
 -- Observation.
 WITH
 -- 1. Sources
-noted AS (SELECT id, subject, encounter, status, code, display, measured_at, measured_on, value FROM bronze.observation_ed),
+noted AS (
+    SELECT id, subject, encounter, status, code, display, measured_at, measured_on, value FROM bronze.observation_ed
+),
 encounter AS (SELECT id, part_of FROM bronze.encounter),
 -- 2. Steps
 placed AS (

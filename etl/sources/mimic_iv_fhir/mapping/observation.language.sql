@@ -6,7 +6,8 @@ encounter AS (SELECT subject, started_on FROM bronze.encounter),
 -- 2. Steps
 first_stay AS (SELECT subject, min(started_on) AS started_on FROM encounter GROUP BY subject),
 told AS (
-    SELECT patient.id, patient.language, first_stay.started_on, CASE WHEN patient.language = 'en' THEN 'ENGLISH' ELSE patient.language END AS word
+    SELECT patient.id, patient.language, first_stay.started_on,
+        CASE WHEN patient.language = 'en' THEN 'ENGLISH' ELSE patient.language END AS word
     FROM patient
     LEFT JOIN first_stay ON first_stay.subject = patient.id
 )

@@ -1,4 +1,5 @@
--- Stays, and emergency visits that led to none → visit_occurrence. Grain: one row per Encounter that is part of no other.
+-- Stays, and emergency visits that led to none → visit_occurrence. Grain: one row per Encounter that is part of no
+-- other.
 -- Not here: emergency visits of a stay and intensive care (visit_detail.encounter.sql).
 WITH
 -- 1. Sources
@@ -20,7 +21,9 @@ stay AS (
     SELECT encounter.id, encounter.subject, encounter.class, encounter.status, encounter.started_at,
         encounter.started_on, encounter.ended_at, encounter.ended_on, encounter.admitted_from,
         encounter.discharged_to, encounter.system, only_hospital.id AS hospital,
-        lag(encounter.id) OVER (PARTITION BY encounter.subject ORDER BY encounter.started_at, encounter.id) AS preceding,
+        lag(encounter.id) OVER (
+            PARTITION BY encounter.subject ORDER BY encounter.started_at, encounter.id
+        ) AS preceding,
         CASE
             WHEN encounter.system = 'http://mimic.mit.edu/fhir/mimic/identifier/encounter-ed' THEN 'ER'
             -- Observation is a stay without admission; one that became an admission has a place of discharge.
