@@ -71,7 +71,9 @@ TARGET_ROWS = {
     "visit_detail": 861, "visit_detail.icu": 140, "drug_exposure.prescription": 18_087, "drug_exposure.pharmacy": 81,
     "drug_exposure.administration": 27_463, "drug_exposure.administration_detail": 0, "drug_exposure.infusion": 20_373,
     "procedure_occurrence.charted_date": 2_550, "measurement.lab": 107_727, "measurement.microbiology": 1_989,
-    "measurement.susceptibility": 1_036, "specimen.microbiology": 1_336, "measurement.omr": 2_964,
+    "measurement.susceptibility": 1_036, "specimen.microbiology": 1_336, "specimen.lab": 11_122,
+    "fact_relationship.lab_specimen": 107_727, "fact_relationship.lab_result": 107_727,
+    "fact_relationship.culture_specimen": 1_989, "fact_relationship.culture": 1_989, "measurement.omr": 2_964,
     "measurement.omr_diastolic": 872, "observation.marital_status": 263, "observation.insurance": 275,
     "observation.language": 255,
 }  # fmt: skip
@@ -317,3 +319,22 @@ def test_a_susceptibility_points_to_its_culture(mapped: Mapped) -> None:
         f"LEFT JOIN {mapped.view('measurement.microbiology')} AS m ON m._key = s._event_key WHERE m._key IS NULL"
     )
     assert orphans[0]["n"] == 0
+
+
+def test_every_result_and_every_culture_leads_to_its_specimen_and_back(mapped: Mapped) -> None:
+    pairs = {
+        ("fact_relationship.lab_specimen", "fact_relationship.lab_result"): ("specimen.lab", "measurement.lab"),
+        ("fact_relationship.culture_specimen", "fact_relationship.culture"): (
+            "specimen.microbiology", "measurement.microbiology",
+        ),
+    }  # fmt: skip
+    for (there, back), ends in pairs.items():
+        assert mapped.mapping(there).policy.event == ends and mapped.mapping(back).policy.event == ends[::-1]
+        missed = mapped.engine.rows(
+            f"SELECT count(*) AS n, count(s._key) AS specimens, count(m._key) AS results, count(b._key) AS backs "
+            f"FROM {mapped.view(there)} AS r "
+            f"LEFT JOIN {mapped.view(ends[0])} AS s ON s._key = r._event_key_1 "
+            f"LEFT JOIN {mapped.view(ends[1])} AS m ON m._key = r._event_key_2 "
+            f"LEFT JOIN {mapped.view(back)} AS b ON b._event_key_1 = r._event_key_2 AND b._event_key_2 = r._event_key_1"
+        )[0]
+        assert missed["n"] == missed["specimens"] == missed["results"] == missed["backs"], there

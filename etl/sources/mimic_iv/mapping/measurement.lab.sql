@@ -1,5 +1,5 @@
 -- Laboratory results → measurement. Grain: one row per result (labevent_id), with or without a stay.
--- Not here: the specimen's number and the time of validation (storetime), for which the CDM has no place.
+-- Its specimen: specimen.lab.sql. Not here: the time of validation (storetime), for which the CDM has no place.
 WITH
 -- 1. Sources
 lab AS (

@@ -1,5 +1,5 @@
 -- Specimens of microbiology → specimen. Grain: one row per specimen (micro_specimen_id), from its first row.
--- Not here: specimens of the laboratory, of which only a number is known.
+-- Specimens of the laboratory, numbered apart: specimen.lab.sql.
 WITH
 -- 1. Sources
 micro AS (
