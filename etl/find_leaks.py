@@ -8,7 +8,7 @@ from etl.scaffold import patterns, shapes
 from etl.scaffold.infer import Column, column_of
 from etl.scaffold.scan import ScannedColumn
 
-WHAT_TO_DO = "declare it under crosswalk, identity_columns or free_text; or leave the column out of the extract"
+WHAT_TO_DO = "declare it as crosswalk, identity or free text, or do not send it"
 
 
 def find_leaks(name: str, table: SourceTable, column: str, values: Sequence[str]) -> list[Finding]:

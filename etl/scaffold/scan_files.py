@@ -125,13 +125,15 @@ def encoding_of(path: Path, seconds: float = SECONDS) -> str | None:
         first = chunk = file.read(CHUNK)
         if b"\0" in first[:HEAD_BYTES]:
             return None
-        while chunk and time.monotonic() < until:
+        while time.monotonic() < until:
             high |= {byte for byte in set(chunk) if byte > 0x7F}
-            if is_utf8:
-                try:
-                    decoder.decode(chunk)
-                except UnicodeDecodeError:
-                    is_utf8 = False
+            try:
+                if is_utf8:
+                    decoder.decode(chunk, final=not chunk)
+            except UnicodeDecodeError:
+                is_utf8 = False
+            if not chunk:
+                break
             chunk = file.read(CHUNK)
     if not high:
         return "ascii"

@@ -12,7 +12,12 @@ from etl.declaration import SOURCES, load_source
 from etl.demo.chu_demo import generate, patient_tables
 from etl.demo.record import TRUTH
 from etl.demo.server import demo_server
-from passerelle.errors import UsageError
+from etl.findings import Severity
+from etl.scaffold.infer import infer
+from etl.scaffold.kinds import kind_of
+from etl.scaffold.scan_database import scan_database
+from passerelle.errors import SourceError, UsageError
+from passerelle.source_check import check_source
 
 PATIENTS = 60
 
@@ -111,3 +116,44 @@ def test_direct_identifiers_never_reach_bronze():
         assert not direct & set(table.bronze_columns)
         for column in ("ipp", "numero_sejour"):
             assert table.bronze_columns.get(column, "bigint") == "bigint"
+
+
+# --- A hospital that is not declared yet ---------------------------------------------------------------------------
+
+
+def test_a_scan_of_the_database_understands_what_the_declaration_says(dsn, rows):
+    tables = {table.name: table for table in infer(scan_database(dsn, "dpi"))}
+    declared = load_source(SOURCES / "chu_demo").tables
+    assert set(tables) == set(declared)
+    assert {name: tables[name].key for name in declared if len(declared[name].key) == 1} == {
+        name: table.key for name, table in declared.items() if len(table.key) == 1
+    }
+    assert {name: kind_of(table) for name, table in tables.items()}.items() >= {
+        "patient": "person", "sejour": "visit_occurrence", "mouvement": "visit_detail", "document": "note",
+        "diagnostic": "condition_occurrence", "acte": "procedure_occurrence", "prescription": "drug_exposure",
+        "administration": "drug_exposure", "resultat_biologie": "measurement", "praticien": "provider",
+    }.items()  # fmt: skip
+    for name, table in declared.items():
+        said = {
+            column.name: column.identity for column in tables[name].columns if column.identity in ("person", "stay")
+        }
+        wanted = {column: kind for column, kind in table.identity_columns.items() if kind in ("person", "stay")}
+        assert said == wanted, name
+
+
+def test_no_direct_identifier_of_the_declaration_escapes_the_scan(dsn, rows):
+    tables = {table.name: table for table in infer(scan_database(dsn, "dpi"))}
+    for name, table in load_source(SOURCES / "chu_demo").tables.items():
+        found = {c.name for c in tables[name].columns if c.direct or c.identity or c.free_text}
+        assert found >= {*table.crosswalk, *table.free_text}, name
+
+
+def test_the_declared_source_and_its_database_have_no_error(dsn, rows):
+    _, findings = check_source("chu_demo", dsn, None)
+    assert [f for f in findings if f.severity is Severity.ERROR] == []
+
+
+def test_several_schemas_and_none_named_is_a_question(dsn, rows):
+    with pytest.raises(SourceError) as error:
+        scan_database(dsn)
+    assert "dpi" in (error.value.looked or "") and "--schema" in (error.value.do or "")
