@@ -12,7 +12,7 @@ from functools import partial
 
 MIN_NAME_LETTERS = 3
 
-_NAME = r"[A-ZÀ-Ý][\w'’À-ÿ-]+"
+_NAME = r"[A-ZÀ-ÝŒŠŸŽ][\w'’À-ÿ-]+"  # Œ lies outside À-Ý
 _TITLE = r"(?:Dr|Docteur|Pr|Professeur|M\.|Mr|Mme|Mlle|Monsieur|Madame)\.?[ \t]+"
 _BORN = r"(?:n[ée]e?(?:\(e\))?\s+le|date\s+de\s+naissance|DDN)\s*:?\s*"
 _MONTHS = "janvier|f[ée]vrier|mars|avril|mai|juin|juillet|ao[ûu]t|septembre|octobre|novembre|d[ée]cembre"

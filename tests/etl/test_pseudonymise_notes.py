@@ -23,6 +23,7 @@ SENTENCES = [
     "Cher Confrère, merci au Dr {Marchand-Leroy:NOM} de son avis.",
     "Relu par {QUEMENER:NOM}, interne.",
     "Docteur {Jean Dupont:NOM} : avis demandé.",
+    "Docteur {Œuvrard:NOM}, merci de votre avis.",
     "Vu avec le Pr {D'Alembert:NOM} hier.",
     "Mme {Martin:NOM}\nHospitalisée pour dyspnée.",
     "Mme {Petit:NOM} née {Lefèvre:NOM}, veuve.",
