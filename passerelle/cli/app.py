@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from passerelle import __version__
-from passerelle.cli import demo, inspect, models, results, sources, steps, vocabulary
+from passerelle.cli import demo, generate, inspect, models, results, sources, steps, vocabulary
 
 app = typer.Typer(
     name="passerelle",
@@ -39,4 +39,5 @@ sources.register(app)
 vocabulary.register(app)
 models.register(app)
 results.register(app)
+generate.register(app)
 demo.register(app)

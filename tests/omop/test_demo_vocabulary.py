@@ -49,7 +49,7 @@ def test_no_code_would_be_read_as_empty(concepts):
 def test_every_vocabulary_is_declared_and_the_release_is_stated(concepts):
     declared = {row["vocabulary_id"]: row["vocabulary_version"] for row in rows("VOCABULARY")}
     assert {row["vocabulary_id"] for row in concepts.values()} == set(declared)
-    assert declared["None"] == "passerelle demo 1"
+    assert declared["None"] == "passerelle demo 2"
 
 
 def test_no_snomed_content_ships(concepts):
