@@ -11,5 +11,5 @@ SELECT
     -- An unknown race (UNK, ASKU) is concept 0, not a concept of its own.
     CASE WHEN race NOT IN ('UNK', 'ASKU') THEN race END AS race_code, 'CDC_RACE' AS race_vocabulary,
     race AS race_source_value,
-    ethnicity AS ethnicity_code, 'CDC_RACE' AS ethnicity_vocabulary
+    ethnicity AS ethnicity_code, 'CDC_ETHNICITY' AS ethnicity_vocabulary
 FROM patient
