@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from omop.cdm import cdm_tables
+from omop.cdm import Table, cdm_tables
 from omop.cdm import table as cdm_table
 
 FOLDER = Path(__file__).parent
@@ -93,10 +93,11 @@ def check_types() -> dict[str, CheckType]:
 def checks_of(table: str) -> tuple[Check, ...]:
     """All checks of a CDM table: its own, those of its columns in their order, those of its concepts.
 
-    Our own tables beside the CDM (images, surroundings) are unknown to the dashboard and have none.
+    Our own tables beside the CDM (images, surroundings) are unknown to the dashboard: their declaration gives those
+    that keep them whole.
     """
     if cdm_table(table).extension:
-        return ()
+        return tuple(_of_our_own(cdm_table(table)))
     known = set(cdm_table(table).column_names)
     found = [Check("cdmTable", table, None, 0, _severity("cdmTable", table))]
     for row in _of(table, "Table_Level"):
@@ -112,8 +113,23 @@ def checks_of(table: str) -> tuple[Check, ...]:
 
 
 def every_check() -> Iterator[Check]:
-    """The checks of every table."""
-    return (check for table in cdm_tables() for check in checks_of(table))
+    """The checks of the dashboard, of every table of the CDM."""
+    return (check for table in cdm_tables().values() if not table.extension for check in checks_of(table.name))
+
+
+def _of_our_own(table: Table) -> Iterator[Check]:
+    def check(name: str, field: str | None = None) -> Check:
+        return Check(name, table.name, field, 0, _severity(name, table.name))
+
+    yield check("cdmTable")
+    for column in table.columns:
+        yield check("cdmField", column.name)
+        if column.required:
+            yield check("isRequired", column.name)
+        if column.primary_key:
+            yield check("isPrimaryKey", column.name)
+        if column.references:
+            yield _refers(check("isForeignKey", column.name), *column.references)
 
 
 def _check(row: dict[str, str], name: str, field: str | None) -> Check:
@@ -123,10 +139,7 @@ def _check(row: dict[str, str], name: str, field: str | None) -> Check:
         other, column = COMPARED[name]
         return replace(check, other_table=other, other_field=column)
     if name == "isForeignKey":
-        other = row["fkTableName"].lower()
-        # A copy of the vocabulary may be a subset: what it lacks is worth knowing and stops nothing.
-        severity = CONVENTION if other == CONCEPT else check.severity
-        return replace(check, severity=severity, other_table=other, other_field=row["fkFieldName"].lower())
+        return _refers(check, row["fkTableName"].lower(), row["fkFieldName"].lower())
     if name == "plausibleTemporalAfter":
         other, column = row[f"{name}TableName"].lower(), row[f"{name}FieldName"].lower()
         return replace(check, other_table=other, other_field=column)
@@ -135,6 +148,12 @@ def _check(row: dict[str, str], name: str, field: str | None) -> Check:
     if name == "sourceValueCompleteness":
         return replace(check, other_table=table, other_field=row["standardConceptFieldName"].lower())
     return check
+
+
+def _refers(check: Check, other: str, column: str) -> Check:
+    # A copy of the vocabulary may be a subset: what it lacks is worth knowing and stops nothing.
+    severity = CONVENTION if other == CONCEPT else check.severity
+    return replace(check, severity=severity, other_table=other, other_field=column)
 
 
 def _of_concept(row: dict[str, str], name: str) -> Check:

@@ -1,6 +1,7 @@
 """Publication: whole or not at all, for readers who never stop reading."""
 
 import threading
+from datetime import UTC, date, datetime
 
 import psycopg
 import pytest
@@ -55,6 +56,34 @@ def test_everything_arrives_with_the_types_of_the_cdm(lake, clean, database):
     ]
     assert query(database, "SELECT contract, snapshot_id, cdm_version FROM views_v1.contract") == [
         ("v1", "run-1", "5.4")
+    ]
+
+
+def test_eras_and_tables_beside_the_cdm_arrive_filled_or_empty(clean, sail, database, tmp_path):
+    days = {"start": date(2025, 3, 1), "end": date(2025, 3, 9)}
+    era = {"drug_era_id": 2**62, "person_id": 1, "drug_concept_id": 1125315, "gap_days": 3, "drug_exposure_count": 2}
+    feature = {"image_feature_id": 7, "person_id": 1, "image_occurrence_id": 5, "image_feature_type_concept_id": 32817}
+    air = {"external_exposure_id": 8, "location_id": 5, "person_id": 1, "value_as_number": 41.5}
+    kinds = {"exposure_concept_id": 0, "exposure_type_concept_id": 32817, "exposure_relationship_concept_id": 0}
+    given = clean["given"] | {
+        "drug_era": [era | {f"drug_era_{edge}_date": day for edge, day in days.items()}],
+        "image_feature": [
+            feature | {"alg_system": "lecteur 2", "alg_datetime": datetime(2025, 3, 1, 7, 30, tzinfo=UTC)}
+        ],
+        "external_exposure": [air | kinds | {f"exposure_{edge}_date": day for edge, day in days.items()}],
+        "dose_era": [],
+    }
+    done = publish(database, write_lake(tmp_path, given, sail))["tables"]
+    assert [done[name] for name in ("drug_era", "image_feature", "external_exposure", "dose_era")] == [1, 1, 1, 0]
+    assert done["image_occurrence"] == 0  # no run wrote it: it is there and empty
+    assert query(database, "SELECT drug_era_id, drug_era_end_date, gap_days FROM omop.drug_era") == [
+        (2**62, date(2025, 3, 9), 3)
+    ]
+    assert query(database, "SELECT alg_system, alg_datetime FROM omop.image_feature") == [
+        ("lecteur 2", datetime(2025, 3, 1, 7, 30))
+    ]
+    assert query(database, "SELECT value_as_number, exposure_end_date, quantity FROM omop.external_exposure") == [
+        (41.5, date(2025, 3, 9), None)
     ]
 
 
