@@ -53,6 +53,11 @@ def record_quality(run: Run, results: list[dict[str, Any]]) -> None:
     ops.replace(run.lake, "quality", [{**result, **_common(run)} for result in results], _of(run))
 
 
+def record_findings(run: Run, table: str, rows: list[dict[str, Any]]) -> None:
+    """Note what else was found out about a source; only that of its newest run is kept."""
+    ops.replace(run.lake, table, [{**row, **_common(run)} for row in rows], f"source = {literal(run.source)}")
+
+
 def _replace(run: Run, accounts: dict[str, list[dict[str, Any]]]) -> None:
     for table, rows in accounts.items():
         where = _of(run) + (" AND step <> 'extract'" if table == "quarantine" else "")

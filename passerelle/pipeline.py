@@ -20,9 +20,9 @@ from omop.lake import Lake, is_delta
 from omop.quality.results import STATUSES
 from omop.snapshot import published_versions
 from passerelle import __version__, runs
-from passerelle.accounts import carry_forward, record_landing, record_mapping, record_quality
+from passerelle.accounts import carry_forward, record_landing, record_mapping
 from passerelle.errors import TerminalError, UsageError
-from passerelle.quality import quality_of
+from passerelle.quality import assess
 from passerelle.settings import Settings, origin_of, shown
 from passerelle.unfinished import PROVENANCE, back_to_what_readers_see, still_stands
 from passerelle.vocabulary import load_release
@@ -275,9 +275,8 @@ def check(job: Job) -> dict[str, Any]:
     mapped = _mapped(job)
     with job.run.step("checked") as details:
         job.progress("checking quality")
-        results, details["vocabulary"] = quality_of(job, mapped)
-        record_quality(job.run, results)
-        details |= {status: sum(r["status"] == status for r in results) for status in STATUSES}
+        results, facts = assess(job, mapped)
+        details.update(facts, **{status: sum(r["status"] == status for r in results) for status in STATUSES})
         fatal = [r for r in results if r["status"] == "failed" and r["severity"] == "fatal"]
         if fatal:  # the step did not end: it is not recorded, so a resumed run checks again
             worst = fatal[0]

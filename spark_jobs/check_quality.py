@@ -32,22 +32,17 @@ NOT_FILLED = "no source fills this table"
 
 
 def check_tables(
-    engine: Engine,
-    lake: Lake,
-    tables: Iterable[str],
-    buckets: Buckets,
-    today: date,
-    thresholds: Thresholds | None = None,
+    engine: Engine, rows: "Rows", tables: Iterable[str], today: date, thresholds: Thresholds | None = None
 ) -> list[dict[str, Any]]:
     """Results of every check of the CDM, over the rows of one source.
 
     Args:
         tables: CDM tables that the source fills; the checks of all others are not evaluated.
-        buckets: the person buckets of the source.
+        rows: the rows of the source.
         today: the run's date, for dates that lie in the future.
         thresholds: those of the site, which win over the dashboard's.
     """
-    rows, filled = Rows(engine, lake, buckets), set(tables)
+    filled = set(tables)
     found = evaluate(engine, rows.tables, rows, [name for name in cdm_tables() if name in filled], today, thresholds)
     others = (check for name in cdm_tables() if name not in filled for check in checks_of(name))
     return [asdict(result) for result in found + [unevaluated(check, NOT_FILLED) for check in others]]

@@ -196,6 +196,12 @@ def holds_rows(path: Path, buckets: Buckets) -> bool:
     return any(rows and buckets.holds(bucket) for bucket, rows in _rows_by_bucket(path).items())
 
 
+def rows_in(path: Path, buckets: Buckets) -> int:
+    """Rows of a table in a range of buckets, from its log alone; all rows of a table that knows no buckets."""
+    by_bucket = _rows_by_bucket(path)
+    return sum(n for bucket, n in by_bucket.items() if buckets.holds(bucket)) if by_bucket else row_count(path)
+
+
 def restore(path: Path, version: int) -> None:
     """Give a table the content of one of its versions again, as a new version; nothing is done when it has it."""
     if set(_open(path).file_uris()) != set(_open(path, version).file_uris()):

@@ -94,6 +94,39 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("concept_id", pa.string()),  # of which concept, where the check is about one
         ]
     ),
+    "coverage": pa.schema(  # of the newest run of each source
+        [
+            ("run_id", pa.string()),
+            ("source", pa.string()),
+            ("key", pa.string()),  # a CDM table, or an item of the socle commun; all stays: visit_occurrence
+            ("month", pa.int64()),  # year * 12 + month - 1, of the beginning of the stay
+            ("care_site_id", pa.int64()),
+            ("stays", pa.int64()),
+        ]
+    ),
+    "socle": pa.schema(  # of the newest run of each source
+        [
+            ("run_id", pa.string()),
+            ("source", pa.string()),
+            ("item", pa.string()),
+            ("status", pa.string()),  # present, absent, not needed, not evaluated
+            ("having", pa.int64()),
+            ("of", pa.int64()),
+            ("unit", pa.string()),  # stays or persons
+        ]
+    ),
+    "conformance": pa.schema(  # of the newest run of each source
+        [
+            ("run_id", pa.string()),
+            ("source", pa.string()),
+            ("statement", pa.string()),
+            ("level", pa.string()),
+            ("asks", pa.string()),
+            ("status", pa.string()),
+            ("evidence", pa.string()),
+            ("how", pa.string()),  # computed or declared
+        ]
+    ),
 }
 
 

@@ -1,5 +1,6 @@
 """run, and its steps alone: extract, map, check, publish."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -18,6 +19,9 @@ from passerelle.cli.common import (
 )
 
 SourceArgument = Annotated[str, typer.Argument(metavar="SOURCE", help="name of a source, or the path of its folder")]
+OptionalSourceArgument = Annotated[
+    str | None, typer.Argument(metavar="[SOURCE]", help="name of a source, or the path of its folder; default: all")
+]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="go on with the interrupted run")]
 NoVocabularyOption = Annotated[
     bool, typer.Option("--no-vocabulary", help="map without any vocabulary: concept 0, all gaps listed")
@@ -41,7 +45,11 @@ def register(app: typer.Typer) -> None:
         "passerelle map mimic_iv --workspace W              map what was extracted",
         "passerelle map mimic_iv --workspace W --dry-run    the plan: tables, mappings, rows",
     ))(map_)  # fmt: skip
-    app.command("check", epilog=examples("passerelle check mimic_iv --workspace W"))(check)
+    app.command("check", epilog=examples(
+        "passerelle check mimic_iv --workspace W                           check what was mapped; show what was found",
+        "passerelle check --workspace W --json                             of every source of the workspace",
+        "passerelle check mimic_iv --workspace W --dqd-json results.json   for the viewer of the OHDSI dashboard",
+    ))(check)  # fmt: skip
     app.command("publish", epilog=examples(
         "passerelle publish mimic_iv --workspace W",
         "PASSERELLE_WAREHOUSE_DSN=postgresql://… passerelle publish mimic_iv --workspace W    to PostgreSQL as well",
@@ -130,17 +138,28 @@ def map_(
 
 
 def check(
-    source: SourceArgument,
+    source: OptionalSourceArgument = None,
     workspace: WorkspaceOption = None,
     engine: EngineOption = None,
+    dqd_json: Annotated[
+        Path | None, typer.Option("--dqd-json", help="write the results for the viewer of the OHDSI dashboard")
+    ] = None,
     json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Run the quality checks of SOURCE; a fatal one that fails stops the run."""
-    from passerelle import pipeline
+    """Show what the data are worth: quality, reconciliation, coverage, conformance. Checks what is not checked yet.
 
-    result = _one_step(source, workspace, engine, pipeline.check)
-    show(result, json, lambda: ", ".join(f"{n} {status}" for status, n in result.items()))
+    A fatal check that fails stops the run: nothing is published.
+    """
+    from passerelle import findings, pipeline
+
+    lake = findings.lake_of(settings_of(workspace=workspace, engine=engine))
+    if source is not None and findings.is_due(lake, source):
+        _one_step(source, workspace, engine, pipeline.check)
+    found = findings.read(lake, source)
+    if dqd_json is not None:
+        findings.write_dashboard(lake, found, dqd_json)
+    show([entry.as_json() for entry in found], json, lambda: "\n\n".join(entry.as_text() for entry in found))
 
 
 def publish(

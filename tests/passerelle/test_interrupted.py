@@ -12,7 +12,7 @@ import pytest
 
 from omop.lake import Lake
 from omop.snapshot import dataset_of, last_snapshot
-from passerelle import accounts, pipeline, quality
+from passerelle import accounts, pipeline
 from passerelle.cli import run as cli
 from passerelle.runs import Run
 from spark_jobs import land, map_tables
@@ -48,7 +48,9 @@ def engine() -> Iterator[None]:
     result = {"check": "isRequired", "cdm_table": "person", "cdm_field": "person_id", "violated": 0, "rows": 2}
     result |= {"threshold": 0.0, "status": "passed", "severity": "fatal", "reason": None}
     with one_engine() as patch:
-        patch.setattr(quality, "check_tables", lambda *_: [result])
+        patch.setattr(
+            pipeline, "assess", lambda job, _: (accounts.record_quality(job.run, [result]), ([result], {}))[1]
+        )
         patch.setattr(pipeline, "materialise_views", lambda *_: {})
         yield
 
