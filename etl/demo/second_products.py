@@ -13,7 +13,7 @@ from etl.demo.catalogue import read
 from etl.demo.draws import Integers
 
 HOSPITAL = "chu_second"
-UNKNOWN_CIP13 = ("3400999990017", "3400999990024", "3400999990031")  # of no package, on purpose
+UNKNOWN_CIP13 = ("3400999990011", "3400999990028", "3400999990035")  # of no package, on purpose
 WITHOUT_CIP13 = 3  # lines of ten that bear the hospital's number only
 
 

@@ -43,7 +43,7 @@ def share(
 
 
 def is_nir(value: str) -> bool:
-    """A French social security number: its shape, and its key when it is written.
+    """A French social security number: its shape, and its key when it is written; not the code of a medicine's package.
 
     Example:
         >>> is_nir("1 55 08 14 168 025 88"), is_nir("155081416802500"), is_nir("1550814168025")
@@ -52,8 +52,22 @@ def is_nir(value: str) -> bool:
     digits = re.sub(r"[\s.]", "", value).upper()
     if not re.fullmatch(r"[1-478][0-9]{2}(?:0[1-9]|1[0-2]|[2-9][0-9])(?:[0-9]{2}|2[AB])[0-9]{6}(?:[0-9]{2})?", digits):
         return False
+    if is_cip13(digits):
+        return False
     number = int(digits[:13].replace("2A", "19").replace("2B", "18"))
     return len(digits) == 13 or int(digits[13:]) == 97 - number % 97
+
+
+def is_cip13(value: str) -> bool:
+    """The code of a French package of a medicine: an EAN-13 that begins with 34009.
+
+    Example:
+        >>> is_cip13("3400921922974"), is_cip13("3400921922975")
+        (True, False)
+    """
+    if not re.fullmatch(r"34009[0-9]{8}", value):
+        return False
+    return sum(int(digit) * (3 if i % 2 else 1) for i, digit in enumerate(value)) % 10 == 0
 
 
 def is_loinc(value: str) -> bool:

@@ -106,6 +106,11 @@ def test_days_minutes_and_decimals_are_french(dump):
     assert results.normes.str.fullmatch(r"\[[\d,]+ - [\d,]+\]|[<>] [\d,]+").loc[results.normes.notna()].all()
 
 
+def test_the_check_of_a_source_finds_no_error_in_the_dump(dump, capsys):
+    assert cli(["source", "check", "chu_second", "--input", str(dump)]) == 0
+    assert "numbers like a NIR" not in capsys.readouterr().out
+
+
 def test_the_truth_stays_out_of_the_dump(dump):
     assert (dump.parent / "truth.csv").is_file()
     assert not [path for path in dump.iterdir() if "truth" in path.name.lower()]

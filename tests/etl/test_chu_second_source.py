@@ -56,7 +56,7 @@ DUMP: dict[str, list[str]] = {
         "700;70;3400921922974;L024A;XARELTO 20 mg;0,5;cp;1J;ORALE;29/10/2023 02:30;30/10/2023 11:00;AR;;30/10/2023 11:00",
         "701;71;;L024A;XARELTO 20 mg;1 ou 2;cp;HEBDO;ORALE;01/04/2024 10:00;01/04/2024 09:00;EC;;01/04/2024 10:00",
         "702;71;;L024A;XARELTO 20 mg;1;cp;1J;ORALE;01/04/2024 10:00;;EC;O;01/04/2024 10:00",
-        "703;71;3400999990017;;INCONNU;1;g;1J;ORALE;01/04/2024 10:00;;AN;;01/04/2024 10:00",
+        "703;71;3400999990011;;INCONNU;1;g;1J;ORALE;01/04/2024 10:00;;AN;;01/04/2024 10:00",
     ],
     "ADMINISTRATIONS": [
         "administration_id;ligne_id;ipp;nda;code_livret;prevue_le;realisee_le;etat;quantite;unite;voie;date_maj",
