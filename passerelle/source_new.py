@@ -10,7 +10,7 @@ from etl.scaffold.decisions import open_decisions
 from etl.scaffold.scan import Scan
 from etl.scaffold.scan_database import scan_database
 from etl.scaffold.scan_files import scan_folder
-from etl.scaffold.write import write_source
+from etl.scaffold.write import write_fhir_source, write_source
 from passerelle.errors import UsageError
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -30,7 +30,12 @@ def new_source(
         raise UsageError(
             f"{name} cannot name a source", looked="a letter a-z, then letters, digits and _", do="choose another name"
         )
-    written = write_source(name, _scan(origin, schema, progress), folder)
+    scan = _scan(origin, schema, progress)
+    if scan.tables:
+        written = write_source(name, scan, folder)
+    else:
+        progress("looking at FHIR resources")
+        written = write_fhir_source(name, Path(origin), folder)
     path = folder.as_posix()
     return {
         "source": path if "/" in path else f"./{path}",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from etl.scaffold import pages
 from etl.scaffold.declare import declaration, how_declared
+from etl.scaffold.fhir import EVENTS, fhir_source, resource_types
 from etl.scaffold.infer import Table, infer
 from etl.scaffold.mappings import Skeleton, death_of, type_of_rows
 from etl.scaffold.scan import Scan
@@ -30,12 +31,7 @@ def write_source(name: str, scan: Scan, folder: Path) -> Written:
 
     Raises: UsageError: there is a source already.
     """
-    if (folder / "source.yaml").exists():
-        raise UsageError(
-            "there is a source already, and its decisions are not written over",
-            looked=str(folder / "source.yaml"),
-            do="choose another folder with --to, or remove that one",
-        )
+    _refuse_written(folder)
     tables = infer(scan)
     skeletons = _skeletons(name, tables)
     mapped = {s.table.name: s.kind for s in skeletons.values() if s.kind is not None}
@@ -53,10 +49,39 @@ def write_source(name: str, scan: Scan, folder: Path) -> Written:
     files["source.yaml"] = declaration(name, scan, tables, mapped, types, vocabularies)
     files["README.md"] = pages.readme(name, scan, tables, mapped)
     files["scan.md"] = pages.report(name, scan, tables)
+    _write(folder, files)
+    return Written(folder, len(tables), mapped, scan.unread)
+
+
+def write_fhir_source(name: str, origin: Path, folder: Path) -> Written:
+    """Write the folder of a source of FHIR resources.
+
+    Raises: UsageError: there is a source already.
+    """
+    _refuse_written(folder)
+    types = resource_types(origin)
+    files = fhir_source(name, types)
+    mapped = {kind: EVENTS[kind][0].partition(".")[0] for kind in EVENTS if types[kind]}
+    mapped |= {k: cdm for k, cdm in (("Patient", "person"), ("Encounter", "visit_occurrence")) if types[k]}
+    files["README.md"] = pages.readme(name, Scan("fhir_r4", []), [], {})
+    _write(folder, files)
+    unread = {kind: f"{n} seen, no first mapping" for kind, n in types.items() if kind not in mapped}
+    return Written(folder, len(mapped), mapped, unread)
+
+
+def _refuse_written(folder: Path) -> None:
+    if (folder / "source.yaml").exists():
+        raise UsageError(
+            "there is a source already, and its decisions are not written over",
+            looked=str(folder / "source.yaml"),
+            do="choose another folder with --to, or remove that one",
+        )
+
+
+def _write(folder: Path, files: dict[str, str]) -> None:
     for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")
-    return Written(folder, len(tables), mapped, scan.unread)
 
 
 def _skeletons(name: str, tables: list[Table]) -> dict[str, Skeleton]:

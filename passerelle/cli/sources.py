@@ -77,7 +77,7 @@ def _written(result: dict[str, Any]) -> str:
         f"{len(result['decisions'])} decisions are yours; each stands on its line, after DECIDE:",
         table(result["decisions"], ["file", "line", "question"]),
         "",
-        f"read {result['folder']}/scan.md; correct or keep each line and remove its mark; then:",
+        "correct or keep each line and remove its mark (scan.md says what was seen in tables); then:",
         f"  passerelle source check {result['source']} --input …",
     ]
     return "\n".join(lines)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from etl.check_declaration import check_declaration
 from etl.compiler import compile_source
 from etl.scaffold.infer import column_of, infer
 from etl.scaffold.kinds import kind_of
@@ -16,7 +17,7 @@ from etl.scaffold.scan import SAMPLE_ROWS, Scan, ScannedColumn, table_of
 from etl.scaffold.scan_files import delimiter_of, encoding_of, scan_folder
 from etl.scaffold.shapes import code_of, is_nir, type_of, words
 from etl.scaffold.shown import MIN_PEOPLE, values_shown
-from etl.scaffold.write import write_source
+from etl.scaffold.write import write_fhir_source, write_source
 
 # --- files ---------------------------------------------------------------------------------------------------------
 
@@ -226,3 +227,13 @@ def test_the_french_socle_is_understood(shared_data: Path, tmp_path):
     write_source("socle", scan, tmp_path / "socle")
     assert len(compile_source(tmp_path / "socle").mappings) == 9
     assert "Doré" not in "".join(path.read_text() for path in (tmp_path / "socle").rglob("*.*"))
+
+
+def test_a_folder_of_fhir_gets_a_source_that_maps_its_resources(shared_data: Path, tmp_path):
+    folder = shared_data / "synthea-fhir-r4"
+    written = write_fhir_source("site", folder, tmp_path / "site")
+    assert written.mapped.keys() >= {"Patient", "Encounter", "Condition", "Observation", "Procedure"}
+    compiled, findings = check_declaration(tmp_path / "site")
+    assert compiled is not None and {m.name for m in compiled.mappings} >= {"person", "death", "measurement"}
+    assert {f.what.split(":")[0] for f in findings} == {"undecided"}
+    assert "Claim" in compiled.source.unused
