@@ -16,6 +16,7 @@ from omop.cdm import cdm_tables
 from spark_jobs.check_quality import evaluate
 from spark_jobs.engine import open_engine
 from tests.omop.omop_case import GOLDEN, arrow, needed, on_engine, on_sail
+from tests.spark_jobs.era_case import staged, write_golden
 
 SCANNED = ("visit_occurrence", "condition_occurrence", "observation_period", "condition_era")
 
@@ -32,10 +33,17 @@ def views_and_scans(engine) -> tuple[dict, list]:
     return views, scans
 
 
+def eras(engine, folder: Path) -> dict[str, str]:
+    """The golden eras on an engine, as text."""
+    rows, _ = staged(engine, write_golden(folder / "lake"), folder / "staging")
+    return {name: json.dumps(table, default=str, indent=1) for name, table in rows.items()}
+
+
 if __name__ == "__main__":
     jars, out = Path(sys.argv[1]), Path(sys.argv[2])
     with open_engine("local[1]", jars=jars) as spark:
         found, counted = views_and_scans(spark)
+        (out / "eras.json").write_text(json.dumps(eras(spark, out / "eras")), encoding="utf-8")
     for name, table in found.items():
         pq.write_table(table, out / f"{name}.parquet")
     (out / "scans.json").write_text(json.dumps(counted), encoding="utf-8")

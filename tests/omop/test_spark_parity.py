@@ -1,4 +1,4 @@
-"""Apache Spark and the embedded engine give the same views and the same quality counts."""
+"""Apache Spark and the embedded engine give the same views, the same quality counts and the same eras."""
 
 import json
 import os
@@ -7,10 +7,10 @@ import sys
 
 import pyarrow.parquet as pq
 
-from tests.omop.on_apache_spark import views_and_scans
+from tests.omop.on_apache_spark import eras, views_and_scans
 
 
-def test_apache_spark_gives_the_same_views_and_counts(sail, delta_jars, repository, tmp_path):
+def test_apache_spark_gives_the_same_views_counts_and_eras(sail, delta_jars, repository, tmp_path):
     # The embedded engine of this process leaves SPARK_CONNECT_MODE_ENABLED behind, which classic Spark would obey.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("SPARK_")}
     done = subprocess.run(
@@ -27,3 +27,4 @@ def test_apache_spark_gives_the_same_views_and_counts(sail, delta_jars, reposito
     for name, table in views.items():
         assert pq.read_table(tmp_path / f"{name}.parquet").equals(table), name
     assert json.loads((tmp_path / "scans.json").read_text(encoding="utf-8")) == scans
+    assert json.loads((tmp_path / "eras.json").read_text(encoding="utf-8")) == eras(sail, tmp_path / "embedded")
