@@ -20,7 +20,9 @@ from passerelle.errors import SourceError, UsageError
 from spark_jobs.delta import overwrite
 from spark_jobs.engine import Engine
 
-LOADED = ("concept", "concept_relationship", "concept_ancestor", "vocabulary", "source_to_concept_map")
+LOADED = (
+    "concept", "concept_relationship", "concept_ancestor", "drug_strength", "vocabulary", "source_to_concept_map",
+)  # fmt: skip
 SHIPPED = Path(__file__).parent.parent / "omop" / "vocabulary" / "demo"
 EMPTY_WORDS = ("", "NA")
 DERIVED_COLUMNS = {"domain", "source_code", "source_concept_id", "target_concept_id"}

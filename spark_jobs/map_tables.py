@@ -54,11 +54,12 @@ from spark_jobs.derive_eras import ERA_TABLES
 from spark_jobs.derive_periods import DERIVED
 from spark_jobs.engine import Engine, no_row
 from spark_jobs.engine_errors import disk_is_full, without_values
+from spark_jobs.load_vocabulary import LOADED
 from spark_jobs.ops import QUARANTINE_SAMPLE
 
 # When several mappings read one source row, the best outcome counts.
 PRIORITY = ("mapped", "routed", "merged", "excluded", "quarantined")
-VOCABULARY_TABLES = ("concept", "concept_relationship", "concept_ancestor", "vocabulary", "source_to_concept_map")
+VOCABULARY_TABLES = LOADED
 PROVENANCE = {
     "target_table": "string",
     "target_id": "bigint",
