@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from etl.declaration import Source, SourceTable
-from passerelle.errors import SourceError, SourceUnreachable
+from passerelle.errors import SourceError, SourceUnreachable, UsageError
 
 if TYPE_CHECKING:
     import psycopg
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def open_database(dsn: str) -> Iterator["psycopg.Connection"]:
     """A read-only connection in which every table is seen at the same instant.
 
-    Raises: SourceUnreachable: no answer; SourceError: the database refuses the account.
+    Raises: SourceUnreachable: no answer; SourceError: the database refuses the account; UsageError: no address.
     """
     import psycopg
 
@@ -24,6 +24,10 @@ def open_database(dsn: str) -> Iterator["psycopg.Connection"]:
         connection = psycopg.connect(dsn, connect_timeout=10, options="-c TimeZone=UTC -c DateStyle=ISO")
     except psycopg.OperationalError as error:
         raise _refusal(error) from error
+    except psycopg.ProgrammingError as error:  # a folder, or a URL that is written wrongly; it may hold a password
+        raise UsageError(
+            "what was given is not the address of a database", do="give --input postgresql://user@host/database"
+        ) from error
     with connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True

@@ -110,6 +110,9 @@ USED_WRONGLY = [
     ["run", "mimic_iv", "--workspace", "W"],  # where the files are is not said
     ["run", "mimic_iv", "--input", "missing", "--workspace", "W"],
     ["run", "mimic_iv", "--input", ".", "--engine", "abacus", "--workspace", "W"],
+    ["source", "check", "chu_demo", "--input", "."],  # a database, and a folder is given
+    ["source", "new", "Ours", "--from", "."],
+    ["source", "new", "ours", "--from", "missing"],
     ["ledger", "--workspace", "W"],
     ["explain", "measurement", "not-a-number", "--workspace", "W"],
     ["gaps", "--limit", "0"],
