@@ -66,10 +66,8 @@ def _in_use_query(engine: Engine, lake: Lake) -> str:
     branches = []
     for table in cdm_tables().values():
         columns = [column.name for column in table.columns if column.name.endswith("_concept_id")]
-        derived = table.name.endswith("_era")
+        derived = table.name in ERA_TABLES
         if table.schema != "CDM" or derived or not columns or not is_delta(lake.omop(table.name)):
-            continue
-        if table.name in ERA_TABLES:  # made of rows that count already
             continue
         engine.view_of_delta(f"used__{table.name}", lake.omop(table.name))
         # A row that names a concept twice (it is its own source) is one row.
