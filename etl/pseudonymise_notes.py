@@ -6,11 +6,11 @@ identifiers have in French letters. Replaced text keeps a tag (``<NOM>``), so th
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-MIN_NAME_LETTERS = 3
+from etl.find_identifiers import MIN_LETTERS, Found, find_identifiers, fold
 
 _NAME = r"[A-ZÀ-ÝŒŠŸŽ][\w'’À-ÿ-]+"  # Œ lies outside À-Ý
 _TITLE = r"(?:Dr|Docteur|Pr|Professeur|M\.|Mr|Mme|Mlle|Monsieur|Madame)\.?[ \t]+"
@@ -35,7 +35,7 @@ SHAPES: tuple[tuple[str, str], ...] = (
     ("NOM", rf"(?P<keep>\b{_TITLE}){_NAME}(?:[ \t]{_NAME}){{0,2}}"),
     ("NOM", rf"(?P<keep>\bnée?(?:\(e\))?[ \t]+){_NAME}"),  # "née DURAND": the name before marriage
 )
-_WORD = re.compile(rf"[^\W\d_]{{{MIN_NAME_LETTERS + 1},}}")
+_WORD = re.compile(rf"[^\W\d_]{{{MIN_LETTERS + 1},}}")
 _COMPILED = tuple((tag, re.compile(pattern)) for tag, pattern in SHAPES)
 
 
@@ -66,16 +66,25 @@ class Pseudonymiser:
             'Dr <NOM> a vu Mme <NOM> (<TEL>).'
         """
         note = unicodedata.normalize("NFC", note)  # an accent may be a sign of its own
-        note = _MAIL.sub("<MAIL>", note)  # first: a name inside an address would leave the rest of it
-        for value in sorted(identifiers, key=len, reverse=True):
-            if len(value.strip()) >= MIN_NAME_LETTERS:
-                note = re.sub(_flexible(value), "<IDENTITE>" if any(c.isdigit() for c in value) else "<NOM>", note)
+        if "@" in note:
+            note = _MAIL.sub("<MAIL>", note)  # first: a name inside an address would leave the rest of it
+        note = _without(note, find_identifiers(note, identifiers))
         for tag, pattern in _COMPILED:
             note = pattern.sub(partial(_tagged, tag), note)
         return self._words_of_staff(note) if self.staff else note
 
     def _words_of_staff(self, note: str) -> str:
-        return _WORD.sub(lambda m: "<NOM>" if _fold(m.group()) in self.staff else m.group(), note)
+        if not any(fold(word) in self.staff for word in set(_WORD.findall(note))):
+            return note
+        return _WORD.sub(lambda m: "<NOM>" if fold(m.group()) in self.staff else m.group(), note)
+
+
+def _without(note: str, found: Sequence[Found]) -> str:
+    parts, done = [], 0
+    for hit in found:
+        parts += [note[done : hit.start], "<IDENTITE>" if hit.is_number else "<NOM>"]
+        done = hit.end
+    return "".join([*parts, note[done:]])
 
 
 def _tagged(tag: str, match: re.Match[str]) -> str:
@@ -84,36 +93,4 @@ def _tagged(tag: str, match: re.Match[str]) -> str:
 
 def _words(names: Iterable[str]) -> set[str]:
     """Each part of a compound name: letters write one part, or another name beside it."""
-    return {_fold(word) for name in names for word in _WORD.findall(unicodedata.normalize("NFC", name))}
-
-
-def _fold(word: str) -> str:
-    plain = unicodedata.normalize("NFKD", word)
-    return "".join(c for c in plain if not unicodedata.combining(c)).casefold()
-
-
-_VARIANTS: Mapping[str, str] = {
-    "a": "aàâäáã", "c": "cç", "e": "eéèêë", "i": "iîïí", "n": "nñ", "o": "oôöóõ", "u": "uùûüú", "y": "yÿ",
-}  # fmt: skip
-
-
-def _flexible(value: str) -> re.Pattern[str]:
-    """A pattern for an identifier whatever its case, accents, and the blanks or signs inside it.
-
-    A digit does not end a name, nor a letter or an underscore a number: "IPP8001234567", "DURAND_scan.pdf".
-    """
-    parts = []
-    for character in _fold(value.strip()):
-        if character.isdigit():
-            parts.append(character + _INSIDE_NUMBER)
-        elif character.isalpha():
-            parts.append(f"[{_VARIANTS[character]}]" if character in _VARIANTS else re.escape(character))
-        else:
-            parts.append(_INSIDE_NAME if character in " \t.,-'’" else re.escape(character))
-    body = "".join(parts).removesuffix(_INSIDE_NUMBER)
-    before, after = (r"\d" if end.isdigit() else r"[^\W\d_]" for end in (value.strip()[0], value.strip()[-1]))
-    return re.compile(rf"(?<!{before}){body}(?!{after})", re.IGNORECASE)
-
-
-_INSIDE_NUMBER = r"[\s./-]{0,2}"
-_INSIDE_NAME = r"[\s.,'’-]*"
+    return {fold(word) for name in names for word in _WORD.findall(unicodedata.normalize("NFC", name))}
