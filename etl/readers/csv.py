@@ -137,13 +137,17 @@ class CsvRecords:
 
     def _same_columns(self, header: list[str]) -> None:
         if twice := sorted({name for name in header if header.count(name) > 1}):
-            raise self._error(f"the header names a column twice: {', '.join(twice)}", "have the file sent again")
+            known = [name for name in twice if name in self.table.columns] or [f"{len(twice)} that nobody declared"]
+            raise self._error(f"the header names a column twice: {', '.join(known)}", "have the file sent again")
         missing = [name for name in self.table.columns if name not in header]
         unknown = [name for name in header if name not in self.table.columns]
         if missing or unknown:
+            # A first line with few of the names is no header but a patient: it is not repeated.
+            is_header = 2 * len(missing) <= len(self.table.columns)
+            others = ", ".join(unknown) if is_header else f"{len(unknown)}, not named here: they may be values"
             said = [
                 *([f"declared columns are missing: {', '.join(missing)}"] if missing else []),
-                *([f"columns that nobody declared: {', '.join(unknown)}"] if unknown else []),
+                *([f"columns that nobody declared: {others}"] if unknown else []),
             ]
             if missing:
                 do = "correct source.yaml (columns, delimiter), or have the file sent again"
