@@ -87,6 +87,10 @@ class SourceTable(Frozen):
     )
     crosswalk: tuple[str, ...] = Field((), description="direct identifiers kept for the encrypted crosswalk only")
     free_text: tuple[str, ...] = Field((), description="text that may name people: pseudonymised at the door")
+    belongs_to: dict[str, str] = Field(
+        default_factory=dict,
+        description="column → table whose key it holds: the way to the person where a row names neither him nor a stay",
+    )
     role: Literal["events", "reference"] = Field(
         "events", description="events: every row is accounted for; reference: read for joins only"
     )
@@ -107,7 +111,7 @@ class SourceTable(Frozen):
 
     @model_validator(mode="after")
     def _names_declared_columns(self) -> "SourceTable":
-        named = {*self.key, *self.identity_columns, *self.crosswalk, *self.free_text, *self.required}
+        named = {*self.key, *self.identity_columns, *self.crosswalk, *self.free_text, *self.required, *self.belongs_to}
         named |= {name for name in (self.change_column, self.delete_rule.column) if name}
         if unknown := sorted(named - set(self.columns)):
             raise ValueError(f"names columns that are not declared under `columns`: {', '.join(unknown)}")
@@ -196,6 +200,14 @@ class Source(Frozen):
     unused: dict[str, str] = Field(default_factory=dict, description="what is not read, and why")
     vocabularies: dict[str, Vocabulary] = Field(default_factory=dict)
     mappings: dict[str, Mapping] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _belongings_have_one_key(self) -> "Source":
+        for name, table in self.tables.items():
+            for column, parent in table.belongs_to.items():
+                if parent not in self.tables or len(self.tables[parent].key) != 1:
+                    raise ValueError(f"{name}.{column} belongs_to {parent}, which is no table with a key of one column")
+        return self
 
     @field_validator("timezone")
     @classmethod

@@ -5,7 +5,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from omop.lake import Lake, is_delta
 from omop.quality.results import STATUSES
 from omop.snapshot import published_versions
 from passerelle import __version__, runs
-from passerelle.accounts import carry_forward, record_landing, record_mapping
+from passerelle.accounts import brought_forward, record_landing, record_mapping
 from passerelle.errors import TerminalError, UsageError
 from passerelle.quality import assess
 from passerelle.settings import Settings, origin_of, shown
@@ -28,15 +28,25 @@ from passerelle.unfinished import PROVENANCE, back_to_what_readers_see, still_st
 from passerelle.vocabulary import load_release
 from passerelle.workspace import Workspace
 from spark_jobs import ops
-from spark_jobs.delta import Buckets, table_version
-from spark_jobs.derive_eras import derive_eras
-from spark_jobs.derive_periods import derive_observation_periods, write_cdm_source
+from spark_jobs.bronze import BronzeState, states_of
+from spark_jobs.codes import VOCABULARY_TABLES
+from spark_jobs.delta import Buckets, rows_in, table_version
+from spark_jobs.derive import derive
+from spark_jobs.derive_eras import ERA_TABLES
+from spark_jobs.derive_periods import DERIVED, write_cdm_source
+from spark_jobs.door import Door
 from spark_jobs.engine import Engine, open_engine
-from spark_jobs.land import Door, Landed, land_table, landing_order, open_source
+from spark_jobs.land import Delivery, Landed, land_table, landing_order, open_source
 from spark_jobs.load_vocabulary import SHIPPED
-from spark_jobs.map_tables import VOCABULARY_TABLES, MapRun, map_source
+from spark_jobs.map_accounts import Accounts
+from spark_jobs.map_tables import map_source
 from spark_jobs.materialise_views import materialise_views
 from spark_jobs.ops import Quarantined
+from spark_jobs.sides import EverythingChanges, MapRun, belongs_to_everybody
+from spark_jobs.write_tables import MappedTable
+
+AS_USUAL = Delivery()
+INCREMENT_SHARE = 0.2  # of the rows; where more has changed, mapping everything is quicker
 
 
 @dataclass
@@ -50,6 +60,7 @@ class Job:
     run: runs.Run
     frame: Frame
     with_vocabulary: bool = True
+    delivery: Delivery = AS_USUAL
     progress: Callable[[str], None] = lambda _: None
     warnings: list[str] = field(default_factory=list)
     _engine: Engine | None = None
@@ -84,6 +95,7 @@ def open_job(
     resume: bool = False,
     continue_run: bool = False,
     with_vocabulary: bool = True,
+    delivery: Delivery = AS_USUAL,
     progress: Callable[[str], None] = lambda _: None,
     flags: dict[str, Any] | None = None,
 ) -> Iterator[Job]:
@@ -92,6 +104,7 @@ def open_job(
     Args:
         resume: go on with the interrupted run; finished steps are not done again.
         continue_run: add a step (map, check, publish alone) to the newest run.
+        delivery: what the input holds.
     """
     compiled = compile_source(source_folder(source))
     refuse_undecided(compiled.folder)
@@ -112,7 +125,7 @@ def open_job(
         frame = Frame(name, compiled.source.timezone, secrets.engine_salt(name), first, buckets)
         if resume:
             with_vocabulary = with_vocabulary and run.events["started"]["vocabulary"]
-        job = Job(settings, compiled, workspace, secrets, run, frame, with_vocabulary, progress)
+        job = Job(settings, compiled, workspace, secrets, run, frame, with_vocabulary, delivery, progress)
         with open_engine(
             settings.engine, jars=settings.jars, warehouse=workspace.root / "staging" / "warehouse"
         ) as engine:
@@ -147,9 +160,8 @@ def extract(job: Job, location: str) -> dict[str, Any]:
     """Land every table of the source in bronze."""
     if (done := job.run.done("extracted")) is not None:
         return done
-    previous = runs.last_with(job.lake, job.frame.source, "extracted")
-    landings = previous.events["extracted"]["tables"] if previous else {}
-    known = {name: (facts["fingerprint"], facts["version"]) for name, facts in landings.items()}
+    published = runs.last_with(job.lake, job.frame.source, "published")
+    base = states_of(published.events["extracted"]["tables"]) if published else {}
     door = Door(job.compiled.source, job.secrets, job.crosswalk, job.engine, job.lake, job.staging)
     with job.run.step("extracted") as details:
         tables: dict[str, Any] = {}
@@ -157,7 +169,7 @@ def extract(job: Job, location: str) -> dict[str, Any]:
         with open_source(job.compiled.source, location) as opened:
             for name in landing_order(job.compiled.source):
                 job.progress(f"landing {name}")
-                landed = land_table(door, opened, name, known)
+                landed = land_table(door, opened, name, base.get(name), job.delivery)
                 set_aside += landed.quarantined
                 tables[name] = _landed(landed)
             for landed in opened.aside():
@@ -171,12 +183,10 @@ def extract(job: Job, location: str) -> dict[str, Any]:
 def _landed(landed: Landed) -> dict[str, Any]:
     return {
         "read": landed.read,
-        "landed": landed.landed,
         "merged": landed.merged,
         "excluded": landed.excluded,
         "quarantined": landed.quarantined_rows,
-        "version": landed.version,
-        "fingerprint": landed.fingerprint,
+        "bronze": landed.state.as_json() if landed.state else None,
     }
 
 
@@ -196,15 +206,19 @@ def map_tables(job: Job) -> dict[str, Any]:
         )
     back_to_what_readers_see(job.lake, job.run.run_id)
     release = _ensure_vocabulary(job)
-    inputs = _inputs(job, extracted, release)
+    rules, inputs = _rules(job, release), _fingerprint(extracted)
     previous = runs.last_with(job.lake, job.frame.source, "published")
     with job.run.step("mapped") as details:
-        details |= {"inputs": inputs, "vocabulary": release}
-        if previous is not None and previous.events["mapped"]["inputs"] == inputs:
-            details |= {"unchanged": True, **{k: previous.events["mapped"].get(k) for k in ("tables", "codes", "eras")}}
-            carry_forward(job.run, previous.run_id)
+        details |= {"rules": rules, "inputs": inputs, "vocabulary": release, "unchanged": False, "increment": False}
+        if previous is None or previous.events["mapped"]["rules"] != rules:
+            details.update(_map(job, extracted, release, None))
+        elif previous.events["mapped"]["inputs"] == inputs:
+            kept = {k: previous.events["mapped"].get(k) for k in ("tables", "codes", "eras", "increment")}
+            details |= {"unchanged": True, **kept}
+            as_before = brought_forward(job.lake, previous, states_of(extracted["tables"]), Accounts(), Accounts())
+            record_mapping(job.run, extracted["tables"], as_before)
         else:
-            details |= {"unchanged": False, **_map_all(job, extracted, release)}
+            details.update(_map(job, extracted, release, previous))
     return job.run.events["mapped"]
 
 
@@ -220,11 +234,10 @@ def _ensure_vocabulary(job: Job) -> str:
     return release
 
 
-def _inputs(job: Job, extracted: dict[str, Any], release: str) -> str:
-    """A hash of everything that the CDM tables depend on."""
+def _rules(job: Job, release: str) -> str:
+    """A hash of everything that the CDM tables depend on beside the rows of the source."""
     vocabulary = {n: table_version(job.lake.omop(n)) for n in VOCABULARY_TABLES} if job.with_vocabulary else {}
     facts = {
-        "bronze": {name: facts["fingerprint"] for name, facts in extracted["tables"].items()},
         "mappings": [(m.name, m.sql, m.policy.model_dump()) for m in job.compiled.mappings],
         "source": job.compiled.source.model_dump(mode="json"),
         "maps": [p.read_text() for p in sorted((job.compiled.folder / "concept_maps").glob("*.csv"))],
@@ -234,35 +247,71 @@ def _inputs(job: Job, extracted: dict[str, Any], release: str) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _map_all(job: Job, extracted: dict[str, Any], release: str) -> dict[str, Any]:
-    versions = {name: facts["version"] for name, facts in extracted["tables"].items()}
+def _fingerprint(extracted: dict[str, Any]) -> dict[str, Any]:
+    """Of each table what bronze holds, and what became of the rows that came."""
+    accounts = {name: {k: v for k, v in facts.items() if k != "bronze"} for name, facts in extracted["tables"].items()}
+    states = states_of(extracted["tables"])
+    return {name: [facts, states[name].fingerprint if name in states else None] for name, facts in accounts.items()}
+
+
+def _map(job: Job, extracted: dict[str, Any], release: str, previous: runs.Run | None) -> dict[str, Any]:
+    """Map what differs from an earlier run; everything, where there is none or too much differs."""
+    bronze = states_of(extracted["tables"])
+    base = states_of(previous.events["extracted"]["tables"]) if previous else None
+    if base is not None and not _is_increment(job, bronze, base):
+        base = None
     run = MapRun(
-        job.engine, job.lake, job.staging, job.compiled, job.frame, versions, job.crosswalk, job.with_vocabulary
+        job.engine, job.lake, job.staging, job.compiled, job.frame, bronze, job.crosswalk, job.with_vocabulary, base
     )
-    outcome = map_source(run, job.progress)
-    job.progress("deriving observation periods")
-    receipts = {
-        "observation_period": derive_observation_periods(job.engine, job.lake, job.frame, job.buckets),
-        "cdm_source": write_cdm_source(
-            job.engine,
-            job.lake,
-            job.compiled.source,
-            job.frame,
-            job.buckets,
-            on=date.fromisoformat(job.run.day),
-            vocabulary=release,
-            version=__version__,
-        ),
+    try:
+        outcome = map_source(run, job.progress)
+    except EverythingChanges as reason:
+        job.progress(f"mapping everything: {reason}")
+        run = replace(run, base=None)
+        outcome = map_source(run, job.progress)
+    write_cdm_source(
+        job.engine,
+        job.lake,
+        job.compiled.source,
+        job.frame,
+        job.buckets,
+        on=date.fromisoformat(job.run.day),
+        vocabulary=release,
+        version=__version__,
+    )
+    job.progress("deriving observation periods and eras")
+    eras = derive(run)
+    accounts = outcome.accounts
+    if outcome.replaced is not None and previous is not None:
+        accounts = brought_forward(job.lake, previous, bronze, accounts, outcome.replaced)
+        eras = previous.events["mapped"]["eras"]  # counted when everything was mapped
+    record_mapping(job.run, extracted["tables"], accounts)
+    return {
+        "tables": _tables(job, previous, outcome.tables),
+        "codes": accounts.codes,
+        "eras": eras,
+        "increment": run.base is not None,
     }
-    job.progress("deriving eras")
-    eras = derive_eras(job.engine, job.lake, job.frame, job.buckets, job.staging)
-    receipts |= eras.receipts
-    tables = {t.table: {"rows": t.rows, "version": t.version, "seconds": round(t.seconds, 3)} for t in outcome.tables}
-    tables |= {
-        name: {"rows": receipt.rows, "version": receipt.version, "seconds": 0.0} for name, receipt in receipts.items()
-    }
-    record_mapping(job.run, extracted["tables"], outcome)
-    return {"tables": tables, "codes": outcome.codes, "eras": eras.left_out}
+
+
+def _is_increment(job: Job, bronze: dict[str, BronzeState], base: dict[str, BronzeState]) -> bool:
+    """Whether little has changed, and nothing that belongs to everybody."""
+    if set(bronze) != set(base) or any(bronze[name].columns != base[name].columns for name in bronze):
+        return False
+    if any(bronze[name].batch != base[name].batch for name in belongs_to_everybody(job.compiled.source)):
+        return False
+    changed = sum(bronze[name].changed for name in bronze if bronze[name].batch != base[name].batch)
+    return changed <= INCREMENT_SHARE * sum(state.rows for state in bronze.values())
+
+
+def _tables(job: Job, previous: runs.Run | None, mapped: list[MappedTable]) -> dict[str, Any]:
+    """The CDM tables that hold, or held, rows of the source: rows that are meant, version, seconds of the writing."""
+    before = previous.events["mapped"]["tables"] if previous else {}
+    facts = {written.table: {"rows": written.rows, "seconds": round(written.seconds, 3)} for written in mapped}
+    for name in (*DERIVED, *ERA_TABLES):
+        facts[name] = {"rows": rows_in(job.lake.omop(name), job.buckets), "seconds": 0.0}
+    found = {**{name: {"rows": kept["rows"], "seconds": 0.0} for name, kept in before.items()}, **facts}
+    return {name: {**found[name], "version": table_version(job.lake.omop(name))} for name in sorted(found)}
 
 
 # --- check ---------------------------------------------------------------------------------------------------------

@@ -15,11 +15,12 @@ from omop.quality.socle import CROSSWALK, attributes_of, codes_of, items
 from passerelle import __version__, runs
 from passerelle.accounts import record_findings, record_quality
 from spark_jobs import ops
+from spark_jobs.bronze import states_of
 from spark_jobs.check_quality import Rows, check_tables
 from spark_jobs.delta import rows_in, table_version
-from spark_jobs.map_tables import MapRun
 from spark_jobs.measure_coverage import measure_coverage
 from spark_jobs.reconcile import reconcile
+from spark_jobs.sides import MapRun
 
 if TYPE_CHECKING:
     from passerelle.pipeline import Job
@@ -96,10 +97,8 @@ def site_thresholds(job: "Job") -> Thresholds | None:
 
 def _reconciled(job: "Job", rows: Rows, mapped: Mapping[str, Any]) -> Found:
     extracted = job.run.done("extracted") or {"tables": {}}
-    versions = {name: facts["version"] for name, facts in extracted["tables"].items()}
-    run = MapRun(
-        job.engine, job.lake, job.staging, job.compiled, job.frame, versions, job.crosswalk, job.with_vocabulary
-    )
+    bronze = states_of(extracted["tables"])
+    run = MapRun(job.engine, job.lake, job.staging, job.compiled, job.frame, bronze, job.crosswalk, job.with_vocabulary)
     written = {name: facts["rows"] for name, facts in mapped["tables"].items()}
     return reconcile(run, rows, ops.read(job.lake, "ledger", job.run.run_id), written)
 

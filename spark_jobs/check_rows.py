@@ -17,7 +17,7 @@ from etl.identity import pseudonymise
 from etl.readers.csv import LINE, CsvRecords
 from etl.sql_text import name as quoted
 from spark_jobs.engine import Engine
-from spark_jobs.land import typed_query
+from spark_jobs.type_rows import typed_query
 
 MAX_ROWS = 200_000
 SECONDS = 10.0  # for each table

@@ -1,7 +1,7 @@
 """The Delta writer: one commit a table, and a receipt that compares what is there with what was meant."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,17 +39,26 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Buckets:
-    """A half-open range of person buckets: what one source owns, or what one increment touched."""
+    """Person buckets: the half-open range that one source owns, or some of them, which one increment touched."""
 
     first: int
     end: int
+    only: frozenset[int] | None = None
+
+    @classmethod
+    def of(cls, buckets: Iterable[int]) -> "Buckets":
+        """These buckets and no others."""
+        only = frozenset(buckets)
+        return cls(min(only), max(only) + 1, only)
 
     @property
     def predicate(self) -> str:
+        if self.only is not None:
+            return f"{BUCKET} IN ({', '.join(map(str, sorted(self.only)))})"
         return f"{BUCKET} >= {self.first} AND {BUCKET} < {self.end}"
 
     def holds(self, bucket: int) -> bool:
-        return self.first <= bucket < self.end
+        return self.first <= bucket < self.end and (self.only is None or bucket in self.only)
 
 
 def overwrite(frame: "DataFrame", path: Path, schema: dict[str, str], rows: int) -> Receipt:
@@ -90,6 +99,16 @@ def replace_buckets(frame: "DataFrame", path: Path, schema: dict[str, str], rows
         writer.save(str(path.resolve()))
 
     return _write(write, path, schema, rows, buckets)
+
+
+def append(frame: "DataFrame", path: Path, schema: dict[str, str], rows: int) -> Receipt:
+    """Add rows to a table that exists; the receipt counts all of them. Arguments as `overwrite`."""
+    _same_schema(path, schema)
+
+    def write() -> None:
+        frame.select(*schema).write.format("delta").mode("append").save(str(path.resolve()))
+
+    return _write(write, path, schema, row_count(path) + rows, None)
 
 
 def _same_schema(path: Path, schema: dict[str, str]) -> None:
@@ -200,6 +219,14 @@ def rows_in(path: Path, buckets: Buckets) -> int:
     """Rows of a table in a range of buckets, from its log alone; all rows of a table that knows no buckets."""
     by_bucket = _rows_by_bucket(path)
     return sum(n for bucket, n in by_bucket.items() if buckets.holds(bucket)) if by_bucket else row_count(path)
+
+
+def file_count(path: Path, buckets: Buckets) -> int:
+    """Files of a table in some buckets."""
+    import pyarrow as pa
+
+    actions = pa.table(_open(path).get_add_actions(flatten=True))
+    return sum(buckets.holds(int(bucket)) for bucket in actions[f"partition.{BUCKET}"].to_pylist())
 
 
 def restore(path: Path, version: int) -> None:

@@ -30,26 +30,38 @@ OBSERVED = (
 
 def derive_observation_periods(engine: Engine, lake: Lake, frame: Frame, buckets: Buckets) -> Receipt:
     """One period a person, from the first event to the last: the policy of this instance, for every source."""
+    query = observation_periods_query(engine, lake, frame, buckets)
+    rows = engine.rows(f"SELECT count(*) AS n FROM ({query}) AS p")[0]["n"]
+    return _replace(engine, lake, "observation_period", query, rows, buckets)
+
+
+def observation_periods_query(
+    engine: Engine, lake: Lake, frame: Frame, buckets: Buckets, touched: str | None = None
+) -> str:
+    """Query of the periods of some persons.
+
+    Args:
+        touched: view with the ``person_id`` of the persons; None: everybody in the buckets.
+    """
+    persons = f" AND person_id IN (SELECT person_id FROM {touched})" if touched else ""
     branches = []
     for name, first, last in OBSERVED:
         if is_delta(lake.omop(name)):
             engine.view_of_delta(f"observed__{name}", lake.omop(name), table_version(lake.omop(name)))
             branches.append(
                 f"SELECT person_id, min({first}) AS first, max({last}) AS last FROM observed__{name} "
-                f"WHERE {buckets.predicate} GROUP BY person_id"
+                f"WHERE {buckets.predicate}{persons} GROUP BY person_id"
             )
     spans = (
         f"SELECT person_id, min(first) AS first, max(greatest(first, last)) AS last "
         f"FROM ({' UNION ALL '.join(branches)}) AS e GROUP BY person_id"
     )
-    rows = engine.rows(f"SELECT count(*) AS n FROM ({spans}) AS s")[0]["n"]
-    query = (
+    return (
         f"SELECT {hashed_key(frame, 'observation_period', 'person_id')} AS observation_period_id, person_id, "
         f"first AS observation_period_start_date, last AS observation_period_end_date, "
         f"CAST({TYPE_CONCEPTS['Standard algorithm from EHR']} AS bigint) AS period_type_concept_id, "
         f"{bucket_of(frame, 'person_id')} AS person_bucket FROM ({spans}) AS s"
     )
-    return _replace(engine, lake, "observation_period", query, rows, buckets)
 
 
 def write_cdm_source(

@@ -13,9 +13,10 @@ from etl.reconciliation import Control, controls_query, difference, load_control
 from omop.lake import is_delta
 from omop.quality.checks import FATAL, Check
 from omop.quality.results import Result, Tally, judged, unevaluated
+from spark_jobs.bronze import open_current
 from spark_jobs.check_quality import Rows
 from spark_jobs.delta import rows_in, table_version
-from spark_jobs.map_tables import MapRun
+from spark_jobs.sides import MapRun
 
 OUTCOMES = ("mapped", "routed", "merged", "excluded", "quarantined")
 BALANCE, WRITTEN, TRACED, TRACED_SOURCE, CONTROL = (
@@ -89,8 +90,7 @@ def _controls(run: MapRun, rows: Rows) -> Iterator[Result]:
         if control not in able:
             yield unevaluated(_check(control), "a table that it reads is not there")
     for table in sorted(tables_of(able, "bronze")):
-        path = run.lake.bronze(run.compiled.source.name, table)
-        run.engine.view_of_delta(bronze_view(table), path, run.bronze_versions.get(table))
+        open_current(run.engine, run.lake, run.source, table, run.bronze[table], bronze_view(table))
     answers = {}
     if able:
         query = controls_query(able, {"bronze": bronze_view, "omop": rows})

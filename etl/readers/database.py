@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from etl.declaration import Source, SourceTable
@@ -10,6 +11,7 @@ from passerelle.errors import SourceError, SourceUnreachable, UsageError
 
 if TYPE_CHECKING:
     import psycopg
+    from psycopg import sql
 
 
 @contextmanager
@@ -73,9 +75,19 @@ class CopyStream(io.RawIOBase):
 
 @contextmanager
 def open_relation(
-    connection: "psycopg.Connection", source: Source, name: str, table: SourceTable
+    connection: "psycopg.Connection",
+    source: Source,
+    name: str,
+    table: SourceTable,
+    since: datetime | None = None,
+    *,
+    only_declared: bool = False,
 ) -> Iterator[io.RawIOBase]:
     """The rows of one relation as UTF-8 CSV with a header.
+
+    Args:
+        since: only rows whose change column is null, or bears this moment or a later one (UTC, without a zone).
+        only_declared: an undeclared column is left out; else it is read, so that it is noticed.
 
     Raises: SourceError: the relation is missing or has other columns than declared.
     """
@@ -96,16 +108,40 @@ def open_relation(
             looked="information_schema.columns",
             do="check the schema, and that the account may read it",
         )
-    # All columns of the relation, so that an undeclared one is noticed rather than ignored.
-    columns = [*[c for c in table.columns if c in there], *sorted(there - set(table.columns))]
-    query = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT csv, HEADER, ENCODING 'UTF8')").format(
-        sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier(source.schema_name, relation)
+    columns = [c for c in table.columns if c in there]
+    columns += [] if only_declared else sorted(there - set(table.columns))
+    query = sql.SQL("COPY (SELECT {} FROM {}{}) TO STDOUT (FORMAT csv, HEADER, ENCODING 'UTF8')").format(
+        sql.SQL(", ").join(map(sql.Identifier, columns)),
+        sql.Identifier(source.schema_name, relation),
+        _changed_since(source, table, since),
     )
     try:
         with connection.cursor() as cursor, cursor.copy(query) as copy:
             yield CopyStream(iter(copy))
     except psycopg.Error as error:
         raise _stopped(error, f"{source.name}.{name} ({source.schema_name}.{relation})") from error
+
+
+def _changed_since(source: Source, table: SourceTable, since: datetime | None) -> "sql.Composable":
+    """A moment without a zone in the database is local time of the source, as everywhere in its declaration."""
+    from psycopg import sql
+
+    if since is None or table.change_column is None:
+        return sql.SQL("")
+    column, moment = sql.Identifier(table.change_column), since.replace(tzinfo=UTC)
+    return sql.SQL(" WHERE {column} IS NULL OR {column} >= ({moment}::timestamptz AT TIME ZONE {zone})").format(
+        column=column, moment=sql.Literal(moment.isoformat()), zone=sql.Literal(source.timezone)
+    )
+
+
+def count_relation(connection: "psycopg.Connection", source: Source, name: str, table: SourceTable) -> int:
+    """Rows of one relation now."""
+    from psycopg import sql
+
+    relation = sql.Identifier(source.schema_name, table.relation or name)
+    counted = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(relation)).fetchone()
+    assert counted is not None
+    return int(counted[0])
 
 
 def _stopped(error: "psycopg.Error", where: str) -> SourceError | SourceUnreachable:

@@ -16,15 +16,20 @@ CHUNK_BYTES = 1 << 20
 
 
 @contextmanager
-def open_file(source: Source, name: str, table: SourceTable, folder: Path) -> Iterator[io.RawIOBase | None]:
+def open_file(
+    source: Source, name: str, table: SourceTable, folder: Path, *, may_lack: bool = False
+) -> Iterator[io.RawIOBase | None]:
     """The bytes of one table's file, decompressed and turned into UTF-8; None when an optional file is absent.
+
+    Args:
+        may_lack: a delivery of what changed leaves out the files in which nothing did.
 
     Raises: SourceError: the file is missing, truncated or in another encoding; it names file, table and line.
     """
     relative = table.path or f"{name}.csv"
     path = folder / relative
     if not path.is_file():
-        if table.optional:
+        if table.optional or may_lack:
             yield None
             return
         raise SourceError(

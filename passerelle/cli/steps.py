@@ -1,5 +1,6 @@
 """run, and its steps alone: extract, map, check, publish."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +24,16 @@ OptionalSourceArgument = Annotated[
     str | None, typer.Argument(metavar="[SOURCE]", help="name of a source, or the path of its folder; default: all")
 ]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="go on with the interrupted run")]
+SinceOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--since",
+        help="files: they hold what changed since then, not everything; database: read again what changed since then",
+    ),
+]
+FullOption = Annotated[
+    bool, typer.Option("--full", help="read every row again, also where a change column says that it is known")
+]
 NoVocabularyOption = Annotated[
     bool, typer.Option("--no-vocabulary", help="map without any vocabulary: concept 0, all gaps listed")
 ]
@@ -35,6 +46,7 @@ def register(app: typer.Typer) -> None:
         "passerelle run chu_demo --input postgresql://… --workspace W         the same from a database",
         "passerelle run mimic_iv --input DIR --workspace W --dry-run          the plan; nothing is written",
         "passerelle run mimic_iv --input DIR --workspace W --resume           go on where it was interrupted",
+        "passerelle run mimic_iv --input DIR -w W --since 2025-03-01          the files hold what changed since then",
         "passerelle run mimic_iv --input DIR --workspace W --engine local[2]  on Apache Spark",
     ))(run)  # fmt: skip
     app.command("extract", epilog=examples(
@@ -61,6 +73,8 @@ def run(
     input: InputOption = None,
     workspace: WorkspaceOption = None,
     engine: EngineOption = None,
+    since: SinceOption = None,
+    full: FullOption = False,
     resume: ResumeOption = False,
     dry_run: DryRunOption = False,
     no_vocabulary: NoVocabularyOption = False,
@@ -70,6 +84,7 @@ def run(
     """Bring SOURCE into OMOP: extract, map, check, publish; every row accounted for."""
     from passerelle import pipeline
     from passerelle.plan import plan_of
+    from spark_jobs.land import Delivery
 
     flags = {"workspace": workspace, "engine": engine}
     settings = settings_of(**flags)
@@ -80,7 +95,13 @@ def run(
     with (
         progress() as report,
         pipeline.open_job(
-            settings, source, resume=resume, with_vocabulary=not no_vocabulary, progress=report, flags=flags
+            settings,
+            source,
+            resume=resume,
+            with_vocabulary=not no_vocabulary,
+            delivery=Delivery(full, since),
+            progress=report,
+            flags=flags,
         ) as job,
     ):
         result = pipeline.run_all(job, pipeline.location_of(job.compiled, settings, input))
@@ -92,6 +113,8 @@ def extract(
     input: InputOption = None,
     workspace: WorkspaceOption = None,
     engine: EngineOption = None,
+    since: SinceOption = None,
+    full: FullOption = False,
     dry_run: DryRunOption = False,
     json: JsonOption = False,
     verbose: VerboseOption = False,
@@ -99,6 +122,7 @@ def extract(
     """Land the tables of SOURCE in bronze: pseudonymised at the door, typed; what cannot be read is set aside."""
     from passerelle import pipeline
     from passerelle.plan import plan_of
+    from spark_jobs.land import Delivery
 
     flags = {"workspace": workspace, "engine": engine}
     settings = settings_of(**flags)
@@ -106,7 +130,11 @@ def extract(
         plan = plan_of(settings, source, input, steps=("extract",))
         show(plan.as_json(), json, plan.as_text)
         return
-    with progress() as report, pipeline.open_job(settings, source, progress=report, flags=flags) as job:
+    delivery = Delivery(full, since)
+    with (
+        progress() as report,
+        pipeline.open_job(settings, source, delivery=delivery, progress=report, flags=flags) as job,
+    ):
         result = pipeline.extract(job, pipeline.location_of(job.compiled, settings, input))
     rows = sum(facts["read"] for facts in result["tables"].values())
     show(result, json, lambda: f"{rows} rows of {len(result['tables'])} tables read")

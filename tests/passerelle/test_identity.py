@@ -298,8 +298,8 @@ def test_only_landing_mapping_and_delivery_name_the_crosswalk():
         "passerelle/pipeline.py",  # gives it to landing and mapping
         "passerelle/delivery.py",  # gives it to the reidentifier
         "passerelle/reidentifier.py",
-        "spark_jobs/land.py",
-        "spark_jobs/map_tables.py",
+        "spark_jobs/door.py",
+        "spark_jobs/sides.py",
     }
 
 

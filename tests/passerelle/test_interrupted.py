@@ -15,7 +15,7 @@ from omop.snapshot import dataset_of, last_snapshot
 from passerelle import accounts, pipeline
 from passerelle.cli import run as cli
 from passerelle.runs import Run
-from spark_jobs import land, map_tables
+from spark_jobs import write_tables
 from tests.hospital import ROWS, write_feed
 from tests.passerelle.states import next_day, one_engine, seen_by_readers, seen_by_the_team, write_small_source
 
@@ -109,7 +109,7 @@ def event(name: str) -> Callable[..., bool]:
 
 
 def the_table(name: str) -> Callable[..., bool]:
-    return lambda run, table, *_: table == name
+    return lambda run, side, table, *_: table == name
 
 
 # --- the same run goes on ------------------------------------------------------------------------------------------
@@ -159,7 +159,7 @@ def test_a_plain_run_after_one_that_was_mapped_but_not_published_publishes_the_n
 def test_when_the_old_feed_comes_back_after_a_kill_the_old_tables_do_too(hospitals, killed):
     workspace = hospitals.copy("old_feed")
     before = seen_by_the_team(workspace)
-    killed(hospitals, workspace, map_tables, "_write", the_table("measurement"))
+    killed(hospitals, workspace, write_tables, "_write_whole", the_table("measurement"))
     assert hospitals.run(workspace, feed=hospitals.first) == 0
     assert seen_by_the_team(workspace) == before
 
@@ -167,7 +167,7 @@ def test_when_the_old_feed_comes_back_after_a_kill_the_old_tables_do_too(hospita
 def test_bronze_that_a_killed_landing_wrote_is_not_taken_for_the_recorded_one(hospitals, killed):
     workspace = hospitals.copy("bronze")
     before = seen_by_the_team(workspace)
-    killed(hospitals, workspace, land, "_type_and_write", lambda door, table, *_: table == "patient")
+    killed(hospitals, workspace, pipeline, "land_table", lambda door, opened, table, *_: table == "patient")
     changed = copy.deepcopy(ROWS)  # patients as before, so only their fingerprint is compared; another table moves
     changed["analyse.csv.gz"][1][4] = "246"
     assert hospitals.run(workspace, feed=write_feed(hospitals.folder / "changed", changed)) == 0
@@ -179,7 +179,7 @@ def test_bronze_that_a_killed_landing_wrote_is_not_taken_for_the_recorded_one(ho
 def test_half_of_a_killed_run_is_not_published_with_another_source(hospitals, undisturbed, killed):
     workspace = hospitals.copy("two_sources")
     before = rows_of(workspace, "omop.measurement", "tiny")
-    killed(hospitals, workspace, map_tables, "_write", the_table("measurement"))
+    killed(hospitals, workspace, write_tables, "_write_whole", the_table("measurement"))
     assert hospitals.run(workspace, source=hospitals.other) == 0
     assert rows_of(workspace, "omop.measurement", "tiny") == before
     assert hospitals.run(workspace, "--resume") == 0
@@ -199,7 +199,7 @@ def test_a_run_that_goes_on_late_keeps_what_another_source_published_meanwhile(h
 
 
 def test_tables_of_a_first_run_that_never_ended_are_not_published_with_another_source(hospitals, killed, tmp_path):
-    killed(hospitals, tmp_path, map_tables, "_write", the_table("person"), source=hospitals.tiny)
+    killed(hospitals, tmp_path, write_tables, "_write_whole", the_table("person"), source=hospitals.tiny)
     assert hospitals.run(tmp_path, source=hospitals.other, feed=hospitals.first) == 0
     assert rows_of(tmp_path, "omop.person", "tiny") == []
     assert len(rows_of(tmp_path, "omop.person", "other")) == 2

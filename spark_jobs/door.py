@@ -1,0 +1,142 @@
+"""The door: identifiers become hashes, direct identifiers go to the crosswalk, before anything is written."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from etl.crosswalk import SCHEMA as CROSSWALK_SCHEMA
+from etl.crosswalk import Crosswalk
+from etl.declaration import Source, SourceTable
+from etl.identity import Secrets, pseudonymise
+from etl.pseudonymise_notes import Pseudonymiser
+from omop.lake import Lake
+from spark_jobs.bronze import LINE
+from spark_jobs.engine import Engine
+
+
+@dataclass(frozen=True)
+class Door:
+    """Everything that a row needs to pass: the declaration, the secrets, the crosswalk, the engine."""
+
+    source: Source
+    secrets: Secrets
+    crosswalk: Crosswalk
+    engine: Engine
+    lake: Lake
+    staging: Path
+
+    @property
+    def salt(self) -> int:
+        return self.secrets.engine_salt(self.source.name)
+
+
+class Stager:
+    """Writes the text of a table to Parquet, already without identifiers."""
+
+    def __init__(self, door: Door, table: SourceTable, raw: Path) -> None:
+        self.door, self.table, self.raw = door, table, raw
+        self.kept = [column for column in table.columns if column not in table.crosswalk]
+        types = {c: pa.int64() if c in table.identity_columns else pa.string() for c in self.kept}
+        self.schema = pa.schema([*types.items(), (LINE, pa.int64())])
+        self.people = _known_people(door, table) if table.free_text else None
+        self.identifiers: list[pa.Table] = []
+
+    def __enter__(self) -> "Stager":
+        self.raw.mkdir(parents=True, exist_ok=True)
+        # Read once, soon: neither a dictionary nor a strong compression pays.
+        self.writer = pq.ParquetWriter(
+            self.raw / "part-0.parquet", self.schema, compression="lz4", use_dictionary=False, write_statistics=False
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.writer.close()
+        if self.identifiers:  # in the crosswalk before the rows that need them are in bronze
+            self.door.crosswalk.merge(self.door.source.name, pa.concat_tables(self.identifiers))
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        door, table, clear = self.door, self.table, pa.Table.from_batches([batch])
+        hashed = {
+            column: pseudonymise(clear[column], door.secrets.of(kind), door.source.name, kind)
+            for column, kind in table.identity_columns.items()
+        }
+        self.identifiers += _identifiers(door, table, clear, hashed)
+        columns = {column: hashed.get(column, clear[column]) for column in self.kept}
+        if self.people is not None:
+            columns |= self.people.clean(table, columns)
+        self.writer.write_table(pa.table({**columns, LINE: clear[LINE]}, schema=self.schema))
+
+
+def _identifiers(door: Door, table: SourceTable, clear: pa.Table, hashed: dict[str, pa.ChunkedArray]) -> list[pa.Table]:
+    """Rows of the crosswalk that a batch gives."""
+    rows = [
+        _crosswalk_rows(door, kind, hashed[column], clear[column], column)
+        for column, kind in table.identity_columns.items()
+        if column in table.key
+    ]
+    owner = next((c for c in table.key if c in table.identity_columns), None)
+    if owner is not None:
+        kind = table.identity_columns[owner]
+        rows += [_crosswalk_rows(door, kind, hashed[owner], clear[column], column) for column in table.crosswalk]
+    return rows
+
+
+def _crosswalk_rows(door: Door, kind: str, hashed: pa.ChunkedArray, clear: pa.ChunkedArray, attribute: str) -> pa.Table:
+    n = len(clear)
+    table = pa.table(
+        {
+            "source": pa.repeat(door.source.name, n),
+            "kind": pa.repeat(kind, n),
+            "hash": hashed,
+            "identifier": clear,
+            "attribute": pa.repeat(attribute, n),
+        }
+    ).cast(CROSSWALK_SCHEMA)
+    return table.filter(pc.and_(pc.is_valid(table["hash"]), pc.is_valid(table["identifier"])))
+
+
+@dataclass(frozen=True)
+class _People:
+    """What to look for in free text: the staff everywhere; a patient and a stay in their own notes."""
+
+    pseudonymiser: Pseudonymiser
+    own: dict[tuple[str, int], list[str]]  # (person or stay, hash) → identifiers
+
+    def clean(self, table: SourceTable, columns: dict[str, Any]) -> dict[str, pa.Array]:
+        owners = [
+            [self.own.get((kind, hashed), []) for hashed in columns[column].to_pylist()]
+            for column, kind in table.identity_columns.items()
+            if kind != "rest"
+        ]
+        cleaned = {}
+        for column in table.free_text:
+            texts = columns[column].to_pylist()
+            known = [[i for found in row for i in found] for row in zip(*owners, strict=True)] or [[]] * len(texts)
+            cleaned[column] = pa.array(
+                [
+                    None if text is None else self.pseudonymiser.text(text, identifiers)
+                    for text, identifiers in zip(texts, known, strict=True)
+                ],
+                pa.string(),
+            )
+        return cleaned
+
+
+def _known_people(door: Door, table: SourceTable) -> _People:
+    rows = door.crosswalk.open(
+        door.source.name, why=f"pseudonymise the text of {table.path or table.relation or 'a table'}"
+    )
+    own: dict[tuple[str, int], list[str]] = {}
+    staff: list[str] = []
+    for kind, hashed, identifier in zip(
+        rows["kind"].to_pylist(), rows["hash"].to_pylist(), rows["identifier"].to_pylist(), strict=True
+    ):
+        if kind in ("person", "stay"):
+            own.setdefault((kind, hashed), []).append(identifier)
+        elif kind == "rest" and not any(c.isdigit() for c in identifier):
+            staff.append(identifier)
+    return _People(Pseudonymiser.knowing(staff), own)
