@@ -1,10 +1,12 @@
 """ledger, gaps, quality, explain, report, settings: what a person looks at. None of them starts an engine."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
 
 from passerelle.cli.common import JsonOption, VerboseOption, WorkspaceOption, examples, settings_of, show, table
+from passerelle.errors import UsageError
 
 SourceOption = Annotated[str | None, typer.Option("--source", help="only this source")]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, help="how many rows to show (--json gives all)")]
@@ -29,6 +31,7 @@ def register(app: typer.Typer) -> None:
     ))(quality)  # fmt: skip
     app.command("explain", epilog=examples(
         "passerelle explain measurement 1234567890 --workspace W    from an OMOP row back to its source row",
+        "passerelle explain measurement 1234567890 -w W --identity --why \"recall of batch 7\"    and to its patient",
     ))(explain)  # fmt: skip
     app.command("report", epilog=examples("passerelle report --workspace W    writes W/report/index.html"))(report)
     app.command("settings", epilog=examples(
@@ -105,14 +108,40 @@ def explain(
     cdm_table: Annotated[str, typer.Argument(metavar="TABLE", help="CDM table")],
     row_id: Annotated[int, typer.Argument(help="its id")],
     workspace: WorkspaceOption = None,
+    identity: Annotated[
+        bool, typer.Option("--identity", help="show the hospital's identifiers; needs --why and the secrets; logged")
+    ] = False,
+    why: Annotated[str | None, typer.Option("--why", help="the reason that the access log keeps")] = None,
     json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Lead from an OMOP row back to its source row."""
-    from passerelle.provenance import way_back
+    """Lead from an OMOP row back to its source row; on request, for a reason that is logged, to its patient."""
+    from passerelle import provenance
 
-    steps = way_back(_workspace(workspace).lake, cdm_table, row_id)
-    show(steps, json, lambda: "\n".join(f"{key:<14}{value}" for key, value in steps.items()))
+    if identity and not (why or "").strip():
+        raise UsageError("whoever asks for an identity says why", looked="--why", do='add --why "the reason"')
+    opened = _workspace(workspace)
+    steps = provenance.way_back(opened, cdm_table, row_id)
+    if identity and why is not None:
+        crosswalk = _crosswalk(opened.lake.identity, workspace)
+        steps["identity"] = provenance.identity(
+            opened.lake, crosswalk, steps["source"], cdm_table, row_id, why.strip()
+        )
+    show(steps, json, lambda: "\n".join(f"{key:<14}{value}" for key, value in _flat(steps)))
+
+
+def _flat(steps: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Lines of the text form: one for each identifier."""
+    yield from ((key, value) for key, value in steps.items() if key != "identity")
+    for kind, identifiers in steps.get("identity", {}).items():
+        yield from ((kind, f"{attribute} {value}") for attribute, value in identifiers.items())
+
+
+def _crosswalk(folder: Any, workspace: Any) -> Any:
+    from etl.crosswalk import Crosswalk
+    from etl.identity import secrets_from
+
+    return Crosswalk(folder, secrets_from(settings_of(workspace=workspace))[0].crosswalk)
 
 
 def report(workspace: WorkspaceOption = None, json: JsonOption = False, verbose: VerboseOption = False) -> None:
