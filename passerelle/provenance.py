@@ -1,4 +1,4 @@
-"""From an OMOP row back to its source row, through the sidecar ``ops.provenance``; to its patient, for a stated reason."""
+"""From an OMOP row back to its source row, through ``ops.provenance``; to its patient, for a stated reason."""
 
 from pathlib import Path
 from typing import Any

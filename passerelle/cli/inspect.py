@@ -1,6 +1,7 @@
-"""ledger, gaps, quality, explain, report, settings: what a person looks at. None of them starts an engine."""
+"""ledger, gaps, quality, explain, lineage, report, settings: what a person looks at. None of them starts an engine."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -33,6 +34,11 @@ def register(app: typer.Typer) -> None:
         "passerelle explain measurement 1234567890 --workspace W    from an OMOP row back to its source row",
         "passerelle explain measurement 1234567890 -w W --identity --why \"recall of batch 7\"    and to its patient",
     ))(explain)  # fmt: skip
+    app.command("lineage", epilog=examples(
+        "passerelle lineage mimic_iv                     a page: which columns of the source fill which of the CDM",
+        "passerelle lineage ./our_hospital --out L.md    of a folder of your own, to a file",
+        "passerelle lineage mimic_iv --json              for machines",
+    ))(lineage)  # fmt: skip
     app.command("report", epilog=examples("passerelle report --workspace W    writes W/report/index.html"))(report)
     app.command("settings", epilog=examples(
         "passerelle settings           each setting, its value and where it comes from",
@@ -124,9 +130,7 @@ def explain(
     steps = provenance.way_back(opened, cdm_table, row_id)
     if identity and why is not None:
         crosswalk = _crosswalk(opened.lake.identity, workspace)
-        steps["identity"] = provenance.identity(
-            opened.lake, crosswalk, steps["source"], cdm_table, row_id, why.strip()
-        )
+        steps["identity"] = provenance.identity(opened.lake, crosswalk, steps["source"], cdm_table, row_id, why.strip())
     show(steps, json, lambda: "\n".join(f"{key:<14}{value}" for key, value in _flat(steps)))
 
 
@@ -142,6 +146,25 @@ def _crosswalk(folder: Any, workspace: Any) -> Any:
     from etl.identity import secrets_from
 
     return Crosswalk(folder, secrets_from(settings_of(workspace=workspace))[0].crosswalk)
+
+
+def lineage(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="name of a source, or the path of its folder")],
+    out: Annotated[Path | None, typer.Option("--out", help="file to write the page to; default: print it")] = None,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Show which columns of SOURCE fill which columns of the CDM, how, and by which rules rows are left out."""
+    from etl.compiler import compile_source
+    from etl.declaration import source_folder
+    from passerelle.lineage import lineage_json, lineage_page
+
+    compiled = compile_source(source_folder(source))
+    if out is not None:
+        out.write_text(lineage_page(compiled), encoding="utf-8")
+        show({"page": str(out)}, json, lambda: str(out))
+    else:
+        show(lineage_json(compiled) if json else None, json, lambda: lineage_page(compiled).rstrip("\n"))
 
 
 def report(workspace: WorkspaceOption = None, json: JsonOption = False, verbose: VerboseOption = False) -> None:
