@@ -14,14 +14,15 @@ from zoneinfo import ZoneInfo
 
 from etl.declaration import Source, SourceKind, SourceTable
 from etl.readers.csv import BadRecord, CsvRecords
-from etl.readers.database import count_relation, open_database, open_relation
+from etl.readers.database import open_database, open_relation
 from etl.readers.fhir_r4 import FhirFolder, FhirTable, SetAside
 from etl.readers.files import open_file
 from passerelle.errors import SourceError, UsageError
-from spark_jobs.bronze import ROW, BronzeState, back_to, signature
+from spark_jobs.bronze import BronzeState, back_to, signature
 from spark_jobs.door import Door, Stager
+from spark_jobs.find_departures import Departures
 from spark_jobs.ops import QUARANTINE_SAMPLE, Quarantined
-from spark_jobs.type_rows import Typed, row_hash, type_rows
+from spark_jobs.type_rows import Typed, type_rows
 from spark_jobs.write_bronze import Arrived, write_bronze
 
 # A row may be committed a while after the moment that its change column bears.
@@ -158,8 +159,7 @@ def land_table(door: Door, opened: Opened, table_name: str, base: BronzeState | 
         typed = _typed(door, table_name, records)
         arrived = Arrived(typed, records.read if records else 0, part=since is not None)
         if since is not None and opened.is_database:
-            arrived.now = count_relation(opened.connection, door.source, table_name, table)
-            arrived.keys = lambda: _keys(door, opened, table_name)
+            arrived.departures = Departures(door, opened.connection, table_name)
         state = write_bronze(door.engine, door.lake, door.source, table_name, arrived, base, door.staging)
         done = True
     finally:  # a name in the wrong column is still in this text: it does not outlive the landing of its table
@@ -209,26 +209,3 @@ def _unbalanced(name: str, read: int, became: str) -> SourceError:
 
 def _sample(name: str, bad: Sequence[BadRecord | SetAside]) -> list[Quarantined]:
     return [Quarantined(name, None, record.line, record.reason, None) for record in bad[:QUARANTINE_SAMPLE]]
-
-
-def _keys(door: Door, opened: Opened, table_name: str) -> str:
-    """View of the keys that a relation has now: ``_row``. Deletions by absence are seen no other way."""
-    table = door.source.tables[table_name]
-    alone = table.model_copy(
-        update={
-            "columns": {column: table.columns[column] for column in table.key},
-            "identity_columns": {c: kind for c, kind in table.identity_columns.items() if c in table.key},
-            **dict.fromkeys(("crosswalk", "free_text", "required"), ()),
-        }
-    )
-    raw, view = door.staging / "keys" / table_name, f"keys__{table_name}"
-    with (
-        open_relation(opened.connection, door.source, table_name, alone, only_declared=True) as stream,
-        Stager(door, alone, raw) as stager,
-    ):
-        for batch in CsvRecords(door.source, table_name, alone, stream).batches():
-            stager.write(batch)
-    door.engine.view_of_parquet(view, raw)
-    row = row_hash(door.source, table_name, door.salt)
-    door.engine.sql(f"SELECT DISTINCT {row} AS {ROW} FROM {view}").createOrReplaceTempView(f"rows_of_{view}")
-    return f"rows_of_{view}"

@@ -22,6 +22,7 @@ class Typed:
     rows: int
     content: int
     newest: str | None
+    spoilt: str  # query of the ``_row`` that cannot stand
     merged: int = 0  # the same row sent twice, or an older version of it
     quarantined_rows: int = 0
     quarantined: list[Quarantined] = field(default_factory=list)
@@ -46,7 +47,8 @@ def type_rows(engine: Engine, source: Source, table_name: str, raw: str, salt: i
     )[0]
     columns = ", ".join(name(column) for column in (ROW, *table.bronze_columns, LINE, CONTENT))
     query = f"SELECT {columns} FROM {view} WHERE {good}"
-    typed = Typed(f"good__{table_name}", facts["n"], int(facts["content"] or 0), facts["newest"])
+    spoilt = f"SELECT DISTINCT {ROW} FROM {view} WHERE {DEFECT} IS NOT NULL"
+    typed = Typed(f"good__{table_name}", facts["n"], int(facts["content"] or 0), facts["newest"], spoilt)
     typed.quarantined_rows = facts["bad"]
     for column, whole_row in ((DEFECT, True), (NOTE, False)):
         if facts["bad" if whole_row else "noted"]:

@@ -1,6 +1,5 @@
 """Write a delivery into bronze: what is new, corrected or gone, under the number of its landing."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from spark_jobs.bronze import (
 )
 from spark_jobs.delta import append, overwrite, row_count
 from spark_jobs.engine import Engine
+from spark_jobs.find_departures import Departures
 from spark_jobs.type_rows import Typed
 
 WAS = "_was"  # content hash of the row that a change replaces
@@ -34,8 +34,7 @@ class Arrived:
     typed: Typed
     read: int
     part: bool  # it holds some rows; those that it does not hold stay
-    now: int | None = None  # rows that the database has, when it was asked for some of them
-    keys: Callable[[], str] | None = None  # view of the keys that the database has: costly, asked only when rows lack
+    departures: Departures | None = None  # finds what a database no longer has, when it was asked for some rows
 
 
 def write_bronze(
@@ -104,12 +103,14 @@ def _changes(
     table = source.tables[table_name]
     before, changes = f"before__{table_name}", f"changes__{table_name}"
     open_current(engine, lake, source, table_name, base, before)
-    query = _arrivals(table, arrived, before)
+    arrivals = _arrivals(table, arrived, before)
+    gone = None
     if table.delete_rule.kind == "absence":
         if not arrived.part:
-            query += f" UNION ALL {_departures(table, before, arrived.typed.view)}"
-        elif arrived.keys is not None and _rows_lack(engine, query, arrived, base):
-            query += f" UNION ALL {_departures(table, before, arrived.keys())}"
+            gone = f"SELECT b.{ROW} FROM {before} AS b LEFT ANTI JOIN {arrived.typed.view} AS g ON g.{ROW} = b.{ROW}"
+        elif arrived.departures is not None:
+            gone = _found(engine, table, arrived, arrivals, before)
+    query = f"{arrivals} UNION ALL {_departures(table, before, gone)}" if gone else arrivals
     engine.stage(changes, query, staging / "changes" / table_name)
     facts = engine.rows(
         f"SELECT count(*) AS n, count(*) - count({WAS}) AS arrived, "
@@ -131,26 +132,30 @@ def _arrivals(table: SourceTable, arrived: Arrived, before: str) -> str:
     )
 
 
-def _departures(table: SourceTable, before: str, there: str) -> str:
+def _departures(table: SourceTable, before: str, gone: str) -> str:
     columns = row_columns(table, of="b")
     return (
         f"SELECT {columns}, b.{CONTENT} AS {WAS}, true AS {GONE} FROM {before} AS b "
-        f"LEFT ANTI JOIN {there} AS g ON g.{ROW} = b.{ROW}"
+        f"JOIN ({gone}) AS g ON g.{ROW} = b.{ROW}"
     )
 
 
-def _rows_lack(engine: Engine, arrivals: str, arrived: Arrived, base: BronzeState) -> bool:
-    """Whether a database may have lost rows: fewer than before and those that are new together."""
-    if arrived.typed.quarantined_rows:
-        return True
-    new = engine.rows(f"SELECT count(*) AS n FROM ({arrivals}) AS a WHERE {WAS} IS NULL")[0]["n"]
-    return arrived.now != base.read + new
+def _found(engine: Engine, table: SourceTable, arrived: Arrived, arrivals: str, before: str) -> str | None:
+    """Query of the rows that a database no longer has, or gives in a way that cannot be read."""
+    assert arrived.departures is not None
+    keys = ", ".join(dict.fromkeys((ROW, *(name(c) for c in table.key if c not in table.crosswalk))))
+    known = f"{before}_and_new"
+    query = f"SELECT {keys} FROM {before} UNION ALL SELECT {keys} FROM ({arrivals}) AS a WHERE {WAS} IS NULL"
+    engine.sql(query).createOrReplaceTempView(known)
+    spoilt = arrived.typed.spoilt if arrived.typed.quarantined_rows else None
+    return arrived.departures.find(known, spoilt)
 
 
 def _everything_that_came(state: BronzeState, base: BronzeState, arrived: Arrived) -> BronzeState:
     """Accounts after a delivery in part: a database has so many rows now; files have brought so many until now."""
-    if arrived.now is not None:
-        quarantined = max(arrived.now - state.rows - base.merged, 0)
-        return replace(state, read=arrived.now, quarantined=quarantined, merged=arrived.now - state.rows - quarantined)
+    if arrived.departures is not None:
+        now = arrived.departures.now
+        quarantined = max(now - state.rows - base.merged, 0)
+        return replace(state, read=now, quarantined=quarantined, merged=now - state.rows - quarantined)
     read, quarantined = base.read + state.read, base.quarantined + state.quarantined
     return replace(state, read=read, quarantined=quarantined, merged=read - quarantined - state.rows)

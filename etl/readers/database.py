@@ -81,13 +81,15 @@ def open_relation(
     table: SourceTable,
     since: datetime | None = None,
     *,
-    only_declared: bool = False,
+    only_keys: bool = False,
+    within: tuple[str, int, list[int]] | None = None,
 ) -> Iterator[io.RawIOBase]:
     """The rows of one relation as UTF-8 CSV with a header.
 
     Args:
         since: only rows whose change column is null, or bears this moment or a later one (UTC, without a zone).
-        only_declared: an undeclared column is left out; else it is read, so that it is noticed.
+        only_keys: an undeclared column is left out; else it is read, so that it is noticed.
+        within: column of the key, size of a block, first keys of the blocks to read; None: all.
 
     Raises: SourceError: the relation is missing or has other columns than declared.
     """
@@ -109,11 +111,11 @@ def open_relation(
             do="check the schema, and that the account may read it",
         )
     columns = [c for c in table.columns if c in there]
-    columns += [] if only_declared else sorted(there - set(table.columns))
+    columns += [] if only_keys else sorted(there - set(table.columns))
     query = sql.SQL("COPY (SELECT {} FROM {}{}) TO STDOUT (FORMAT csv, HEADER, ENCODING 'UTF8')").format(
         sql.SQL(", ").join(map(sql.Identifier, columns)),
         sql.Identifier(source.schema_name, relation),
-        _changed_since(source, table, since),
+        _changed_since(source, table, since) if within is None else _in_blocks(*within),
     )
     try:
         with connection.cursor() as cursor, cursor.copy(query) as copy:
@@ -134,14 +136,33 @@ def _changed_since(source: Source, table: SourceTable, since: datetime | None) -
     )
 
 
-def count_relation(connection: "psycopg.Connection", source: Source, name: str, table: SourceTable) -> int:
-    """Rows of one relation now."""
+def count_blocks(
+    connection: "psycopg.Connection", source: Source, name: str, table: SourceTable, column: str | None, size: int
+) -> dict[int, int]:
+    """Rows of one relation now, by blocks of a numeric column: first number of the block → rows.
+
+    Args:
+        column: None counts the relation as one block, 0.
+    """
     from psycopg import sql
 
     relation = sql.Identifier(source.schema_name, table.relation or name)
-    counted = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(relation)).fetchone()
-    assert counted is not None
-    return int(counted[0])
+    block = _block(column, size) if column else sql.SQL("0::bigint")
+    query = sql.SQL("SELECT {} AS block, count(*) FROM {} GROUP BY 1").format(block, relation)
+    return {int(first): int(rows) for first, rows in connection.execute(query) if first is not None}
+
+
+def _block(column: str, size: int) -> "sql.Composable":
+    from psycopg import sql
+
+    number = sql.SQL("{}::bigint").format(sql.Identifier(column))
+    return sql.SQL("({n} - mod(mod({n}, {size}) + {size}, {size}))").format(n=number, size=sql.Literal(size))
+
+
+def _in_blocks(column: str, size: int, blocks: list[int]) -> "sql.Composable":
+    from psycopg import sql
+
+    return sql.SQL(" WHERE {} = ANY({})").format(_block(column, size), sql.Literal(blocks))
 
 
 def _stopped(error: "psycopg.Error", where: str) -> SourceError | SourceUnreachable:
