@@ -5,6 +5,7 @@ import io
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +39,7 @@ class Crosswalk:
 
     folder: Path
     key: bytes
+    retired: tuple[bytes, ...] = ()  # former keys: they open what a rotation has not reached yet
 
     def _path(self, source: str) -> Path:
         return self.folder / f"{source}.crosswalk"
@@ -54,9 +56,20 @@ class Crosswalk:
         )
         if merged.equals(known):
             return known.num_rows
+        self._write(source, merged)
+        return merged.num_rows
+
+    def rotate(self, source: str, *, why: str) -> int:
+        """Close the file of a source with the key of today, whichever opened it; gives back its rows."""
+        rows = self.open(source, why=why)
+        if self._path(source).exists():
+            self._write(source, rows)
+        return rows.num_rows
+
+    def _write(self, source: str, rows: pa.Table) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         sink = io.BytesIO()
-        pq.write_table(merged, sink)
+        pq.write_table(rows, sink)
         nonce = os.urandom(NONCE_BYTES)
         sealed = nonce + AESGCM(self.key).encrypt(nonce, sink.getvalue(), source.encode())
         temporary = self._path(source).with_suffix(".tmp")
@@ -66,7 +79,6 @@ class Crosswalk:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(self._path(source))
-        return merged.num_rows
 
     def open(self, source: str, *, why: str) -> pa.Table:
         """Every row of a source. The opening is logged first: who, when, why."""
@@ -86,16 +98,16 @@ class Crosswalk:
         if not path.exists():
             return SCHEMA.empty_table()
         sealed = path.read_bytes()
-        try:
-            clear = AESGCM(self.key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], source.encode())
-        except (InvalidTag, ValueError) as error:  # another key, a changed file, or one cut short
-            raise TerminalError(
-                f"the crosswalk of {source} does not open with the secrets of this run",
-                looked=str(path),
-                do="give the secrets that the workspace was made with (PASSERELLE_SECRET_CROSSWALK or the keys file); "
-                "if they are the same the file was changed: restore it from your backup",
-            ) from error
-        return pq.read_table(io.BytesIO(clear))
+        for key in (self.key, *self.retired):
+            with suppress(InvalidTag, ValueError):  # another key, a changed file, or one cut short
+                clear = AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], source.encode())
+                return pq.read_table(io.BytesIO(clear))
+        raise TerminalError(
+            f"the crosswalk of {source} does not open with the secrets of this run",
+            looked=str(path),
+            do="give the secrets that the workspace was made with (PASSERELLE_SECRET_CROSSWALK or the keys file); "
+            "if they are the same the file was changed: restore it from your backup",
+        )
 
     def _log(self, source: str, why: str) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -1,14 +1,16 @@
 """Keyed hashes of identifiers: the only form in which a person or a stay passes the door."""
 
 import base64
+import fcntl
 import hashlib
 import hmac
 import json
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -31,6 +33,13 @@ class Secrets:
     stays: bytes
     rest: bytes
     crosswalk: bytes
+    own_notes: bytes | None = None  # None: the keys are older than this secret
+    retired: tuple[bytes, ...] = ()  # former secrets of the crosswalk, newest first: they open, they never close
+
+    @property
+    def notes(self) -> bytes:
+        """The secret of what is done to note text; one derived from that of the persons where the keys have none."""
+        return self.own_notes or hmac.new(self.identity, b"notes", hashlib.sha256).digest()
 
     def of(self, kind: IdentityKind) -> bytes:
         """The secret that hashes identifiers of a kind."""
@@ -39,7 +48,7 @@ class Secrets:
     @property
     def fingerprint(self) -> str:
         """Tells two sets of secrets apart without giving any of them away."""
-        joined = b"".join((self.identity, self.stays, self.rest))
+        joined = b"".join((self.identity, self.stays, self.rest, self.own_notes or b""))
         return hmac.new(joined, b"passerelle secrets", hashlib.sha256).hexdigest()[:16]
 
     def engine_salt(self, source: str) -> int:
@@ -90,29 +99,27 @@ def secrets_from(settings: Settings) -> tuple[Secrets, str]:
     """
     given = {
         name: value.get_secret_value().encode()
-        for name, value in (
-            ("identity", settings.secret_identity),
-            ("stays", settings.secret_stays),
-            ("rest", settings.secret_rest),
-            ("crosswalk", settings.secret_crosswalk),
-        )
-        if value is not None
+        for name in _NAMES
+        if (value := getattr(settings, f"secret_{name}")) is not None
     }
-    if len(given) == 4:
-        return _derive(given), "settings"
+    before = settings.secret_crosswalk_before
+    retired = [before.get_secret_value().encode()] if before is not None else []
+    if given.keys() >= _NEEDED:
+        return _derive(given, retired), "settings"
     stored = read_or_make_keys(settings.keys_file)
-    return _derive({**stored, **given}), str(settings.keys_file)
+    retired += [read_or_make_keys(path)["crosswalk"] for path in retired_keys(settings.keys_file)]
+    return _derive({**stored, **given}, retired), str(settings.keys_file)
 
 
 def read_or_make_keys(path: Path) -> dict[str, bytes]:
     """Secrets of a keys file; the file is made when it does not exist."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        made = {name: base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode() for name in _NAMES}
-        _write_once(path, json.dumps(made, indent=1))
+        _write_once(path, _keys_text({name: secrets.token_bytes(SECRET_BYTES) for name in _NAMES}))
     try:
         content = json.loads(path.read_text())
-        found = {name: base64.b64decode(content[name], validate=True) for name in _NAMES}
+        present = [name for name in _NAMES if name in _NEEDED or name in content]
+        found = {name: base64.b64decode(content[name], validate=True) for name in present}
         if short := [name for name, secret in found.items() if len(secret) < MIN_SECRET_BYTES]:
             raise ValueError(f"{', '.join(short)}: fewer than {MIN_SECRET_BYTES} bytes")
         return found
@@ -122,6 +129,33 @@ def read_or_make_keys(path: Path) -> dict[str, bytes]:
             looked=str(path),
             do="restore it from your backup; without it the keys of an existing workspace cannot be made again",
         ) from error
+
+
+def retired_keys(path: Path) -> list[Path]:
+    """Keys files that a rotation has set aside, newest first; a crosswalk of another workspace may still need them."""
+    return sorted(path.parent.glob(f"{path.name}.*Z"), reverse=True)
+
+
+def renew_crosswalk_secret(path: Path) -> Path:
+    """Give a keys file a new secret of the crosswalk; gives back the former file, kept beside it under today's date.
+
+    The former file stands before the new one replaces it: killed at any moment, no secret is lost.
+    """
+    read_or_make_keys(path)
+    with path.with_name(f"{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two rotations at once: the second sets aside what the first has made
+        kept = read_or_make_keys(path)
+        former = path.with_name(f"{path.name}.{datetime.now(UTC):%Y-%m-%dT%H%M%S.%fZ}")
+        _write_once(former, path.read_text())
+        renewed = path.with_name(f"{path.name}.new")
+        renewed.unlink(missing_ok=True)
+        _write_once(renewed, _keys_text({**kept, "crosswalk": secrets.token_bytes(SECRET_BYTES)}))
+        renewed.replace(path)
+    return former
+
+
+def _keys_text(secrets_: Mapping[str, bytes]) -> str:
+    return json.dumps({name: base64.b64encode(secret).decode() for name, secret in secrets_.items()}, indent=1)
 
 
 def _write_once(path: Path, text: str) -> None:
@@ -137,9 +171,18 @@ def _write_once(path: Path, text: str) -> None:
     temporary.unlink()
 
 
-_NAMES: Iterable[str] = ("identity", "stays", "rest", "crosswalk")
+_NEEDED = frozenset(("identity", "stays", "rest", "crosswalk"))
+_NAMES = ("identity", "stays", "rest", "crosswalk", "notes")
 
 
-def _derive(parts: dict[str, bytes]) -> Secrets:
+def _derive(parts: Mapping[str, bytes], retired: Iterable[bytes] = ()) -> Secrets:
     """Secrets of any length become 32 bytes each, bound to their purpose."""
-    return Secrets(**{name: hmac.new(parts[name], name.encode(), hashlib.sha256).digest() for name in _NAMES})
+
+    def bound(name: str, secret: bytes) -> bytes:
+        return hmac.new(secret, name.encode(), hashlib.sha256).digest()
+
+    return Secrets(
+        **{name: bound(name, parts[name]) for name in sorted(_NEEDED)},
+        own_notes=bound("notes", parts["notes"]) if "notes" in parts else None,
+        retired=tuple(bound("crosswalk", secret) for secret in retired),
+    )

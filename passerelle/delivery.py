@@ -37,7 +37,7 @@ def reidentifier_of(settings: Settings, why: str) -> CrosswalkReidentifier:
     secrets, _ = secrets_from(settings)
     sources = tuple(workspace.manifest()["sources"])
     return CrosswalkReidentifier(
-        Crosswalk(workspace.lake.identity, secrets.crosswalk),
+        Crosswalk(workspace.lake.identity, secrets.crosswalk, secrets.retired),
         sources,
         why,
         {source: _key_of(source, "person") for source in sources},

@@ -84,7 +84,7 @@ class Job:
 
     @property
     def crosswalk(self) -> Crosswalk:
-        return Crosswalk(self.lake.identity, self.secrets.crosswalk)
+        return Crosswalk(self.lake.identity, self.secrets.crosswalk, self.secrets.retired)
 
 
 @contextmanager

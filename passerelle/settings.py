@@ -44,6 +44,10 @@ class Settings(BaseSettings):
     secret_stays: SecretStr | None = Field(None, description="key of the hashes of stays (IEP)")
     secret_rest: SecretStr | None = Field(None, description="key of all other hashes")
     secret_crosswalk: SecretStr | None = Field(None, description="key that encrypts the crosswalk")
+    secret_crosswalk_before: SecretStr | None = Field(
+        None, description="the former secret_crosswalk, until keys rotate has closed every workspace with the new one"
+    )
+    secret_notes: SecretStr | None = Field(None, description="key of the shift of dates in notes")
     keys_file: Path = Field(
         default_factory=default_keys_file, description="generated secrets, used where a secret_* is not set"
     )

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from passerelle import __version__
-from passerelle.cli import demo, generate, inspect, models, results, sources, steps, vocabulary
+from passerelle.cli import demo, generate, inspect, keys, models, results, sources, steps, vocabulary
 
 app = typer.Typer(
     name="passerelle",
@@ -37,6 +37,7 @@ steps.register(app)
 inspect.register(app)
 sources.register(app)
 vocabulary.register(app)
+keys.register(app)
 models.register(app)
 results.register(app)
 generate.register(app)
