@@ -87,6 +87,9 @@ class SourceTable(Frozen):
     )
     crosswalk: tuple[str, ...] = Field((), description="direct identifiers kept for the encrypted crosswalk only")
     free_text: tuple[str, ...] = Field((), description="text that may name people: pseudonymised at the door")
+    free_text_dates: Literal["keep", "shift"] = Field(
+        "keep", description="shift: dates in free text move by a number of days that is each person's own"
+    )
     belongs_to: dict[str, str] = Field(
         default_factory=dict,
         description="column → table whose key it holds: the way to the person where a row names neither him nor a stay",
@@ -116,6 +119,17 @@ class SourceTable(Frozen):
         if unknown := sorted(named - set(self.columns)):
             raise ValueError(f"names columns that are not declared under `columns`: {', '.join(unknown)}")
         return self
+
+    @model_validator(mode="after")
+    def _shifted_dates_have_a_person(self) -> "SourceTable":
+        if self.free_text_dates == "shift" and not (self.free_text and self.person_column):
+            raise ValueError("free_text_dates: shift needs free_text, and a column that is the identity of a person")
+        return self
+
+    @property
+    def person_column(self) -> str | None:
+        """The column that says whose row it is."""
+        return next((column for column, kind in self.identity_columns.items() if kind == "person"), None)
 
     @property
     def bronze_columns(self) -> dict[str, str]:

@@ -63,7 +63,8 @@ def bronze_schema(table: SourceTable) -> dict[str, str]:
 
 def signature(table: SourceTable) -> str:
     """What two landings must have in common to stand in one table."""
-    return ", ".join(f"{column} {kind}" for column, kind in table.bronze_columns.items())
+    columns = ", ".join(f"{column} {kind}" for column, kind in table.bronze_columns.items())
+    return columns if table.free_text_dates == "keep" else f"{columns}; dates in free text shifted"
 
 
 def content_hash(*columns: str) -> str:

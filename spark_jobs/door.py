@@ -13,6 +13,7 @@ from etl.crosswalk import Crosswalk
 from etl.declaration import Source, SourceTable
 from etl.identity import Secrets, pseudonymise
 from etl.pseudonymise_notes import Pseudonymiser
+from etl.shift_dates import days_of, shift_dates
 from omop.lake import Lake
 from spark_jobs.bronze import LINE
 from spark_jobs.engine import Engine
@@ -68,7 +69,25 @@ class Stager:
         columns = {column: hashed.get(column, clear[column]) for column in self.kept}
         if self.people is not None:
             columns |= self.people.clean(table, columns)
+        if table.free_text_dates == "shift":
+            columns |= self._shifted(columns)
         self.writer.write_table(pa.table({**columns, LINE: clear[LINE]}, schema=self.schema))
+
+    def _shifted(self, columns: dict[str, Any]) -> dict[str, pa.Array]:
+        """Text whose dates have moved; after the names went, because a date of birth is replaced as a whole."""
+        secret, source = self.door.secrets.notes, self.door.source.name
+        people = columns[str(self.table.person_column)].to_pylist()
+        days = {person: days_of(secret, f"{source}|{person}") for person in set(people)}
+        return {
+            column: pa.array(
+                [
+                    None if text is None else shift_dates(text, days[person])
+                    for text, person in zip(columns[column].to_pylist(), people, strict=True)
+                ],
+                pa.string(),
+            )
+            for column in self.table.free_text
+        }
 
 
 def _identifiers(door: Door, table: SourceTable, clear: pa.Table, hashed: dict[str, pa.ChunkedArray]) -> list[pa.Table]:
