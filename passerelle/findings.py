@@ -18,7 +18,7 @@ from omop.quality.coverage import STAYS, Course, course_of
 from omop.quality.dashboard import dashboard
 from omop.quality.results import STATUSES
 from omop.quality.socle import items
-from passerelle import runs
+from passerelle import residue, runs
 from passerelle.errors import UsageError
 from passerelle.settings import Settings
 from passerelle.workspace import Workspace
@@ -43,6 +43,7 @@ class Findings:
     site_names: Mapping[int | None, str]
     socle: Sequence[Row]
     conformance: Sequence[Row]
+    residue: Sequence[Row] = ()  # identifiers that the CDM still holds, by column and kind
 
     @property
     def gaps(self) -> list[Row]:
@@ -71,6 +72,7 @@ class Findings:
             "quality": {severity: _by_status(self.checks, severity) for severity in SEVERITIES},
             "failed": [row for row in self.checks if row["status"] == "failed"],
             "reconciliation": self.reconciliations,
+            "identifiers": self.residue,
             "completeness": self.feeds,
             "socle": self.socle,
             "conformance": {"guide": GUIDE, "statements": self.conformance},
@@ -98,6 +100,10 @@ class Findings:
             f"reconciliation: {len(self.reconciliations)} comparisons, {len(failed)} that differ or cannot run",
         ]
         lines += _listed([f"{r['check']} {_place(r)}: {r['reason'] or r['violated']}" for r in failed])
+        left = [r for r in self.residue if r["status"] == "failed"]
+        searched = len({(r["cdm_table"], r["cdm_field"]) for r in self.residue})
+        lines += ["", f"identifiers of the crosswalk: searched in {searched} columns, left in {len(left)}"]
+        lines += _listed([f"{r['check']} {_place(r)}: {r['reason']} ({r['severity']})" for r in left])
         lines += ["", f"completeness: {len(self.courses)} feeds (table × care site), {len(self.gaps)} with holes"]
         lines += _listed([f"{g['cdm_table']} at {g['care_site']}: {', '.join(g['holes'])}" for g in self.gaps])
         present = [row for row in self.socle if row["status"] == "present"]
@@ -156,27 +162,27 @@ def read(lake: Lake, source: str | None = None) -> list[Findings]:
         raise UsageError(
             "nothing was checked yet", looked=str(lake.ops("run")), do="passerelle run SOURCE --workspace W"
         )
-    return [read_one(lake, name) for name in names]
+    return [_read(lake, name) for name in names]
 
 
 def _name(source: str) -> str:
     return compile_source(source_folder(source)).source.name
 
 
-def read_one(lake: Lake, source: str) -> Findings:
-    """The findings of the last check of a source that was checked."""
+def _read(lake: Lake, source: str) -> Findings:
     run = runs.last_with(lake, source, "checked")
     assert run is not None
     results = ops.read(lake, "quality", run.run_id)
     return Findings(
         source,
         run.run_id,
-        [row for row in results if row["check"] not in NAMES],
+        [row for row in results if row["check"] not in (*NAMES, *residue.CHECKS)],
         [row for row in results if row["check"] in NAMES],
         courses(of_source(lake, "coverage", source)),
         site_names(lake),
         of_source(lake, "socle", source),
         of_source(lake, "conformance", source),
+        [row for row in results if row["check"] in residue.CHECKS],
     )
 
 

@@ -14,6 +14,7 @@ from omop.quality.results import Thresholds, load_thresholds
 from omop.quality.socle import CROSSWALK, attributes_of, codes_of, items
 from passerelle import __version__, runs
 from passerelle.accounts import record_findings, record_quality
+from passerelle.residue import remaining
 from spark_jobs import ops
 from spark_jobs.bronze import states_of
 from spark_jobs.check_quality import Rows, check_tables
@@ -42,6 +43,8 @@ def assess(job: "Job", mapped: Mapping[str, Any]) -> tuple[Found, dict[str, Any]
         return stands, {"basis": basis, "vocabulary": _vocabulary_versions(job), "guide": guide.GUIDE}
     rows = Rows(job.engine, job.lake, job.buckets)
     results = _quality_of(job, rows, mapped) + _reconciled(job, rows, mapped)
+    job.progress("searching for identifiers that remain")
+    results += remaining(job.lake, job.crosswalk, job.frame.source, job.buckets)
     record_quality(job.run, results)
     job.progress("measuring coverage")
     coverage = measure_coverage(job.engine, rows, codes_of(job.compiled.folder))

@@ -1,7 +1,6 @@
 """Write the reference pages from what they describe: ``python -m passerelle.reference docs/reference``.
 
-The lineage of the shipped sources goes beside them, to ``docs/lineage``. A test compares the pages in the repository
-with what this module gives.
+A test compares the pages in the repository with what this module gives.
 """
 
 import json
@@ -21,15 +20,6 @@ def pages() -> dict[str, str]:
         "views.md": views_page(),
         "source.schema.json": source_schema(),
     }
-
-
-def lineage_pages() -> dict[str, str]:
-    """The lineage of every source that ships, by the name of its page."""
-    from etl.compiler import compile_source
-    from etl.declaration import list_sources, source_folder
-    from passerelle.lineage import lineage_page
-
-    return {f"{name}.md": lineage_page(compile_source(source_folder(name))) for name in list_sources()}
 
 
 # --- commands -------------------------------------------------------------------------------------------------------
@@ -151,10 +141,9 @@ def _row(cells: Any) -> str:
 
 def main(folder: Path) -> None:
     """Write every page."""
-    for place, texts in ((folder, pages()), (folder.parent / "lineage", lineage_pages())):
-        place.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            (place / name).write_text(text, encoding="utf-8")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

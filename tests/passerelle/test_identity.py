@@ -22,6 +22,7 @@ import pytest
 from etl.crosswalk import Crosswalk
 from omop.delta_read import dataset
 from omop.lake import Lake
+from passerelle import residue
 from passerelle.cli import run as cli
 from passerelle.errors import TerminalError
 from tests.hospital import write_feed, write_source
@@ -31,6 +32,7 @@ from tests.passerelle.planted import (
     NEEDLES,
     PLANTED_MAPPINGS,
     PLANTED_SOURCE,
+    STAYS,
     WOMAN,
     planted_rows,
 )
@@ -126,6 +128,36 @@ def test_a_letter_keeps_its_medicine_and_loses_its_people(tiny, person, letter):
     notes = [row["note_text"] for row in dataset(Lake(tiny.workspace).omop("note")).to_table().to_pylist()]
     (note,) = [note for note in notes if note.endswith(medicine)]
     assert NEEDLES.in_text(note) == set()
+
+
+def test_the_check_searched_every_text_and_found_nothing(tiny):
+    results = dataset(Lake(tiny.workspace).ops("quality")).to_table().to_pylist()
+    searched = [row for row in results if row["check"] in residue.CHECKS]
+    assert {"note.note_text", "condition_occurrence.condition_source_value"} <= {
+        f"{row['cdm_table']}.{row['cdm_field']}" for row in searched
+    }
+    assert {row["status"] for row in searched} <= {"passed", "not applicable"}
+    whys = [entry["why"] for entry in Crosswalk(tiny.workspace / "identity", b"").openings()]
+    assert residue.WHY in whys
+
+
+def test_a_letter_that_names_another_patient_stops_the_run_without_saying_whom(tmp_path, capsys):
+    """At the door a letter is searched for its own patient; the number and the name of his neighbour pass."""
+    rows = planted_rows()
+    letter = "Chambre partagée avec zephyrin, dossier voisin 80 02 91 88 46 : transfert."
+    rows["lettre.csv"].append(["L99", WOMAN["ipp"], STAYS[0], "2024-04-02 11:00:00", letter])
+    source = write_source(tmp_path / "tiny", PLANTED_MAPPINGS, PLANTED_SOURCE)
+    workspace = tmp_path / "W"
+    assert cli(["run", str(source), "--input", str(write_feed(tmp_path / "feed", rows)), "-w", str(workspace)]) == 1
+    told = capsys.readouterr().err
+    assert "identifierNumberRemains on note.note_text: 1 of" in told and NEEDLES.in_text(told) == set()
+    results = dataset(Lake(workspace).ops("quality")).to_table().to_pylist()
+    failed = {(row["check"], row["cdm_field"], row["severity"], row["reason"]) for row in results
+              if row["check"] in residue.CHECKS and row["status"] == "failed"}  # fmt: skip
+    assert failed == {
+        ("identifierNumberRemains", "note_text", "fatal", "ipp in 1 rows"),
+        ("identifierNameRemains", "note_text", "convention", "prenom in 1 rows"),
+    }
 
 
 def test_the_secrets_are_nowhere(tiny):
@@ -297,6 +329,8 @@ def test_only_landing_mapping_and_delivery_name_the_crosswalk():
     assert users == {
         "passerelle/pipeline.py",  # gives it to landing and mapping
         "passerelle/delivery.py",  # gives it to the reidentifier
+        "passerelle/keys.py",  # closes it with a new key
+        "passerelle/residue.py",  # searches the CDM for what it holds
         "passerelle/reidentifier.py",
         "spark_jobs/door.py",
         "spark_jobs/sides.py",

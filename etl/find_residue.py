@@ -1,0 +1,140 @@
+"""Search texts for the identifiers that a crosswalk holds: what the door should have taken away and did not.
+
+The cost is that of reading the texts: every word and number is looked up in a set, however many people there are. What
+is found is counted by the attribute that it is (ipp, nom…); no value leaves this module.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import accumulate
+
+import pyarrow as pa
+
+from etl.find_identifiers import fold
+from etl.scaffold.patterns import NAME_WORDS, SOLE_NAME_WORDS, THINGS
+from etl.scaffold.shapes import words
+
+NUMBER, NAME = "number", "name"
+MIN_LETTERS = 4  # shorter names are words of every letter
+MIN_DIGITS = 6
+COMMON_ROWS = 5  # in small letters: a word of the language ("petit", "blanc") and not a person
+SURE_DIGITS = 10  # a shorter number may be a code by chance, unless most of its column are identifiers
+OUR_OWN = ("person_id", "visit_occurrence_id")  # attributes that we add: hashes, no identifiers
+_WORD = re.compile(rf"[^\W\d_]{{{MIN_LETTERS},}}")
+_RUN = re.compile(r"\d+(?:[ .\xa0\u202f/-]{1,2}\d+)*")
+_DIGITS = re.compile(r"\d+")
+_ABROAD = re.compile(r"^\s*(?:\(?\+33\)?|0033)\s*(?=[1-9])")
+_DAY = re.compile(r"^\d{4}-\d{2}-\d{2}|^\d{1,2}/\d{1,2}/\d{4}$")
+_MOST_LETTERS = 4  # in a number (a prefix, Corsica); more of them are an address
+
+
+@dataclass
+class Tally:
+    """What one column holds: rows with text, and rows by the identifiers that stand in them."""
+
+    rows: int = 0
+    lengths: Counter[int] = field(default_factory=Counter)  # rows that are one short number, by its digits
+    found: Counter[frozenset[str]] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class Hits:
+    """What was found in a column: rows, and rows by attribute."""
+
+    kind: str
+    rows: int
+    of: int
+    sure: bool
+    attributes: Counter[str]
+
+
+class Residue:
+    """Searches columns one after the other; then says what was found.
+
+    Args:
+        crosswalk: rows of one source.
+    """
+
+    def __init__(self, crosswalk: pa.Table) -> None:
+        self.numbers: dict[str, str] = {}
+        self.names: dict[str, str] = {}
+        self.columns: dict[tuple[str, str], Tally] = {}
+        columns = (crosswalk[name].to_pylist() for name in ("identifier", "attribute"))
+        for identifier, attribute in zip(*columns, strict=True):
+            if attribute not in OUR_OWN:
+                self._know(identifier, attribute)
+        self.small: Counter[str] = Counter()  # name → rows where it stands in small letters
+
+    def _know(self, identifier: str, attribute: str) -> None:
+        if any(c.isdigit() for c in identifier):
+            letters = sum(c.isalpha() for c in identifier)
+            number = "".join(_DIGITS.findall(_ABROAD.sub("0", identifier)))
+            if letters <= _MOST_LETTERS and len(number) >= MIN_DIGITS and not _DAY.match(identifier):
+                self.numbers[number] = attribute
+                if len(number) == SURE_DIGITS and number[0] == "0":
+                    self.numbers |= {f"{code}{number[1:]}": attribute for code in ("33", "0033")}
+        elif is_name(attribute):
+            self.names |= {fold(word): attribute for word in _WORD.findall(identifier)}
+
+    @cached_property
+    def _lengths(self) -> frozenset[int]:
+        return frozenset(map(len, self.numbers))
+
+    def search(self, table: str, column: str, texts: pa.ChunkedArray) -> None:
+        """Look through a column, or a part of it; the same text is looked through once."""
+        tally = self.columns.setdefault((table, column), Tally())
+        for entry in texts.drop_null().value_counts().to_pylist():
+            text, rows = entry["values"], entry["counts"]
+            tally.rows += rows
+            if text.isdigit() and len(text) in self._lengths:
+                tally.lengths[len(text)] += rows
+            if len(text) < MIN_LETTERS:
+                continue
+            if found := frozenset((*self._numbers_in(text), *self._names_in(text, rows))):
+                tally.found[found] += rows
+
+    def _numbers_in(self, text: str) -> Iterator[str]:
+        for run in _RUN.findall(text):
+            groups = _DIGITS.findall(run)
+            for first in range(len(groups)):
+                for number in accumulate(groups[first : first + 16]):
+                    if len(number) in self._lengths and number in self.numbers:
+                        yield number
+
+    def _names_in(self, text: str, rows: int) -> Iterator[str]:
+        for word in set(_WORD.findall(text)):
+            if (folded := fold(word)) in self.names:
+                self.small[folded] += rows if word.islower() else 0
+                yield folded
+
+    def hits(self) -> Iterator[tuple[str, str, Hits]]:
+        """Table, column, and what was found there of each kind; columns where nothing was found as well."""
+        people = {name: attribute for name, attribute in self.names.items() if self.small[name] < COMMON_ROWS}
+        for (table, column), tally in self.columns.items():
+            yield table, column, _hits(NUMBER, self.numbers, tally)
+            yield table, column, _hits(NAME, people, tally)
+
+
+def _hits(kind: str, known: dict[str, str], tally: Tally) -> Hits:
+    hit, attributes, lengths = 0, Counter[str](), Counter[int]()
+    for values, rows in tally.found.items():
+        if ours := [value for value in values if value in known]:
+            hit += rows
+            attributes.update(dict.fromkeys({known[value] for value in ours}, rows))
+            lengths.update(dict.fromkeys({len(value) for value in ours}, rows))
+    sure = kind == NUMBER and any(n >= SURE_DIGITS or 2 * lengths[n] > tally.lengths[n] > 0 for n in lengths)
+    return Hits(kind, hit, tally.rows, sure, attributes)
+
+
+def is_name(attribute: str) -> bool:
+    """Whether a column of the source holds names of people, as its own name says."""
+    said = set(words(attribute))
+    return bool(said & (NAME_WORDS | SOLE_NAME_WORDS)) and not said & THINGS
+
+
+def told(attributes: Iterable[tuple[str, int]]) -> str:
+    """What was found, without saying it."""
+    return ", ".join(f"{attribute} in {rows} rows" for attribute, rows in attributes)
