@@ -162,14 +162,15 @@ def read(lake: Lake, source: str | None = None) -> list[Findings]:
         raise UsageError(
             "nothing was checked yet", looked=str(lake.ops("run")), do="passerelle run SOURCE --workspace W"
         )
-    return [_read(lake, name) for name in names]
+    return [read_one(lake, name) for name in names]
 
 
 def _name(source: str) -> str:
     return compile_source(source_folder(source)).source.name
 
 
-def _read(lake: Lake, source: str) -> Findings:
+def read_one(lake: Lake, source: str) -> Findings:
+    """The findings of the last check of a source that was checked."""
     run = runs.last_with(lake, source, "checked")
     assert run is not None
     results = ops.read(lake, "quality", run.run_id)

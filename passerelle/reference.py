@@ -1,6 +1,7 @@
 """Write the reference pages from what they describe: ``python -m passerelle.reference docs/reference``.
 
-A test compares the pages in the repository with what this module gives.
+The lineage of the shipped sources goes beside them, to ``docs/lineage``. A test compares the pages in the repository
+with what this module gives.
 """
 
 import json
@@ -20,6 +21,15 @@ def pages() -> dict[str, str]:
         "views.md": views_page(),
         "source.schema.json": source_schema(),
     }
+
+
+def lineage_pages() -> dict[str, str]:
+    """The lineage of every source that ships, by the name of its page."""
+    from etl.compiler import compile_source
+    from etl.declaration import list_sources, source_folder
+    from passerelle.lineage import lineage_page
+
+    return {f"{name}.md": lineage_page(compile_source(source_folder(name))) for name in list_sources()}
 
 
 # --- commands -------------------------------------------------------------------------------------------------------
@@ -141,9 +151,10 @@ def _row(cells: Any) -> str:
 
 def main(folder: Path) -> None:
     """Write every page."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in pages().items():
-        (folder / name).write_text(text, encoding="utf-8")
+    for place, texts in ((folder, pages()), (folder.parent / "lineage", lineage_pages())):
+        place.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (place / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -78,6 +78,12 @@ class Workspace:
             _replace(self.root / MANIFEST, json.dumps(manifest, indent=1) + "\n")
         return manifest["sources"][source] * manifest["buckets"], manifest["buckets"]
 
+    def source_of(self, bucket: int) -> str:
+        """The source whose rows lie in a bucket."""
+        manifest = self.manifest()
+        source: str = next(n for n, place in manifest["sources"].items() if place == bucket // manifest["buckets"])
+        return source
+
     def refuse_unwritable(self, engine: str) -> None:
         """Refuse a path that the engine would write elsewhere.
 

@@ -8,12 +8,15 @@ from omop.quality.needs import Tables
 from omop.quality.scan import Resolve
 
 SHORTEST = 10  # characters of an identifier; codes are shorter, so most values are never matched
-# A national number (NIR, INS) with or without its key, an e-mail, a French telephone.
+# A national number without its key or of Corsica, an e-mail, a French telephone.
 SHAPES = (
-    r"^[12][0-9]{2}(0[1-9]|1[0-2]|[2-9][0-9])(2[AB]|[0-9]{2})[0-9]{6}([0-9]{2})?$",
+    r"^[12][0-9]{2}(0[1-9]|1[0-2]|[2-9][0-9])(2[AB]|[0-9]{2})[0-9]{6}$",
+    r"^[12][0-9]{2}(0[1-9]|1[0-2]|[2-9][0-9])2[AB][0-9]{8}$",
     r"^[^@ ]+@[^@ ]+[.][A-Za-z]+$",
     r"^([+]33|0)[1-9]([ .-]?[0-9]{2}){4}$",
 )
+# A code of SNOMED may have fifteen digits too: there the key must be right.
+WITH_KEY = r"^[12][0-9]{2}(0[1-9]|1[0-2]|[2-9][0-9])[0-9]{10}$"
 
 
 def source_value_columns(tables: Tables) -> dict[str, list[str]]:
@@ -36,8 +39,10 @@ def identifiers_query(tables: Tables, resolve: Resolve) -> str | None:
 
 
 def _count(column: str) -> str:
-    matched = " OR ".join(f"t.{column} RLIKE '{shape}'" for shape in SHAPES)
-    return f"count(CASE WHEN length(t.{column}) >= {SHORTEST} AND ({matched}) THEN 1 END)"
+    cell = f"t.{column}"
+    key = f"97 - try_cast(substring({cell}, 1, 13) AS bigint) % 97 = try_cast(substring({cell}, 14, 2) AS bigint)"
+    matched = [f"{cell} RLIKE '{shape}'" for shape in SHAPES] + [f"({cell} RLIKE '{WITH_KEY}' AND {key})"]
+    return f"count(CASE WHEN length({cell}) >= {SHORTEST} AND ({' OR '.join(matched)}) THEN 1 END)"
 
 
 def read_identifiers(rows: list[dict[str, Any]], tables: Tables) -> Mapping[str, int]:

@@ -1,10 +1,13 @@
-"""ledger, gaps, quality, explain, report, settings: what a person looks at. None of them starts an engine."""
+"""ledger, gaps, quality, explain, lineage, report, settings: what a person looks at. None of them starts an engine."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from passerelle.cli.common import JsonOption, VerboseOption, WorkspaceOption, examples, settings_of, show, table
+from passerelle.errors import UsageError
 
 SourceOption = Annotated[str | None, typer.Option("--source", help="only this source")]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, help="how many rows to show (--json gives all)")]
@@ -29,7 +32,13 @@ def register(app: typer.Typer) -> None:
     ))(quality)  # fmt: skip
     app.command("explain", epilog=examples(
         "passerelle explain measurement 1234567890 --workspace W    from an OMOP row back to its source row",
+        "passerelle explain measurement 1234567890 -w W --identity --why \"recall of batch 7\"    and to its patient",
     ))(explain)  # fmt: skip
+    app.command("lineage", epilog=examples(
+        "passerelle lineage mimic_iv                     a page: which columns of the source fill which of the CDM",
+        "passerelle lineage ./our_hospital --out L.md    of a folder of your own, to a file",
+        "passerelle lineage mimic_iv --json              for machines",
+    ))(lineage)  # fmt: skip
     app.command("report", epilog=examples("passerelle report --workspace W    writes W/report/index.html"))(report)
     app.command("settings", epilog=examples(
         "passerelle settings           each setting, its value and where it comes from",
@@ -105,14 +114,57 @@ def explain(
     cdm_table: Annotated[str, typer.Argument(metavar="TABLE", help="CDM table")],
     row_id: Annotated[int, typer.Argument(help="its id")],
     workspace: WorkspaceOption = None,
+    identity: Annotated[
+        bool, typer.Option("--identity", help="show the hospital's identifiers; needs --why and the secrets; logged")
+    ] = False,
+    why: Annotated[str | None, typer.Option("--why", help="the reason that the access log keeps")] = None,
     json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Lead from an OMOP row back to its source row."""
-    from passerelle.provenance import way_back
+    """Lead from an OMOP row back to its source row; on request, for a reason that is logged, to its patient."""
+    from passerelle import provenance
 
-    steps = way_back(_workspace(workspace).lake, cdm_table, row_id)
-    show(steps, json, lambda: "\n".join(f"{key:<14}{value}" for key, value in steps.items()))
+    if identity and not (why or "").strip():
+        raise UsageError("whoever asks for an identity says why", looked="--why", do='add --why "the reason"')
+    opened = _workspace(workspace)
+    steps = provenance.way_back(opened, cdm_table, row_id)
+    if identity and why is not None:
+        crosswalk = _crosswalk(opened.lake.identity, workspace)
+        steps["identity"] = provenance.identity(opened.lake, crosswalk, steps["source"], cdm_table, row_id, why.strip())
+    show(steps, json, lambda: "\n".join(f"{key:<14}{value}" for key, value in _flat(steps)))
+
+
+def _flat(steps: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Lines of the text form: one for each identifier."""
+    yield from ((key, value) for key, value in steps.items() if key != "identity")
+    for kind, identifiers in steps.get("identity", {}).items():
+        yield from ((kind, f"{attribute} {value}") for attribute, value in identifiers.items())
+
+
+def _crosswalk(folder: Any, workspace: Any) -> Any:
+    from etl.crosswalk import Crosswalk
+    from etl.identity import secrets_from
+
+    return Crosswalk(folder, secrets_from(settings_of(workspace=workspace))[0].crosswalk)
+
+
+def lineage(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="name of a source, or the path of its folder")],
+    out: Annotated[Path | None, typer.Option("--out", help="file to write the page to; default: print it")] = None,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Show which columns of SOURCE fill which columns of the CDM, how, and by which rules rows are left out."""
+    from etl.compiler import compile_source
+    from etl.declaration import source_folder
+    from passerelle.lineage import lineage_json, lineage_page
+
+    compiled = compile_source(source_folder(source))
+    if out is not None:
+        out.write_text(lineage_page(compiled), encoding="utf-8")
+        show({"page": str(out)}, json, lambda: str(out))
+    else:
+        show(lineage_json(compiled) if json else None, json, lambda: lineage_page(compiled).rstrip("\n"))
 
 
 def report(workspace: WorkspaceOption = None, json: JsonOption = False, verbose: VerboseOption = False) -> None:

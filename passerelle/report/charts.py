@@ -3,16 +3,17 @@
 Every figure is the picture of a table that stands beside it; screen readers get the text, not the shapes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from markupsafe import Markup, escape
 
 from passerelle.report.facts import Metric, Timeline
-from passerelle.report.wording import number
+from passerelle.report.wording import number, share
 
 SMALLEST = 0.6  # percent of a bar: what exists is seen
 SHADES = 5
 CELL, GAP, LABEL, TOP = 22, 2, 172, 34
+NAMES, LONGEST = 196, 25  # width of long names beside the cells, and their letters
 WIDEST, PAGE, MARGIN = 52, 1040, 24  # of a cell; of the whole figure; for the last label
 
 
@@ -81,7 +82,7 @@ def shade(value: float, largest: float) -> int:
 def heat_map(timeline: Timeline) -> Markup:
     """Rows of each table by period, each table against its own largest period; an empty cell is outlined."""
     columns = len(timeline.periods)
-    pitch = min(WIDEST, max(CELL, (PAGE - LABEL - MARGIN) // columns - GAP)) + GAP
+    pitch = _pitch(columns)
     width, height = LABEL + columns * pitch + MARGIN, TOP + len(timeline.counts) * (CELL + GAP)
     rows = [_row(timeline, place, name, pitch) for place, name in enumerate(timeline.counts)]
     label = f"Rows of {len(timeline.counts)} tables by {timeline.unit}; the numbers are in the table below the figure"
@@ -91,17 +92,48 @@ def heat_map(timeline: Timeline) -> Markup:
     )
 
 
+def share_map(periods: Sequence[str], rows: Mapping[str, Sequence[tuple[int, int]]], unit: str) -> Markup:
+    """Shares of the stays of each period, as (having, stays); outlined where there are stays and none has it."""
+    pitch = _pitch(len(periods), NAMES)
+    width, height = NAMES + len(periods) * pitch + MARGIN, TOP + len(rows) * (CELL + GAP)
+    cells = []
+    for place, (name, shares) in enumerate(rows.items()):
+        y = TOP + place * (CELL + GAP)
+        text = f"{escape(_fitting(name))}<title>{escape(name)}</title>"
+        cells.append(f'<text class="name" x="{NAMES - 10}" y="{y + 15}">{text}</text>')
+        for column, (having, stays) in enumerate(shares):
+            if stays:
+                tip = escape(f"{name}, {periods[column]}: {share(having, stays)} of {number(stays)} stays")
+                cells.append(
+                    f'<rect class="h{shade(having, stays)}" x="{NAMES + column * pitch}" y="{y}" '
+                    f'width="{pitch - GAP}" height="{CELL}" rx="2"><title>{tip}</title></rect>'
+                )
+    label = f"Shares of the stays by {unit}, {len(rows)} rows"
+    return Markup(
+        f'<svg class="heat" role="img" aria-label="{escape(label)}" width="{width}" height="{height}" '
+        f'viewBox="0 0 {width} {height}">{"".join(_axis(periods, pitch, NAMES))}{"".join(cells)}</svg>'
+    )
+
+
+def _pitch(columns: int, left: int = LABEL) -> int:
+    return min(WIDEST, max(CELL, (PAGE - left - MARGIN) // columns - GAP)) + GAP
+
+
+def _fitting(name: str) -> str:
+    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
+
+
 def scale() -> Markup:
     """The shades from nothing to the most."""
     cells = [f'<rect class="h{i}" x="{i * 18 + 1}" y="1" width="14" height="12" rx="2"/>' for i in range(SHADES + 1)]
     return Markup(f'<svg width="{18 * (SHADES + 1)}" height="14">{"".join(cells)}</svg>')
 
 
-def _axis(periods: Sequence[str], pitch: int) -> Iterable[str]:
+def _axis(periods: Sequence[str], pitch: int, left: int = LABEL) -> Iterable[str]:
     """Labels above the columns, as many as fit without touching."""
     each = max(1, -(-9 * max(map(len, periods)) // pitch))
     for place in range(0, len(periods), each):
-        yield f'<text x="{LABEL + place * pitch}" y="{TOP - 10}">{escape(periods[place])}</text>'
+        yield f'<text x="{left + place * pitch}" y="{TOP - 10}">{escape(periods[place])}</text>'
 
 
 def _row(timeline: Timeline, place: int, name: str, pitch: int) -> str:

@@ -10,10 +10,12 @@ from etl.resolution import RESERVATIONS
 from omop.lake import Lake
 from passerelle import runs
 from passerelle.ledger import ledger
+from passerelle.report.collect_assessment import collect_assessment
 from passerelle.report.collect_tables import cdm_source_row, collect_tables
 from passerelle.report.facts import (
     OUTCOMES,
     Account,
+    Assessment,
     CdmFacts,
     Gap,
     QualityCheck,
@@ -25,6 +27,7 @@ from passerelle.report.facts import (
     VocabularyGaps,
 )
 from spark_jobs import ops
+from spark_jobs.reconcile import NAMES as COMPARISONS
 
 Row = dict[str, Any]
 
@@ -73,6 +76,7 @@ def collect_source(
         else CdmFacts(),
         checks=_checks(ops.read(lake, "quality", checked.run_id)) if checked else (),
         checked=checked is not None,
+        assessment=collect_assessment(lake, name) if checked else Assessment(),
     )
 
 
@@ -187,6 +191,9 @@ def _checks(rows: list[Row]) -> list[QualityCheck]:
             row["threshold"] or 0.0,
             row["status"],
             row["severity"],
+            row.get("concept_id") or "",
+            row.get("reason") or "",
         )
         for row in rows
+        if row["check"] not in COMPARISONS
     ]

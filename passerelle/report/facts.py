@@ -187,6 +187,83 @@ class QualityCheck:
     threshold: float  # percent of the rows
     status: str
     severity: str
+    concept: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The source against the CDM: one kind of count, or one control of the source."""
+
+    what: str
+    compared: int
+    differing: int
+    worst: str  # where, and what was found; empty when nothing differs
+
+
+@dataclass(frozen=True)
+class Feed:
+    """How one table is filled at one care site over time."""
+
+    site: str
+    table: str
+    began: str | None
+    usual: float  # share of the stays that have it since then
+    holes: Sequence[str]
+
+
+@dataclass(frozen=True)
+class ShareMap:
+    """Shares of the stays by period: row → (having, stays) of each period."""
+
+    title: str
+    unit: str
+    periods: Sequence[str]
+    rows: Mapping[str, Sequence[tuple[int, int]]]
+
+
+@dataclass(frozen=True)
+class SocleItem:
+    """One item of the socle commun, and who has it."""
+
+    number: str
+    group: str
+    label: str
+    status: str  # present, absent, not needed, not evaluated
+    having: int
+    of: int
+    unit: str
+    place: str
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement of the HL7 guide, judged."""
+
+    name: str
+    level: str
+    asks: str
+    status: str
+    how: str
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What the last check found beside the quality checks."""
+
+    comparisons: Sequence[Comparison] = ()
+    controls: Sequence[tuple[str, str, str, str]] = ()  # name, table, status, what was found
+    feeds: Sequence[Feed] = ()
+    sites: Sequence[ShareMap] = ()  # one a table: care site × period
+    socle: Sequence[SocleItem] = ()
+    socle_map: ShareMap | None = None
+    statements: Sequence[Statement] = ()
+    guide: str = ""
+
+    @property
+    def holes(self) -> list[Feed]:
+        return [feed for feed in self.feeds if feed.holes]
 
 
 @dataclass(frozen=True)
@@ -207,6 +284,7 @@ class SourceFacts:
     cdm: CdmFacts = field(default_factory=CdmFacts)
     checks: Sequence[QualityCheck] = ()
     checked: bool = False
+    assessment: Assessment = field(default_factory=Assessment)
 
     @property
     def events(self) -> list[Account]:

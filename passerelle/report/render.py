@@ -19,7 +19,7 @@ from passerelle.report.summary import VERDICTS, findings, sentence, worst
 SHOWN = 12  # rows of a long list before the fold
 SEVERITIES = ("fatal", "convention", "characterization")
 _VIEW_BOX = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
-STATUSES = ("passed", "failed", "not evaluated")
+STATUSES = ("passed", "failed", "not applicable", "not evaluated")
 
 
 def render(facts: ReportFacts) -> str:
@@ -123,6 +123,7 @@ def _environment() -> Environment:
         "OUTCOMES": OUTCOMES,
         "SEVERITIES": SEVERITIES,
         "STATUSES": STATUSES,
+        "COMPARISON_MEANING": wording.COMPARISON_MEANING,
         "SHOWN": SHOWN,
         "failed_kinds": failed_kinds,
         "by_figure": by_figure,

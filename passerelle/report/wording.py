@@ -21,6 +21,13 @@ STEP_MEANING = {
     "published": "publish views and snapshot",
     "loaded": "load the vocabulary",
 }
+COMPARISON_MEANING = {
+    "ledgerBalances": "every row of the source table has an outcome",
+    "rowsWritten": "the CDM table holds the rows that the mapping meant",
+    "rowsTraced": "every row of the CDM table leads back to a source row",
+    "sourceRowsTraced": "every mapped source row is led back to",
+    "control": "a question that the source itself asks of both sides",
+}
 STATE_MEANING = {
     "ACKED": "delivered: the target confirmed it",
     "PENDING": "waiting to be sent",

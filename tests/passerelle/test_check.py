@@ -120,6 +120,18 @@ def test_the_file_of_the_dashboard_holds_every_check(demo, tmp_path):
     assert file["Metadata"][0]["cdmSourceAbbreviation"] == "CHU_DEMO"
 
 
+def test_the_report_shows_what_was_found(demo, capsys):
+    assert cli(["report", "--workspace", str(demo)]) == 0
+    page = (demo / "report" / "index.html").read_text(encoding="utf-8")
+    for section in ("reconciliation", "services", "socle", "conformance"):
+        assert f'id="chu_demo-{section}"' in page
+    assert "stays of known patients" in page  # a control of the source
+    assert "3.b.9 Eosinophiles" in page and "f2o-071" in page
+    # A picture of each event table by care site, and one of the items: a cell tells its share of its stays.
+    assert page.count("Shares of the stays by") >= 5
+    assert " stays</title>" in page
+
+
 def mapped(folder: Path, mappings: dict[str, str] | None = None) -> tuple[str, Path]:
     """The tiny hospital with controls, mapped and not yet checked: source, workspace."""
     source, feed, workspace = write_source(folder / "tiny", mappings), write_feed(folder / "feed"), folder / "W"

@@ -36,8 +36,8 @@ COMMANDS = every_command()
 
 def test_the_names_that_scripts_rely_on_are_there():
     promised = {
-        "run", "extract", "map", "check", "publish", "ledger", "gaps", "quality", "explain", "report", "demo",
-        "train", "evaluate", "predict", "card", "source check", "source list", "source new",
+        "run", "extract", "map", "check", "publish", "ledger", "gaps", "quality", "explain", "lineage", "report",
+        "demo", "train", "evaluate", "predict", "card", "source check", "source list", "source new",
         "vocabulary load", "vocabulary status",
         "vocabulary diff",
         "fhir build", "fhir validate", "fhir deliver", "fhir status", "fhir dead-letters",

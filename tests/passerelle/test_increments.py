@@ -12,9 +12,12 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from omop.delta_read import dataset
 from omop.lake import Lake
 from passerelle import pipeline, quality, runs
 from passerelle.cli import run as cli
+from passerelle.provenance import way_back
+from passerelle.workspace import Workspace
 from tests.hospital import ROWS, SOURCE, write_feed, write_source
 from tests.passerelle.states import one_engine, seen_by_the_team
 
@@ -241,3 +244,24 @@ def test_the_order_of_rows_in_a_file_does_not_matter(workshop):
     feed["analyse.csv.gz"].append(late)
     backwards = {name: [rows[0], *reversed(rows[1:])] for name, rows in feed.items()}
     assert workshop.bulk(feed) == workshop.bulk(backwards)
+
+
+def test_the_way_back_after_an_increment_is_that_of_the_corrected_row(workshop):
+    """The result 101 comes again, corrected, on the first line of a short file."""
+    workspace = workshop.after_the_first_day()
+    header, *results = first_day()["analyse.csv.gz"]
+    first = next(n for n, result in enumerate(results, start=2) if result[0] == "101")
+    corrected = ["101", "P1", "S1", "CREA", "250", "umol/L", "2024-03-02 08:00:00", DAY]
+    (result,) = [r["measurement_id"] for r in measurements(workspace) if way(workspace, r)["line"] == first]
+    workshop.run(workspace, {"analyse.csv.gz": [header, corrected]}, "--since", "2024-05-31")
+    (after,) = [r for r in measurements(workspace) if r["measurement_id"] == result]
+    assert after["value_as_number"] == 250.0 and first != 2 and way(workspace, after)["line"] == 2
+
+
+def measurements(workspace: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = dataset(Lake(workspace).omop("measurement")).to_table().to_pylist()
+    return found
+
+
+def way(workspace: Path, row: dict[str, Any]) -> dict[str, Any]:
+    return way_back(Workspace(workspace), "measurement", row["measurement_id"])

@@ -8,11 +8,12 @@ import pytest
 import yaml
 
 from etl.declaration import list_sources, source_folder
-from passerelle.reference import pages
+from passerelle.reference import lineage_pages, pages
 from passerelle.settings import Settings
 from tests.hospital import SOURCE
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "docs" / "reference"
+LINEAGE = FOLDER.parent / "lineage"
 PAGES = pages()
 AGAIN = "run: python -m passerelle.reference docs/reference"
 
@@ -24,6 +25,13 @@ def test_the_page_in_the_repository_is_what_is_generated(name):
 
 def test_nothing_else_pretends_to_be_generated():
     assert {path.name for path in FOLDER.iterdir()} == set(PAGES)
+
+
+def test_the_lineage_in_the_repository_is_that_of_the_mappings():
+    found = {path.name: path.read_text(encoding="utf-8") for path in LINEAGE.iterdir()}
+    generated = lineage_pages()
+    stale = sorted(name for name in {*found, *generated} if found.get(name) != generated.get(name))
+    assert not stale, AGAIN
 
 
 def test_every_setting_has_its_line():

@@ -168,7 +168,47 @@ def test_explain_leads_back_to_the_line_of_the_file(tiny, capsys):
     assert (steps["source_table"], steps["line"], steps["mapping"]) == ("analyse", 3, "measurement.sql")
 
 
-def test_two_sources_share_a_workspace_and_keep_their_rows(tiny, tmp_path):
+def explain(workspace: Path, capsys, *words: str) -> tuple[int, dict[str, Any]]:
+    capsys.readouterr()
+    code = cli(["explain", *words, "--workspace", str(workspace), "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_explain_shows_the_patient_for_a_reason_that_is_logged(tiny, capsys):
+    row = next(row for row in table(tiny, "measurement") if row["measurement_source_value"] == "CREA")
+    asked = ["measurement", str(row["measurement_id"]), "--identity"]
+    code, steps = explain(tiny["workspace"], capsys, *asked, "--why", "recall of a reagent")
+    assert code == 0
+    patient = {"ipp": "8001", "nom": "ZURBRIGGEN", "telephone": "06 12 34 56 78"}
+    assert steps["identity"] == {"person": patient, "stay": {"iep": "77001"}}
+    last = json.loads((tiny["lake"].identity / "access.log").read_text().splitlines()[-1])
+    assert last["why"] == f"explain measurement {row['measurement_id']}: recall of a reagent"
+    assert last["source"] == "tiny" and last["who"] and last["at"]
+
+
+@pytest.mark.parametrize("reason", [[], ["--why", "  "]])
+def test_without_a_reason_nobody_is_shown_and_the_crosswalk_stays_shut(tiny, capsys, reason):
+    log = tiny["lake"].identity / "access.log"
+    (row, *_), before = table(tiny, "measurement"), log.read_text()
+    code, answer = explain(tiny["workspace"], capsys, "measurement", str(row["measurement_id"]), "--identity", *reason)
+    assert code == 2 and "identity" not in answer and log.read_text() == before
+
+
+def test_without_the_option_no_identifier_is_shown(tiny, capsys):
+    row = next(row for row in table(tiny, "measurement") if row["measurement_source_value"] == "CREA")
+    before = (tiny["lake"].identity / "access.log").read_text()
+    _, steps = explain(tiny["workspace"], capsys, "measurement", str(row["measurement_id"]))
+    assert "identity" not in steps and "8001" not in {str(value) for value in steps.values()}
+    assert (tiny["lake"].identity / "access.log").read_text() == before
+
+
+def test_explain_says_that_an_era_or_a_period_has_no_row_of_its_own(tiny, capsys):
+    (period, *_) = table(tiny, "observation_period")
+    code, answer = explain(tiny["workspace"], capsys, "observation_period", str(period["observation_period_id"]))
+    assert code == 2 and "made of many rows" in answer["do"]
+
+
+def test_two_sources_share_a_workspace_and_keep_their_rows(tiny, tmp_path, capsys):
     from tests.hospital import SOURCE
 
     second = write_source(tmp_path / "second", source=SOURCE.replace("name: tiny", "name: second"))
@@ -177,6 +217,13 @@ def test_two_sources_share_a_workspace_and_keep_their_rows(tiny, tmp_path):
     people = dataset(Lake(tmp_path / "W").omop("person")).to_table().to_pylist()
     assert len({row["person_id"] for row in people}) == 4
     assert len(dataset(Lake(tmp_path / "W").view("persons")).to_table()) == 4
+    explained = [explain(tmp_path / "W", capsys, "person", str(row["person_id"]))[1] for row in people]
+    assert sorted((steps["source"], steps["line"]) for steps in explained) == [
+        ("second", 2),
+        ("second", 3),
+        ("tiny", 2),
+        ("tiny", 3),
+    ]
 
 
 def test_dry_run_writes_nothing(tiny, tmp_path, capsys):
