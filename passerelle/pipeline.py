@@ -19,7 +19,7 @@ from etl.scaffold.decisions import refuse_undecided
 from omop.lake import Lake, is_delta
 from omop.quality.results import STATUSES
 from omop.snapshot import published_versions
-from passerelle import __version__, runs
+from passerelle import __version__, openlineage, runs
 from passerelle.accounts import brought_forward, record_landing, record_mapping
 from passerelle.errors import TerminalError, UsageError
 from passerelle.quality import assess
@@ -85,6 +85,14 @@ class Job:
     @property
     def crosswalk(self) -> Crosswalk:
         return Crosswalk(self.lake.identity, self.secrets.crosswalk, self.secrets.retired)
+
+    @contextmanager
+    def step(self, event: str) -> Iterator[dict[str, Any]]:
+        """A step of the run: timed, recorded when it ends, and told as lineage."""
+        lineage = openlineage.Log(self.workspace, self.run.run_id, self.compiled)
+        with lineage.step(event) as told, self.run.step(event) as details:
+            yield details
+            told.update(details)
 
 
 @contextmanager
@@ -163,7 +171,7 @@ def extract(job: Job, location: str) -> dict[str, Any]:
     published = runs.last_with(job.lake, job.frame.source, "published")
     base = states_of(published.events["extracted"]["tables"]) if published else {}
     door = Door(job.compiled.source, job.secrets, job.crosswalk, job.engine, job.lake, job.staging)
-    with job.run.step("extracted") as details:
+    with job.step("extracted") as details:
         tables: dict[str, Any] = {}
         set_aside: list[Quarantined] = []
         with open_source(job.compiled.source, location) as opened:
@@ -208,7 +216,7 @@ def map_tables(job: Job) -> dict[str, Any]:
     release = _ensure_vocabulary(job)
     rules, inputs = _rules(job, release), _fingerprint(extracted)
     previous = runs.last_with(job.lake, job.frame.source, "published")
-    with job.run.step("mapped") as details:
+    with job.step("mapped") as details:
         details |= {"rules": rules, "inputs": inputs, "vocabulary": release, "unchanged": False, "increment": False}
         if previous is None or previous.events["mapped"]["rules"] != rules:
             details.update(_map(job, extracted, release, None))
@@ -322,7 +330,7 @@ def check(job: Job) -> dict[str, Any]:
     if (done := job.run.done("checked")) is not None:
         return done
     mapped = _mapped(job)
-    with job.run.step("checked") as details:
+    with job.step("checked") as details:
         job.progress("checking quality")
         results, facts = assess(job, mapped)
         details.update(facts, **{status: sum(r["status"] == status for r in results) for status in STATUSES})
@@ -363,7 +371,7 @@ def publish(job: Job) -> dict[str, Any]:
     mapped = _mapped(job)
     check(job)
     previous = runs.last_with(job.lake, job.frame.source, "published")
-    with job.run.step("published") as details:
+    with job.step("published") as details:
         if mapped["unchanged"] and previous is not None:
             details |= {"views": previous.events["published"]["views"], "unchanged": True}
             versions = published_versions(job.lake)
