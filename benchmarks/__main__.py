@@ -5,13 +5,14 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import engines, eras, fhir_results, generated_hospital, identifiers, landing, real_extract, start
+from benchmarks import days, engines, eras, fhir_results, generated_hospital, identifiers, landing, real_extract, start
 from benchmarks.figures import Figure, machine_facts
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 MEASUREMENTS: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "real_extract": real_extract.measure,
     "generated_hospital": generated_hospital.measure,
+    "days": days.measure,
     "engines": engines.measure,
     "eras": eras.measure,
     "landing": landing.measure,
