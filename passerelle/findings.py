@@ -13,6 +13,7 @@ from etl.declaration import source_folder
 from omop.cdm import cdm_tables
 from omop.delta_read import dataset
 from omop.lake import Lake, is_delta
+from omop.quality.comparisons import NAMES
 from omop.quality.conformance import GUIDE
 from omop.quality.coverage import STAYS, Course, course_of
 from omop.quality.dashboard import dashboard
@@ -23,7 +24,6 @@ from passerelle.errors import UsageError
 from passerelle.settings import Settings
 from passerelle.workspace import Workspace
 from spark_jobs import ops
-from spark_jobs.reconcile import NAMES
 
 Row = dict[str, Any]
 OUR_OWN = tuple(name for name, table in cdm_tables().items() if table.extension)

@@ -12,6 +12,7 @@ from etl.compiler import bronze_view
 from etl.reconciliation import Control, controls_query, difference, load_controls, tables_of
 from omop.lake import is_delta
 from omop.quality.checks import CONVENTION, FATAL, Check
+from omop.quality.comparisons import BALANCE, CONTROL, TRACED, TRACED_SOURCE, WRITTEN
 from omop.quality.results import Result, Tally, judged, unevaluated
 from spark_jobs.bronze import open_current
 from spark_jobs.check_quality import Rows
@@ -19,14 +20,6 @@ from spark_jobs.delta import rows_in, table_version
 from spark_jobs.sides import MapRun
 
 OUTCOMES = ("mapped", "routed", "merged", "excluded", "quarantined")
-BALANCE, WRITTEN, TRACED, TRACED_SOURCE, CONTROL = (
-    "ledgerBalances",  # every source row has an outcome
-    "rowsWritten",  # the table holds the rows that the mapping meant
-    "rowsTraced",  # every row of the table leads back to a source row
-    "sourceRowsTraced",  # every mapped source row is one that a CDM row leads back to
-    "control",  # a question that the source itself asks
-)
-NAMES = (BALANCE, WRITTEN, TRACED, TRACED_SOURCE, CONTROL)
 PROVENANCE_VIEW = "reconciled__provenance"
 
 

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from omop.lake import Lake
+from omop.quality.comparisons import CONTROL, NAMES
 from omop.quality.conformance import GUIDE
 from omop.quality.coverage import STAYS
 from omop.quality.socle import items
 from passerelle.findings import Findings, of_source, read_one
 from passerelle.report.facts import Assessment, Comparison, Feed, ShareMap, SocleItem, Statement
 from passerelle.report.timeline import Axis, axis_of
-from spark_jobs.reconcile import CONTROL, NAMES
 
 SITES = 12
 Row = dict[str, Any]

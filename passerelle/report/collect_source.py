@@ -8,6 +8,7 @@ from typing import Any
 
 from etl.resolution import RESERVATIONS
 from omop.lake import Lake
+from omop.quality.comparisons import NAMES as COMPARISONS
 from passerelle import runs
 from passerelle.ledger import ledger
 from passerelle.report.collect_assessment import collect_assessment
@@ -27,7 +28,6 @@ from passerelle.report.facts import (
     VocabularyGaps,
 )
 from spark_jobs import ops
-from spark_jobs.reconcile import NAMES as COMPARISONS
 
 Row = dict[str, Any]
 

@@ -12,10 +12,10 @@ from deltalake import DeltaTable
 
 from omop.lake import Lake
 from omop.quality.checks import checks_of
+from omop.quality.comparisons import BALANCE, CONTROL, TRACED, TRACED_SOURCE, WRITTEN
 from passerelle import pipeline
 from passerelle.cli import run as cli
 from passerelle.findings import OUR_OWN
-from spark_jobs.reconcile import BALANCE, CONTROL, TRACED, TRACED_SOURCE, WRITTEN
 from tests.hospital import MAPPINGS, write_feed, write_source
 
 PATIENTS = 60
