@@ -145,7 +145,8 @@ def _crosswalk(folder: Any, workspace: Any) -> Any:
     from etl.crosswalk import Crosswalk
     from etl.identity import secrets_from
 
-    return Crosswalk(folder, secrets_from(settings_of(workspace=workspace))[0].crosswalk)
+    secrets, _ = secrets_from(settings_of(workspace=workspace))
+    return Crosswalk(folder, secrets.crosswalk, secrets.retired)
 
 
 def lineage(

@@ -10,6 +10,7 @@ import pytest
 from omop.delta_read import dataset
 from omop.lake import Lake
 from passerelle.cli import run as cli
+from passerelle.settings import load_settings
 from tests.hospital import ROWS, write_feed, write_source
 
 
@@ -184,6 +185,15 @@ def test_explain_shows_the_patient_for_a_reason_that_is_logged(tiny, capsys):
     last = json.loads((tiny["lake"].identity / "access.log").read_text().splitlines()[-1])
     assert last["why"] == f"explain measurement {row['measurement_id']}: recall of a reagent"
     assert last["source"] == "tiny" and last["who"] and last["at"]
+
+
+def test_explain_opens_what_a_rotation_of_the_key_has_not_reached(tiny, capsys, monkeypatch):
+    row = next(row for row in table(tiny, "measurement") if row["measurement_source_value"] == "CREA")
+    asked = ["measurement", str(row["measurement_id"]), "--identity", "--why", "recall of a reagent"]
+    keys_file = load_settings().keys_file
+    monkeypatch.setattr("etl.identity.retired_keys", lambda _: [keys_file])
+    monkeypatch.setenv("PASSERELLE_SECRET_CROSSWALK", "a new secret, longer than any that is too short")
+    assert explain(tiny["workspace"], capsys, *asked)[1]["identity"]["stay"] == {"iep": "77001"}
 
 
 @pytest.mark.parametrize("reason", [[], ["--why", "  "]])
