@@ -13,6 +13,7 @@ import subprocess
 import sys
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -158,6 +159,24 @@ def test_a_letter_that_names_another_patient_stops_the_run_without_saying_whom(t
         ("identifierNumberRemains", "note_text", "fatal", "ipp in 1 rows"),
         ("identifierNameRemains", "note_text", "convention", "prenom in 1 rows"),
     }
+
+
+def test_dates_in_letters_move_with_their_person_once_the_source_says_so(tmp_path):
+    """A changed policy reads the letters again; intervals between the letters of a person stay."""
+    rows = planted_rows()
+    rows["lettre.csv"] = [rows["lettre.csv"][0]] + [
+        [f"L{n}", WOMAN["ipp"], STAYS[0], "2024-04-02 11:00:00", f"Vue le {day}/03/2024."]
+        for n, day in ((1, 10), (2, 25))
+    ]  # fmt: skip
+    feed, texts = write_feed(tmp_path / "feed", rows), []
+    for policy in ("keep", "shift"):
+        declared = PLANTED_SOURCE.replace("free_text: [texte]", f"free_text: [texte]\n    free_text_dates: {policy}")
+        source = write_source(tmp_path / policy / "tiny", PLANTED_MAPPINGS, declared)
+        assert cli(["run", str(source), "--input", str(feed), "-w", str(tmp_path / "W")]) == 0
+        texts.append(sorted(dataset(Lake(tmp_path / "W").omop("note")).to_table()["note_text"].to_pylist()))
+    assert texts[0] == ["Vue le 10/03/2024.", "Vue le 25/03/2024."]
+    moved = sorted(datetime.strptime(text, "Vue le %d/%m/%Y.").date() for text in texts[1])
+    assert (moved[1] - moved[0]).days == 15 and 1 <= abs((moved[0] - date(2024, 3, 10)).days) <= 182
 
 
 def test_the_secrets_are_nowhere(tiny):
@@ -322,13 +341,15 @@ def test_a_room_that_needs_no_identity_never_loads_the_crosswalk(room):
     assert done.stdout.strip() == ""
 
 
-def test_only_landing_mapping_and_delivery_name_the_crosswalk():
+def test_only_those_who_need_the_crosswalk_name_it():
     rooms = ("passerelle", "omop", "etl", "spark_jobs", "models", "fhir_adapters", "dags")
     files = [path for room in rooms for path in (ROOT / room).rglob("*.py")]
     users = {str(path.relative_to(ROOT)) for path in files if "etl.crosswalk import" in path.read_text()}
     assert users == {
         "passerelle/pipeline.py",  # gives it to landing and mapping
         "passerelle/delivery.py",  # gives it to the reidentifier
+        "passerelle/cli/inspect.py",  # explain --identity, for a logged reason
+        "passerelle/provenance.py",
         "passerelle/keys.py",  # closes it with a new key
         "passerelle/residue.py",  # searches the CDM for what it holds
         "passerelle/reidentifier.py",
