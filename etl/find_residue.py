@@ -21,7 +21,7 @@ NUMBER, NAME = "number", "name"
 MIN_LETTERS = 4  # shorter names are words of every letter
 MIN_DIGITS = 6
 COMMON_ROWS = 5  # in small letters: a word of the language ("petit", "blanc") and not a person
-SURE_DIGITS = 10  # a shorter number may be a code by chance, unless most of its column are identifiers
+SURE_DIGITS = 10  # in a text, a shorter number may be a code or a quantity by chance
 OUR_OWN = ("person_id", "visit_occurrence_id")  # attributes that we add: hashes, no identifiers
 _WORD = re.compile(rf"[^\W\d_]{{{MIN_LETTERS},}}")
 _RUN = re.compile(r"\d+(?:[ .\xa0\u202f/-]{1,2}\d+)*")
@@ -125,8 +125,19 @@ def _hits(kind: str, known: dict[str, str], tally: Tally) -> Hits:
             hit += rows
             attributes.update(dict.fromkeys({known[value] for value in ours}, rows))
             lengths.update(dict.fromkeys({len(value) for value in ours}, rows))
-    sure = kind == NUMBER and any(n >= SURE_DIGITS or 2 * lengths[n] > tally.lengths[n] > 0 for n in lengths)
+    sure = kind == NUMBER and any(_is_sure(n, rows, tally.lengths[n]) for n, rows in lengths.items())
     return Hits(kind, hit, tally.rows, sure, attributes)
+
+
+def _is_sure(digits: int, rows: int, numbers: int) -> bool:
+    """Whether numbers that are known as identifiers are identifiers: in a column of codes some are so by chance.
+
+    Args:
+        digits: of the numbers.
+        rows: where an identifier of so many digits stands.
+        numbers: rows of the column that are a number of so many digits, and nothing else.
+    """
+    return 2 * rows > numbers and (digits >= SURE_DIGITS or numbers > 0)
 
 
 def is_name(attribute: str) -> bool:

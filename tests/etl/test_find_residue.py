@@ -87,6 +87,13 @@ def test_a_short_number_is_sure_where_most_of_its_column_are_identifiers():
     assert found(["10014729", *codes], NUMBER) == (1, {"subject_id": 1}, False)
 
 
+def test_a_long_number_among_codes_of_its_length_may_be_one_by_chance():
+    """A national drug code has eleven digits, as a number of the record system may have."""
+    codes = [f"55{n:08}" for n in range(50)]
+    assert not found(["8001774435", *codes], NUMBER)[2]
+    assert found(["8001774435", "8001774435", "5500000001"], NUMBER)[2]
+
+
 def test_rows_are_counted_not_texts():
     assert found(["8001774435"] * 3 + ["8001774435, ZURBRIGGEN", "rien"], NUMBER)[:2] == (4, {"ipp": 4})
 
