@@ -18,6 +18,7 @@ IN_CI = os.environ.get("CI", "").lower() == "true"
 MARK_OF_FIXTURE = {"shared_data": "shared", "delta_jars": "java", "helm": "helm", "chromium": "browser"}
 # West of UTC, and by a half hour: a day or an hour taken in the wrong zone shows.
 ZONE = "Pacific/Marquesas"
+HOURS = -9.5
 MARKS = frozenset(MARK_OF_FIXTURE.values())
 
 # Before the first import of numpy, scikit-learn or LightGBM: two threads on two shared cores are slower than one.
@@ -59,6 +60,7 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
         patch.setenv("XDG_CONFIG_HOME", str(home / ".config"))
         patch.setenv("TZ", ZONE)
         time.tzset()
+        assert time.localtime().tm_gmtoff == HOURS * 3600  # later an open engine may have UTC
         yield ZONE
     time.tzset()
 

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -38,6 +37,6 @@ def test_a_skip_of_a_marked_test_is_a_failure_in_ci_only(tmp_path, repository, c
     assert "no Java here" in output and "no helm on PATH" in output
 
 
-def test_no_setting_of_the_person_who_runs_the_tests_is_seen():
+def test_no_setting_of_the_person_who_runs_the_tests_is_seen(clean_environment):
     assert [name for name in os.environ if name.startswith("PASSERELLE_")] in ([], ["PASSERELLE_JARS"])
-    assert time.localtime().tm_gmtoff == -9.5 * 3600
+    assert clean_environment == "Pacific/Marquesas"
