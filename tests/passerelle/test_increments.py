@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from omop.delta_read import dataset
 from omop.lake import Lake
-from passerelle import pipeline, quality, runs
+from passerelle import accounts, pipeline, runs
 from passerelle.cli import run as cli
 from passerelle.provenance import way_back
 from passerelle.workspace import Workspace
@@ -85,7 +85,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
     check = {"check": "isRequired", "cdm_table": "person", "cdm_field": "person_id", "violated": 0, "rows": 2}
     check |= {"threshold": 0.0, "status": "passed", "severity": "fatal", "reason": None}
     with one_engine() as patch:
-        patch.setattr(quality, "check_tables", lambda *_, **__: [check])
+        patch.setattr(pipeline, "assess", lambda job, _: (accounts.record_quality(job.run, [check]), ([check], {}))[1])
         patch.setattr(pipeline, "materialise_views", lambda *_: {})
         folder = tmp_path_factory.mktemp("increments")
         found = Workshop(folder, write_source(folder / "tiny", source=declaration()), folder / "base")
@@ -186,7 +186,7 @@ def test_an_increment_ends_where_a_bulk_load_ends(workshop, happens):
 
 
 @settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(days=st.lists(st.lists(st.sampled_from(DAYS), min_size=1, max_size=3, unique=True), min_size=2, max_size=3))
 def test_any_days_after_one_another_end_where_a_bulk_load_ends(workshop, days):
