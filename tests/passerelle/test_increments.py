@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ from tests.passerelle.states import one_engine, seen_by_the_team
 
 Feed = dict[str, list[list[str]]]
 DAY = "2024-06-01 08:00:00"
-RESULT = {"checks": []}
 
 
 def declaration() -> str:
@@ -57,8 +56,6 @@ class Workshop:
     source: Path
     base: Path
     count: int = 0
-    increments: int = 0
-    seen: dict[str, Any] = field(default_factory=dict)
 
     def run(self, workspace: Path, feed: Feed | Path, *flags: str) -> dict[str, Any]:
         folder = feed if isinstance(feed, Path) else write_feed(self._new("feed"), feed)

@@ -6,7 +6,7 @@ import sys
 
 IDLE = """
 import os, time
-from spark_jobs.engine import IDLE_SECONDS, open_engine
+from spark_jobs.engine import open_engine
 with open_engine() as engine:
     assert int(os.environ["SAIL_SPARK__SESSION_TIMEOUT_SECS"]) >= 24 * 3600, "a large table takes hours at the door"
     time.sleep(2)
