@@ -109,6 +109,27 @@ def current_query(table: SourceTable, log: str, state: BronzeState) -> str:
     )
 
 
+def states_query(table: SourceTable, rows: str, log: str, states: dict[str, BronzeState]) -> str:
+    """Which versions of some rows are current in several states of a table: its columns, and one column a state.
+
+    Args:
+        rows: query of versions of rows, none of them gone, with every column of the log.
+        log: view of every version of every row.
+        states: column → state; the table was not written anew between them.
+    """
+    since = next(iter(states.values())).since
+    newest = ", ".join(
+        f"max(CASE WHEN {BATCH} <= {state.batch} THEN {BATCH} END) AS _at_{column}" for column, state in states.items()
+    )
+    later = f"SELECT {ROW} AS _r, {newest} FROM {log} WHERE {BATCH} > {since} GROUP BY {ROW}"
+    flags = [
+        f"CASE WHEN k._at_{column} IS NULL THEN n.{BATCH} <= {since} ELSE n.{BATCH} = k._at_{column} END AS {column}"
+        for column in states
+    ]
+    current = f"SELECT {row_columns(table, of='n')}, {', '.join(flags)} FROM ({rows}) AS n LEFT JOIN ({later}) AS k "
+    return f"SELECT * FROM ({current}ON k._r = n.{ROW}) AS s WHERE {' OR '.join(states)}"
+
+
 def row_columns(table: SourceTable, *more: str, of: str = "") -> str:
     """Columns of a bronze row for a SELECT."""
     prefix = f"{of}." if of else ""

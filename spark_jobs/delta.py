@@ -221,6 +221,18 @@ def rows_in(path: Path, buckets: Buckets) -> int:
     return sum(n for bucket, n in by_bucket.items() if buckets.holds(bucket)) if by_bucket else row_count(path)
 
 
+def range_of(path: Path, column: str) -> tuple[int, int] | None:
+    """Least and greatest value of a numeric column, from the log alone; None where the log does not say."""
+    import pyarrow as pa
+
+    actions = pa.table(_open(path).get_add_actions(flatten=True))
+    bounds = [f"{end}.{column}" for end in ("min", "max")]
+    if actions.num_rows == 0 or any(name not in actions.column_names for name in bounds):
+        return None
+    least, most = ([v for v in actions[name].to_pylist() if v is not None] for name in bounds)
+    return (min(least), max(most)) if least and most else None
+
+
 def file_count(path: Path, buckets: Buckets) -> int:
     """Files of a table in some buckets."""
     import pyarrow as pa

@@ -26,7 +26,7 @@ def _derive_touched(run: MapRun) -> None:
     """An era, or a period, depends on the events of its person alone: those of other persons stay true."""
     engine, lake = run.engine, run.lake
     eras = stage_eras(engine, lake, run.frame, run.buckets, run.staging, touched=TOUCHED_IDS)
-    after = {name: f"SELECT {', '.join(table_columns(cdm_table(name)))} FROM {eras.views[name]}" for name in ERA_TABLES}
+    after = {name: f"SELECT {', '.join(table_columns(cdm_table(name)))} FROM {eras[name]}" for name in ERA_TABLES}
     after[PERIOD] = observation_periods_query(engine, lake, run.frame, run.buckets, TOUCHED_IDS)
     differences = []
     for name, query in after.items():

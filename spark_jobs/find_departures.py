@@ -15,10 +15,11 @@ from etl.readers.csv import CsvRecords
 from etl.readers.database import count_blocks, open_relation
 from etl.sql_text import name
 from spark_jobs.bronze import ROW
+from spark_jobs.delta import range_of, row_count
 from spark_jobs.door import Door, Stager
 from spark_jobs.type_rows import row_hash
 
-BLOCK = 1000  # keys
+ROWS_OF_A_BLOCK = 1000  # about: a hospital numbers its rows with gaps, or by the second
 WHOLE = 0  # the block of a table that is one
 
 
@@ -49,7 +50,15 @@ class Departures:
     @cached_property
     def there(self) -> dict[int, int]:
         """First key of a block → rows that the relation has there now."""
-        return count_blocks(self.connection, self.door.source, self.table_name, self.table, self.block_column, BLOCK)
+        table, column = self.table, self.block_column
+        return count_blocks(self.connection, self.door.source, self.table_name, table, column, self.size)
+
+    @cached_property
+    def size(self) -> int:
+        """Numbers of a block; from what the log of bronze says of the key, without reading a row."""
+        path = self.door.lake.bronze(self.door.source.name, self.table_name)
+        span = range_of(path, self.block_column) if self.block_column else None
+        return max(1, (span[1] - span[0]) * ROWS_OF_A_BLOCK // max(row_count(path), 1)) if span else ROWS_OF_A_BLOCK
 
     @property
     def now(self) -> int:
@@ -80,7 +89,7 @@ class Departures:
         if self.block_column is None:
             return f"CAST({WHOLE} AS bigint)"
         column = f"{alias}.{name(self.block_column)}"
-        return f"({column} - pmod({column}, {BLOCK}))"
+        return f"({column} - pmod({column}, CAST({self.size} AS bigint)))"
 
     def _keys(self, blocks: list[int]) -> str:
         """View of the keys that the relation has in some blocks: ``_row``."""
@@ -93,7 +102,7 @@ class Departures:
             }
         )
         raw, view = door.staging / "keys" / self.table_name, f"keys__{self.table_name}"
-        within = (self.block_column, BLOCK, blocks) if self.block_column else None
+        within = (self.block_column, self.size, blocks) if self.block_column else None
         with (
             open_relation(
                 self.connection, door.source, self.table_name, alone, only_keys=True, within=within

@@ -156,8 +156,10 @@ def land_table(door: Door, opened: Opened, table_name: str, base: BronzeState | 
     done = False
     try:
         records = _read(door, opened, table_name, since)
-        typed = _typed(door, table_name, records)
-        arrived = Arrived(typed, records.read if records else 0, part=since is not None)
+        read = records.read if records else 0
+        nothing = since is not None and not read
+        typed = Typed.nothing(table_name) if nothing else _typed(door, table_name, records)
+        arrived = Arrived(typed, read, part=since is not None)
         if since is not None and opened.is_database:
             arrived.departures = Departures(door, opened.connection, table_name)
         state = write_bronze(door.engine, door.lake, door.source, table_name, arrived, base, door.staging)

@@ -20,13 +20,12 @@ from etl.cdm_rows import (
     own_rows_query,
 )
 from etl.compiler import BRONZE, KEYS, ROW, CompiledMapping, is_personal
-from etl.ownership import ownership
 from etl.sql_text import literal
 from passerelle.errors import MappingError
 from spark_jobs.codes import open_vocabulary, resolve_codes
 from spark_jobs.engine_errors import disk_is_full, without_values
 from spark_jobs.map_accounts import Accounts, account
-from spark_jobs.sides import EverythingChanges, MapRun, Side, open_sides
+from spark_jobs.sides import EverythingChanges, MapRun, Side, mappings_of, open_sides
 from spark_jobs.write_tables import MappedTable, write_all, write_changes
 
 
@@ -47,14 +46,14 @@ def map_source(run: MapRun, progress: Callable[[str], None] = lambda _: None) ->
     sides = open_sides(run)
     open_vocabulary(run)
     for side in sides:
-        for mapping in _mappings_of(run):
+        for mapping in mappings_of(run):
             progress(f"reading {mapping.name}")
             _read(run, side, mapping)
     progress("resolving codes")
     resolve_codes(run, sides)
     for side in sides:
         _known_before(run, side)
-        for mapping in _mappings_of(run):
+        for mapping in mappings_of(run):
             progress(f"mapping {mapping.name}")
             _know_itself(run, mapping, side)
             query = cdm_query(
@@ -73,17 +72,6 @@ def map_source(run: MapRun, progress: Callable[[str], None] = lambda _: None) ->
     return MapOutcome(write_changes(run, old, new, progress), accounts[1], accounts[0])
 
 
-def _mappings_of(run: MapRun) -> list[CompiledMapping]:
-    """The mappings that a run goes through: in an increment, not those of places whose sources have not changed."""
-    owned = ownership(run.source)
-    touched = {
-        m.table.name
-        for m in run.compiled.mappings
-        if is_personal(m.table) or m.drives & set(owned) or any(run.has_changed(table) for table in m.reads)
-    }
-    return [m for m in run.compiled.mappings if m.table.name in touched]
-
-
 def _read(run: MapRun, side: Side, mapping: CompiledMapping) -> None:
     """Stage 1 of a mapping. Places (wards, practitioners) are made of all rows, whoever they belong to."""
     views = side.rows if is_personal(mapping.table) else side.whole
@@ -99,7 +87,7 @@ def _word(name: str) -> str:
 
 def _known_before(run: MapRun, side: Side) -> None:
     """Places that this increment does not make again are those of the lake."""
-    made = {mapping.table.name for mapping in _mappings_of(run)}
+    made = {mapping.table.name for mapping in mappings_of(run)}
     for mapping in run.compiled.mappings:
         entity = mapping.table.name
         if mapping.is_entity and entity not in made and entity not in side.known:
@@ -110,7 +98,7 @@ def _known_before(run: MapRun, side: Side) -> None:
 
 def _refuse_other_places(run: MapRun, old: Side, new: Side) -> None:
     """A place that is new, or gone, may be named by rows of persons whom nobody touched."""
-    for mapping in _mappings_of(run):
+    for mapping in mappings_of(run):
         entity = mapping.table.name
         if mapping.is_entity and not is_personal(mapping.table):
             differ = " UNION ALL ".join(
@@ -144,7 +132,7 @@ def _naming(mapping: CompiledMapping) -> Iterator[None]:
 def _counts(run: MapRun, side: Side) -> dict[str, dict[str, int]]:
     """Target table → mapping → rows; refuses a mapping that gives one id twice."""
     parts = []
-    for mapping in _mappings_of(run):
+    for mapping in mappings_of(run):
         key = mapping.table.primary_key or ("person_id" if mapping.table.name == "death" else None)
         distinct = f"count(DISTINCT {key})" if key else "count(*)"
         parts.append(

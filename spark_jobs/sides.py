@@ -4,21 +4,23 @@ An increment maps the rows of the touched persons twice, from the bronze that th
 today; what differs is what changes in the tables and in the accounts. Whatever else the mappings do, it cancels out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from etl.cdm_rows import Frame, hashed_key
-from etl.compiler import CompiledSource
+from etl.compiler import CompiledMapping, CompiledSource, is_personal
 from etl.crosswalk import Crosswalk
 from etl.declaration import Source
 from etl.ownership import Ownership, joins, owner_query, ownership, parents, people_of
 from omop.lake import Lake
-from spark_jobs.bronze import BATCH, ROW, BronzeState, open_current, row_columns
+from spark_jobs.bronze import BATCH, GONE, ROW, BronzeState, open_current, open_log, row_columns, states_query
 from spark_jobs.delta import Buckets
 from spark_jobs.engine import Engine
 
 OLD, NEW = "old", "new"
+IN = {OLD: "_in_old", NEW: "_in_new"}  # columns that say whether a row is a current one of a side
+NAMED = "_named"  # column: every person whom a row names, on either side
 TOUCHED, TOUCHED_IDS = "touched", "touched_ids"  # views: person (hash in bronze); person_id
 ROUNDS = 5  # a row may name two persons, another one of them and a third, …
 
@@ -57,13 +59,17 @@ class MapRun:
         """Whether an increment differs from its base in a table."""
         return self.base is None or self.bronze[table].batch != self.base[table].batch
 
+    def state(self, side: str, table: str) -> BronzeState:
+        """A bronze table as one side of an increment has it."""
+        return self.base[table] if side == OLD and self.base is not None else self.bronze[table]
+
 
 @dataclass
 class Side:
     """One state of bronze on its way into the CDM; views by name of table or mapping."""
 
     name: str
-    whole: dict[str, str]  # all current rows of a bronze table
+    whole: dict[str, str]  # all current rows of a bronze table; in an increment, of those that something asks for whole
     rows: dict[str, str]  # those to map
     mapped: dict[str, str] = field(default_factory=dict)  # stage 1
     codes: str = ""
@@ -73,12 +79,12 @@ class Side:
 
 def open_sides(run: MapRun) -> list[Side]:
     """The sides of a run, ready to be read: the new one, and before it the old one of an increment."""
-    new = _whole(run, NEW, run.bronze)
     if run.base is None:
+        new = _open_whole(run, NEW, run.source.tables)
         return [Side(NEW, new, new)]
-    whole = {OLD: _whole(run, OLD, run.base), NEW: new}
-    owned = ownership(run.source)
-    people = _People(run, owned, whole)
+    asked = sorted(_asked_for_whole(run))
+    whole = {side: _open_whole(run, side, asked) for side in (OLD, NEW)}
+    people = _People(run, whole)
     people.touch(people.of_changed_rows())
     for _ in range(ROUNDS):
         rows = people.rows()
@@ -94,26 +100,58 @@ def belongs_to_everybody(source: Source) -> set[str]:
     return set(source.tables) - set(ownership(source))
 
 
-def _whole(run: MapRun, side: str, states: dict[str, BronzeState]) -> dict[str, str]:
+def mappings_of(run: MapRun) -> list[CompiledMapping]:
+    """The mappings that a run goes through: in an increment, not those of places whose sources have not changed."""
+    owned = ownership(run.source)
+    touched = {
+        m.table.name
+        for m in run.compiled.mappings
+        if is_personal(m.table) or m.drives & set(owned) or any(run.has_changed(table) for table in m.reads)
+    }
+    return [m for m in run.compiled.mappings if m.table.name in touched]
+
+
+def _asked_for_whole(run: MapRun) -> set[str]:
+    """Tables that an increment reads whole: what belongs to everybody, what leads to a person, what makes places."""
+    of_places = {table for m in mappings_of(run) if not is_personal(m.table) for table in m.reads}
+    return belongs_to_everybody(run.source) | set(parents(ownership(run.source))) | of_places
+
+
+def _open_whole(run: MapRun, side: str, tables: Iterable[str]) -> dict[str, str]:
     return {
-        name: open_current(run.engine, run.lake, run.source, name, states[name], f"{side}_whole__{name}")
-        for name in run.source.tables
+        name: open_current(run.engine, run.lake, run.source, name, run.state(side, name), f"{side}_whole__{name}")
+        for name in tables
     }
 
 
 class _People:
     """Finds the persons whom an increment touches, and their rows on both sides."""
 
-    def __init__(self, run: MapRun, owned: dict[str, Ownership], whole: dict[str, dict[str, str]]) -> None:
-        self.run, self.owned, self.whole, self.rounds = run, owned, whole, 0
+    def __init__(self, run: MapRun, whole: dict[str, dict[str, str]]) -> None:
+        self.run, self.owned, self.rounds = run, ownership(run.source), 0
+        self.logs = {name: self._open_logs(name) for name in self.owned}
         for side in (OLD, NEW):
-            for parent in parents(owned):
-                query = owner_query(run.source, owned, parent, whole[side].__getitem__, self._owner_of(side))
-                run.stage(self._owner_of(side)(parent), query)
+            for parent in parents(self.owned):
+                query = owner_query(run.source, self.owned, parent, whole[side].__getitem__, _owner_of(side))
+                run.stage(_owner_of(side)(parent), query)
+        for parent in parents(self.owned):  # whose persons are known whichever side is asked
+            run.stage(
+                _known(parent),
+                f"SELECT o.id FROM {_owner_of(OLD)(parent)} AS o JOIN {_owner_of(NEW)(parent)} AS n ON n.id = o.id "
+                "WHERE o.person IS NOT NULL AND n.person IS NOT NULL",
+            )
 
-    @staticmethod
-    def _owner_of(side: str) -> Callable[[str], str]:
-        return lambda parent: f"{side}_owner__{parent}"
+    def _open_logs(self, name: str) -> dict[str, str]:
+        """Side → view of the log that it is read from: one for both, unless the table was written anew in between."""
+        run = self.run
+        sides = (OLD, NEW) if run.state(OLD, name).since != run.state(NEW, name).since else (NEW,)
+        logs = {
+            side: open_log(run.engine, run.lake, run.source, name, run.state(side, name).version, f"{side}_log__{name}")
+            for side in sides
+        }
+        return {OLD: logs[NEW], **logs}
+
+    # The persons --------------------------------------------------------------------------------------------------
 
     def of_changed_rows(self) -> str:
         """Query of the persons to whom a changed row belongs, or belonged: ``person``."""
@@ -123,65 +161,119 @@ class _People:
             if not self.run.has_changed(name):
                 continue
             later = f"{BATCH} > {self.run.base[name].batch}"
-            changed = f"(SELECT DISTINCT {ROW} AS _r FROM {self.whole[NEW][name]}_log WHERE {later})"
-            for side in (OLD, NEW):
-                rows = f"{self.whole[side][name]} AS b JOIN {changed} AS c ON c._r = b.{ROW}"
-                found += [
-                    f"SELECT {person} AS person FROM {rows} {joins(own, 'b', self._owner_of(side))}"
-                    for person in people_of(own, "b")
-                ]
+            logs = self.logs[name]
+            changed = f"(SELECT * FROM {logs[NEW]} WHERE {later}) AS b"
+            keys = f"(SELECT DISTINCT {ROW} AS _r FROM {logs[NEW]} WHERE {later}) AS c"
+            found += [
+                self._named_by(own, changed, NEW),
+                self._named_by(own, changed, OLD),  # a row that is gone may have gone with its stay
+                self._named_by(own, f"{logs[OLD]} AS b JOIN {keys} ON c._r = b.{ROW}", OLD),
+            ]
         return " UNION ALL ".join(found or ["SELECT CAST(NULL AS bigint) AS person"])
+
+    def _named_by(self, own: Ownership, rows: str, side: str) -> str:
+        people = ", ".join(people_of(own, "b"))
+        return f"SELECT explode(array({people})) AS person FROM {rows} {joins(own, 'b', _owner_of(side))}"
 
     def touch(self, people: str) -> None:
         self.rounds += 1
         view = f"{TOUCHED}_{self.rounds}"
         self.run.stage(view, f"SELECT DISTINCT person FROM ({people}) AS p WHERE person IS NOT NULL")
         self.run.engine.sql(f"SELECT person FROM {view}").createOrReplaceTempView(TOUCHED)
+        for parent in parents(self.owned):
+            owners = [f"SELECT id, person FROM {_owner_of(side)(parent)}" for side in (OLD, NEW)]
+            query = f"SELECT o.id FROM ({' UNION '.join(owners)}) AS o JOIN {TOUCHED} AS t ON t.person = o.person"
+            self.run.stage(f"{_of_touched(parent)}_{self.rounds}", f"SELECT DISTINCT id FROM ({query}) AS i")
 
     def touch_others(self, rows: dict[str, dict[str, str]]) -> bool:
         """Touch the persons whom rows of touched persons name too; whether there were any."""
-        found = [
-            f"SELECT _p{i} AS person FROM {view}"
-            for views in rows.values()
-            for name, view in views.items()
-            for i in range(self.owned[name].ways)
-            if self.owned[name].ways > 1
-        ]
-        if not found:
+        staged = [self._staged(name) for name in rows[NEW] if self.owned[name].ways > 1]
+        if not staged:
             return False
-        named = (
-            f"SELECT DISTINCT person FROM ({' UNION ALL '.join(dict.fromkeys(found))}) AS p WHERE person IS NOT NULL"
-        )
+        found = " UNION ALL ".join(f"SELECT explode({NAMED}) AS person FROM {view}" for view in staged)
+        named = f"SELECT DISTINCT person FROM ({found}) AS p WHERE person IS NOT NULL"
         others = f"SELECT n.person FROM ({named}) AS n LEFT ANTI JOIN {TOUCHED} AS t ON t.person = n.person"
         if not self.run.engine.rows(f"SELECT count(*) AS n FROM ({others}) AS o")[0]["n"]:
             return False
         self.touch(f"SELECT person FROM {TOUCHED}_{self.rounds} UNION ALL {others}")
         return True
 
+    # Their rows ---------------------------------------------------------------------------------------------------
+
     def rows(self) -> dict[str, dict[str, str]]:
         """Side → table → view of the rows of the touched persons, and of those that belong to nobody."""
         views: dict[str, dict[str, str]] = {OLD: {}, NEW: {}}
-        for name, own in self.owned.items():
-            same = not any(self.run.has_changed(table) for table in (name, *self._ancestors(name)))
+        for name in self.owned:
+            staged = self.run.stage(self._staged(name), self._rows_query(name))
+            columns = row_columns(self.run.source.tables[name])
             for side in (OLD, NEW):
-                view = f"{OLD if same else side}_rows_{self.rounds}__{name}"
-                if not (same and side == NEW):
-                    self.run.stage(view, self._rows_query(side, name, own))
-                views[side][name] = view
+                views[side][name] = staged
+                if self.run.has_changed(name):
+                    views[side][name] = f"{side}_{staged}"
+                    query = f"SELECT {columns} FROM {staged} WHERE {IN[side]}"
+                    self.run.engine.sql(query).createOrReplaceTempView(views[side][name])
         return views
 
-    def _ancestors(self, name: str) -> set[str]:
-        above = {link.parent for link in self.owned[name].links}
-        return above.union(*(self._ancestors(parent) for parent in above)) if above else set()
+    def _staged(self, name: str) -> str:
+        return f"rows_{self.rounds}__{name}"
 
-    def _rows_query(self, side: str, name: str, own: Ownership) -> str:
-        people = people_of(own, "b")
-        columns = row_columns(self.run.source.tables[name], of="b")
-        named = ", ".join(f"{person} AS _p{i}" for i, person in enumerate(people))
-        touched = " ".join(f"LEFT JOIN {TOUCHED} AS t{i} ON t{i}.person = {p}" for i, p in enumerate(people))
-        wanted = " OR ".join(f"t{i}.person IS NOT NULL" for i, _ in enumerate(people))
-        nobody = " AND ".join(f"{person} IS NULL" for person in people)
-        return (
-            f"SELECT {columns}, {named} FROM {self.whole[side][name]} AS b {joins(own, 'b', self._owner_of(side))} "
-            f"{touched} WHERE {wanted} OR ({nobody})"
-        )
+    def _rows_query(self, name: str) -> str:
+        """Rows that are current on a side and belong to a touched person, or to nobody, on a side."""
+        own, table = self.owned[name], self.run.source.tables[name]
+        states = {side: self.run.state(side, name) for side in (OLD, NEW)}
+        logs = self.logs[name]
+        if logs[OLD] == logs[NEW]:
+            current = self._current(name, logs[NEW], states)
+        else:
+            current = " UNION ALL ".join(self._current(name, logs[side], {side: states[side]}) for side in states)
+        named = [f"b.{column}" for column in own.direct]
+        looked_up = ""
+        for i, link in enumerate(own.links):
+            for side in (OLD, NEW):
+                alias = f"{side}{i}"
+                looked_up += f" LEFT JOIN {_owner_of(side)(link.parent)} AS {alias} ON {alias}.id = b.{link.column}"
+                named.append(f"{alias}.person")
+        columns = row_columns(table, IN[OLD], IN[NEW], of="b")
+        return f"SELECT {columns}, array({', '.join(named)}) AS {NAMED} FROM ({current}) AS b{looked_up}"
+
+    def _current(self, name: str, log: str, states: dict[str, BronzeState]) -> str:
+        """Rows of one log that are current on some of its sides, with a column for each side."""
+        table = self.run.source.tables[name]
+        rows = self._narrowed(self.owned[name], log)
+        query = states_query(table, rows, log, {IN[side]: state for side, state in states.items()})
+        columns = row_columns(table)
+        sides = ", ".join(IN[side] if side in states else f"false AS {IN[side]}" for side in IN)
+        return f"SELECT {columns}, {sides} FROM ({query}) AS c"
+
+    def _narrowed(self, own: Ownership, log: str) -> str:
+        """Versions of the rows that name a touched person in one way or another, or nobody; each version once.
+
+        One join a way, so that the engine looks at the key of a row before it reads the rest of it.
+        """
+        ways = [(TOUCHED, "person", column) for column in own.direct]
+        ways += [(f"{_of_touched(link.parent)}_{self.rounds}", "id", link.column) for link in own.links]
+        parts = []
+        for i, (view, key, column) in enumerate(ways):
+            parts.append(f"JOIN {view} AS t ON t.{key} = b.{column} {_not_by(ways[:i])} WHERE NOT b.{GONE}")
+        nobody = "".join(f" AND b.{column} IS NULL" for column in own.direct)
+        unknown = [(_known(link.parent), "id", link.column) for link in own.links]
+        parts.append(f"{_not_by([*ways[len(own.direct) :], *unknown])} WHERE NOT b.{GONE}{nobody}")
+        return " UNION ALL ".join(f"SELECT b.* FROM {log} AS b {part}" for part in parts)
+
+
+def _not_by(ways: list[tuple[str, str, str]]) -> str:
+    return " ".join(
+        f"LEFT ANTI JOIN {view} AS x{i} ON x{i}.{key} = b.{column}" for i, (view, key, column) in enumerate(ways)
+    )
+
+
+def _owner_of(side: str) -> Callable[[str], str]:
+    return lambda parent: f"{side}_owner__{parent}"
+
+
+def _known(parent: str) -> str:
+    return f"known_owner__{parent}"
+
+
+def _of_touched(parent: str) -> str:
+    return f"of_touched__{parent}"

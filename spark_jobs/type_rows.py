@@ -27,6 +27,11 @@ class Typed:
     quarantined_rows: int = 0
     quarantined: list[Quarantined] = field(default_factory=list)
 
+    @classmethod
+    def nothing(cls, table: str) -> "Typed":
+        """A delivery without a row; its view does not exist."""
+        return cls(f"good__{table}", 0, 0, None, "")
+
 
 def type_rows(engine: Engine, source: Source, table_name: str, raw: str, salt: int, staging: Path) -> Typed:
     """Read the text of a delivery as what it is declared to be.

@@ -103,15 +103,18 @@ def _changes(
     table = source.tables[table_name]
     before, changes = f"before__{table_name}", f"changes__{table_name}"
     open_current(engine, lake, source, table_name, base, before)
-    arrivals = _arrivals(table, arrived, before)
+    came = bool(arrived.typed.rows)
+    arrivals = _arrivals(table, arrived, before) if came or not arrived.part else None
     gone = None
     if table.delete_rule.kind == "absence":
         if not arrived.part:
             gone = f"SELECT b.{ROW} FROM {before} AS b LEFT ANTI JOIN {arrived.typed.view} AS g ON g.{ROW} = b.{ROW}"
         elif arrived.departures is not None:
             gone = _found(engine, table, arrived, arrivals, before)
-    query = f"{arrivals} UNION ALL {_departures(table, before, gone)}" if gone else arrivals
-    engine.stage(changes, query, staging / "changes" / table_name)
+    parts = [part for part in (arrivals, _departures(table, before, gone) if gone else None) if part]
+    if not parts:
+        return changes, {"n": 0, "arrived": 0, "gone": 0, "more": 0, "less": 0}
+    engine.stage(changes, " UNION ALL ".join(parts), staging / "changes" / table_name)
     facts = engine.rows(
         f"SELECT count(*) AS n, count(*) - count({WAS}) AS arrived, "
         f"coalesce(sum(CASE WHEN {GONE} THEN 1 ELSE 0 END), 0) AS gone, "
@@ -140,12 +143,14 @@ def _departures(table: SourceTable, before: str, gone: str) -> str:
     )
 
 
-def _found(engine: Engine, table: SourceTable, arrived: Arrived, arrivals: str, before: str) -> str | None:
+def _found(engine: Engine, table: SourceTable, arrived: Arrived, arrivals: str | None, before: str) -> str | None:
     """Query of the rows that a database no longer has, or gives in a way that cannot be read."""
     assert arrived.departures is not None
     keys = ", ".join(dict.fromkeys((ROW, *(name(c) for c in table.key if c not in table.crosswalk))))
     known = f"{before}_and_new"
-    query = f"SELECT {keys} FROM {before} UNION ALL SELECT {keys} FROM ({arrivals}) AS a WHERE {WAS} IS NULL"
+    query = f"SELECT {keys} FROM {before}"
+    if arrivals:
+        query += f" UNION ALL SELECT {keys} FROM ({arrivals}) AS a WHERE {WAS} IS NULL"
     engine.sql(query).createOrReplaceTempView(known)
     spoilt = arrived.typed.spoilt if arrived.typed.quarantined_rows else None
     return arrived.departures.find(known, spoilt)

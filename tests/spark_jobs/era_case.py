@@ -16,7 +16,7 @@ from omop.cdm import table as cdm_table
 from omop.lake import Lake
 from omop.views.contract import ARROW_TYPES
 from spark_jobs.delta import Buckets
-from spark_jobs.derive_eras import ERA_TABLES, EVENTS, StagedEras, stage_eras
+from spark_jobs.derive_eras import ERA_TABLES, EVENTS, count_left_out, stage_eras
 from spark_jobs.engine import Engine
 
 GOLDEN = Path(__file__).parent / "golden" / "eras.yaml"
@@ -123,11 +123,13 @@ def _vocabulary(vocabulary: dict[str, Any], concepts: dict[str, int]) -> dict[st
     return {"concept": concept, "concept_ancestor": ancestor, "drug_strength": strength}
 
 
-def staged(engine: Engine, lake: Lake, staging: Path, touched: str | None = None) -> tuple[dict[str, Rows], StagedEras]:
-    """Rows of each era table, and what stage_eras says of them."""
+def staged(
+    engine: Engine, lake: Lake, staging: Path, touched: str | None = None
+) -> tuple[dict[str, Rows], dict[str, dict[str, int]]]:
+    """Rows of each era table, and what made none."""
     shutil.rmtree(staging, ignore_errors=True)
-    eras = stage_eras(engine, lake, FRAME, BUCKETS, staging, touched)
-    return {name: rows_of(engine, eras.views[name], name) for name in ERA_TABLES}, eras
+    views = stage_eras(engine, lake, FRAME, BUCKETS, staging, touched)
+    return {name: rows_of(engine, views[name], name) for name in ERA_TABLES}, count_left_out(engine)
 
 
 def rows_of(engine: Engine, view: str, name: str) -> Rows:
