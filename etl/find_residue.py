@@ -12,6 +12,7 @@ from functools import cached_property
 from itertools import accumulate
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from etl.find_identifiers import fold
 from etl.scaffold.patterns import NAME_WORDS, SOLE_NAME_WORDS, THINGS
@@ -24,10 +25,12 @@ COMMON_ROWS = 5  # in small letters: a word of the language ("petit", "blanc") a
 SURE_DIGITS = 10  # in a text, a shorter number may be a code or a quantity by chance
 OUR_OWN = ("person_id", "visit_occurrence_id")  # attributes that we add: hashes, no identifiers
 _WORD = re.compile(rf"[^\W\d_]{{{MIN_LETTERS},}}")
-_RUN = re.compile(r"\d+(?:[ .\xa0\u202f/-]{1,2}\d+)*")
+_RUN = re.compile(rf"\d(?:[ .\xa0\u202f/-]{{0,2}}\d){{{MIN_DIGITS - 1},}}")
 _DIGITS = re.compile(r"\d+")
-_ABROAD = re.compile(r"^\s*(?:\(?\+33\)?|0033)\s*(?=[1-9])")
-_DAY = re.compile(r"^\d{4}-\d{2}-\d{2}|^\d{1,2}/\d{1,2}/\d{4}$")
+# For Arrow: most texts are a short result or a unit, in which nothing fits; Python does not see them.
+_TOO_SHORT = rf"(?s)^(?:[0-9.,<>=+ -]{{0,{MIN_DIGITS - 1}}}|.{{0,{MIN_LETTERS - 1}}})$"
+_ABROAD = r"^[\s\x{a0}\x{202f}]*(?:\(?\+33\)?|0033)[\s\x{a0}\x{202f}]*([1-9])"
+_DAY = r"^\d{4}-\d{2}-\d{2}|^\d{1,2}/\d{1,2}/\d{4}$"
 _MOST_LETTERS = 4  # in a number (a prefix, Corsica); more of them are an address
 
 
@@ -59,25 +62,15 @@ class Residue:
     """
 
     def __init__(self, crosswalk: pa.Table) -> None:
-        self.numbers: dict[str, str] = {}
-        self.names: dict[str, str] = {}
+        attributes = set(crosswalk["attribute"].unique().to_pylist()) - set(OUR_OWN)
+        theirs = crosswalk.filter(pc.is_in(crosswalk["attribute"], pa.array(sorted(attributes), pa.string())))
+        has_digit = pc.match_substring_regex(theirs["identifier"], r"\d")
+        self.numbers = _numbers(theirs.filter(has_digit))
+        named = [attribute for attribute in attributes if is_name(attribute)]
+        is_a_name = pc.is_in(theirs["attribute"], pa.array(named, pa.string()))
+        self.names = _names(theirs.filter(pc.and_(pc.invert(has_digit), is_a_name)))
         self.columns: dict[tuple[str, str], Tally] = {}
-        columns = (crosswalk[name].to_pylist() for name in ("identifier", "attribute"))
-        for identifier, attribute in zip(*columns, strict=True):
-            if attribute not in OUR_OWN:
-                self._know(identifier, attribute)
         self.small: Counter[str] = Counter()  # name → rows where it stands in small letters
-
-    def _know(self, identifier: str, attribute: str) -> None:
-        if any(c.isdigit() for c in identifier):
-            letters = sum(c.isalpha() for c in identifier)
-            number = "".join(_DIGITS.findall(_ABROAD.sub("0", identifier)))
-            if letters <= _MOST_LETTERS and len(number) >= MIN_DIGITS and not _DAY.match(identifier):
-                self.numbers[number] = attribute
-                if len(number) == SURE_DIGITS and number[0] == "0":
-                    self.numbers |= {f"{code}{number[1:]}": attribute for code in ("33", "0033")}
-        elif is_name(attribute):
-            self.names |= {fold(word): attribute for word in _WORD.findall(identifier)}
 
     @cached_property
     def _lengths(self) -> frozenset[int]:
@@ -86,13 +79,13 @@ class Residue:
     def search(self, table: str, column: str, texts: pa.ChunkedArray) -> None:
         """Look through a column, or a part of it; the same text is looked through once."""
         tally = self.columns.setdefault((table, column), Tally())
-        for entry in texts.drop_null().value_counts().to_pylist():
+        tally.rows += len(texts) - texts.null_count
+        counted = texts.drop_null().value_counts()
+        too_short = pc.match_substring_regex(counted.field("values"), _TOO_SHORT)
+        for entry in counted.filter(pc.invert(too_short)).to_pylist():
             text, rows = entry["values"], entry["counts"]
-            tally.rows += rows
             if text.isdigit() and len(text) in self._lengths:
                 tally.lengths[len(text)] += rows
-            if len(text) < MIN_LETTERS:
-                continue
             if found := frozenset((*self._numbers_in(text), *self._names_in(text, rows))):
                 tally.found[found] += rows
 
@@ -116,6 +109,25 @@ class Residue:
         for (table, column), tally in self.columns.items():
             yield table, column, _hits(NUMBER, self.numbers, tally)
             yield table, column, _hits(NAME, people, tally)
+
+
+def _numbers(rows: pa.Table) -> dict[str, str]:
+    """Digits of each identifier that is a number → its attribute; a telephone as it is dialled from abroad, too."""
+    written = rows["identifier"]
+    digits = pc.replace_substring_regex(pc.replace_substring_regex(written, _ABROAD, r"0\1"), r"\D+", "")
+    letters = pc.utf8_length(pc.replace_substring_regex(written, r"\P{L}+", ""))
+    is_number = pc.and_(pc.less_equal(letters, _MOST_LETTERS), pc.greater_equal(pc.utf8_length(digits), MIN_DIGITS))
+    is_number = pc.and_(is_number, pc.invert(pc.match_substring_regex(written, _DAY)))
+    found = pa.table({"number": digits, "attribute": rows["attribute"]}).filter(is_number)
+    numbers = dict(zip(found["number"].to_pylist(), found["attribute"].to_pylist(), strict=True))
+    telephones = [(number, of) for number, of in numbers.items() if len(number) == SURE_DIGITS and number[0] == "0"]
+    return numbers | {f"{code}{number[1:]}": of for number, of in telephones for code in ("33", "0033")}
+
+
+def _names(rows: pa.Table) -> dict[str, str]:
+    """Each word of a name, folded → its attribute."""
+    said = rows.group_by(["identifier", "attribute"]).aggregate([]).to_pylist()
+    return {fold(word): row["attribute"] for row in said for word in _WORD.findall(row["identifier"])}
 
 
 def _hits(kind: str, known: dict[str, str], tally: Tally) -> Hits:
