@@ -3,8 +3,8 @@
 spark-submit passerelle/__main__.py check mimic_iv --workspace W --engine submitted
 """
 
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 
@@ -12,7 +12,7 @@ from omop.cdm import cdm_tables
 from omop.lake import Lake, is_delta
 from omop.quality.checks import Check, checks_of
 from omop.quality.needs import Tables
-from omop.quality.results import Result, Thresholds, judged, settled, unevaluated
+from omop.quality.results import Result, Tally, Thresholds, judged, settled, unevaluated
 from omop.quality.scan import Resolve, plan_scan, read_scan
 from omop.quality.usage import (
     USED,
@@ -31,6 +31,21 @@ from spark_jobs.engine import Engine
 NOT_FILLED = "no source fills this table"
 
 
+@dataclass
+class Measured:
+    """What the checks of some tables found, before anybody judges it."""
+
+    tallies: list[Tally] = field(default_factory=list)
+    settled: list[tuple[Check, bool]] = field(default_factory=list)
+    unevaluated: list[tuple[Check, str]] = field(default_factory=list)
+
+    def judged(self, thresholds: Thresholds | None = None) -> list[Result]:
+        """Results, those of settled questions first."""
+        found = [settled(check, passed) for check, passed in self.settled]
+        found += [unevaluated(check, reason) for check, reason in self.unevaluated]
+        return found + [judged(tally, thresholds) for tally in self.tallies]
+
+
 def check_tables(
     engine: Engine, rows: "Rows", tables: Iterable[str], today: date, thresholds: Thresholds | None = None
 ) -> list[dict[str, Any]]:
@@ -43,50 +58,52 @@ def check_tables(
         thresholds: those of the site, which win over the dashboard's.
     """
     filled = set(tables)
-    found = evaluate(engine, rows.tables, rows, [name for name in cdm_tables() if name in filled], today, thresholds)
+    names = [name for name in cdm_tables() if name in filled]
+    found = measure(engine, rows.tables, rows, names, today).judged(thresholds) + not_filled(filled)
+    return [asdict(result) for result in found]
+
+
+def not_filled(filled: Collection[str]) -> list[Result]:
+    """Results of the checks of the tables that no source fills."""
     others = (check for name in cdm_tables() if name not in filled for check in checks_of(name))
-    return [asdict(result) for result in found + [unevaluated(check, NOT_FILLED) for check in others]]
+    return [unevaluated(check, NOT_FILLED) for check in others]
 
 
-def evaluate(
+def measure(
     engine: Engine,
     there: Tables,
     resolve: Resolve,
     names: Iterable[str],
     today: date | None = None,
-    thresholds: Thresholds | None = None,
-) -> list[Result]:
-    """Results of the checks of some tables.
+    which: Callable[[Check], bool] = lambda _: True,
+) -> Measured:
+    """Count what breaks the checks of some tables.
 
     Args:
         there: every table that exists.
         resolve: CDM table → the rows that are checked, as a view or a query in brackets.
+        which: the checks to compute.
     """
     names = list(names)
-    checks = [check for name in names for check in checks_of(name)]
-    of_concepts = [check for check in checks if is_about_concepts(check, there)]
-    by_rows = set(checks) - set(of_concepts)
-    found = []
+    checks = {name: [check for check in checks_of(name) if which(check)] for name in names}
+    of_concepts = [c for name in names for c in checks[name] if is_about_concepts(c, there)]
+    by_concept = set(of_concepts)
+    found = Measured()
     for name in names:
-        scan = plan_scan(name, there, resolve, today, [check for check in checks_of(name) if check in by_rows])
-        row = engine.rows(scan.sql)[0] if scan.sql else None
-        found += [settled(check, passed) for check, passed in scan.settled]
-        found += [unevaluated(check, reason) for check, reason in scan.unevaluated]
-        found += [judged(tally, thresholds) for tally in read_scan(scan, row)]
-    return found + _evaluate_concepts(engine, there, resolve, names, of_concepts, thresholds)
+        scan = plan_scan(name, there, resolve, today, [c for c in checks[name] if c not in by_concept])
+        found.settled += scan.settled
+        found.unevaluated += scan.unevaluated
+        found.tallies += read_scan(scan, engine.rows(scan.sql)[0] if scan.sql else None)
+    _measure_concepts(engine, there, resolve, names, of_concepts, found)
+    return found
 
 
-def _evaluate_concepts(
-    engine: Engine,
-    there: Tables,
-    resolve: Resolve,
-    names: list[str],
-    checks: list[Check],
-    thresholds: Thresholds | None,
-) -> list[Result]:
-    asked = usage_query(names, there, resolve)
+def _measure_concepts(
+    engine: Engine, there: Tables, resolve: Resolve, names: list[str], checks: list[Check], found: Measured
+) -> None:
+    asked = usage_query(names, there, resolve) if checks else None
     if asked is None:
-        return []
+        return
     query, columns = asked
     usage = Usage(columns, engine.sql(query).toArrow())
     engine.view_of_arrow(USED, used_concepts(usage))
@@ -96,7 +113,8 @@ def _evaluate_concepts(
     for row in engine.rows(lineage) if lineage else []:
         descendants.setdefault(row["ancestor"], set()).add(row["descendant"])
     counted, lacking = tallies(usage, checks, there, concepts, descendants)
-    return [judged(tally, thresholds) for tally in counted] + [unevaluated(check, reason) for check, reason in lacking]
+    found.tallies += counted
+    found.unevaluated += lacking
 
 
 class Rows:

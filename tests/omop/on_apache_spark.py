@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from omop.cdm import cdm_tables
-from spark_jobs.check_quality import evaluate
+from spark_jobs.check_quality import measure
 from spark_jobs.engine import open_engine
 from tests.omop.omop_case import GOLDEN, arrow, needed, on_engine, on_sail
 from tests.spark_jobs.era_case import staged, write_golden
@@ -28,7 +28,7 @@ def views_and_scans(engine) -> tuple[dict, list]:
     columns = {name: {column.name: column.type for column in table.columns} for name, table in cdm_tables().items()}
     for name in cdm_tables():
         on_engine(engine, f"dq__{name}", arrow(name, given.get(name, [])))
-    results = evaluate(engine, columns, "dq__{}".format, SCANNED, date(2025, 4, 1))
+    results = measure(engine, columns, "dq__{}".format, SCANNED, date(2025, 4, 1)).judged()
     scans = [list(astuple(result)) for result in results]
     return views, scans
 

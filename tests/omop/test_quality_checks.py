@@ -10,7 +10,7 @@ from omop.cdm import cdm_tables
 from omop.quality.checks import check_types, every_check
 from omop.quality.results import Result, load_thresholds
 from passerelle.errors import UsageError
-from spark_jobs.check_quality import evaluate
+from spark_jobs.check_quality import measure
 from tests.omop.omop_case import arrow, on_engine
 
 COLUMNS = {name: {column.name: column.type for column in table.columns} for name, table in cdm_tables().items()}
@@ -22,7 +22,7 @@ def check(engine, given: dict, table: str, today: date | None = TODAY, threshold
     there = {name: COLUMNS[name] for name in given}
     for name, rows in given.items():
         on_engine(engine, f"dq__{name}", arrow(name, rows))
-    found = evaluate(engine, there, "dq__{}".format, [table], today, thresholds)
+    found = measure(engine, there, "dq__{}".format, [table], today).judged(thresholds)
     return {(result.check, result.cdm_field): result for result in found if result.concept_id is None}
 
 
@@ -53,7 +53,7 @@ def test_every_check_of_every_table_has_one_result(golden, sail):
     given = {name: golden["given"].get(name, []) for name in cdm_tables()}
     for name, rows in given.items():
         on_engine(sail, f"dq__{name}", arrow(name, rows))
-    found = evaluate(sail, COLUMNS, "dq__{}".format, cdm_tables(), TODAY)
+    found = measure(sail, COLUMNS, "dq__{}".format, cdm_tables(), TODAY).judged()
     assert sum(not cdm_tables()[result.cdm_table].extension for result in found) == 2_535
     assert Counter((r.check, r.cdm_table, r.cdm_field, r.concept_id) for r in found).most_common(1)[0][1] == 1
     assert {result.status for result in found} == {"passed", "failed", "not applicable"}
@@ -154,7 +154,7 @@ def test_what_cannot_run_is_not_evaluated_and_never_passed(golden, sail):
 def test_a_missing_column_fails_its_own_check_only(golden, sail):
     there = {"person": {k: v for k, v in COLUMNS["person"].items() if k != "ethnicity_concept_id"}}
     on_engine(sail, "dq__person", arrow("person", golden["given"]["person"]))
-    found = {(r.check, r.cdm_field): r for r in evaluate(sail, there, "dq__{}".format, ["person"])}
+    found = {(r.check, r.cdm_field): r for r in measure(sail, there, "dq__{}".format, ["person"]).judged()}
     assert found["cdmField", "ethnicity_concept_id"].status == "failed"
     assert found["isRequired", "ethnicity_concept_id"].status == "not evaluated"
     assert found["isRequired", "gender_concept_id"].status == "passed"
@@ -188,7 +188,7 @@ def test_known_defects_of_gibleed_are_found(shared_data, sail, tmp_path):
         sail.view_of_parquet(f"gb__{path.stem}", tmp_path / path.stem)
 
     def results(name: str) -> dict[tuple, Result]:
-        return {(r.check, r.cdm_field): r for r in evaluate(sail, tables, "gb__{}".format, [name], TODAY)}
+        return {(r.check, r.cdm_field): r for r in measure(sail, tables, "gb__{}".format, [name], TODAY).judged()}
 
     assert results("drug_exposure")["isPrimaryKey", "drug_exposure_id"].violated == 4_384
     measurement = results("measurement")
