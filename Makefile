@@ -5,7 +5,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 # A process for each core; over four, memory (1.5 GB each) costs more than the time that remains. A file stays in one
 # process, for what its tests share. Not in pyproject.toml: one file alone is quicker, and easier to debug, without.
-SIDE_BY_SIDE := --numprocesses logical --maxprocesses 4 --dist loadfile
+SIDE_BY_SIDE := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench lock clean
