@@ -264,7 +264,6 @@ def shipped_text() -> str:
     return " ".join(fold(path.read_text(encoding="utf-8", errors="replace")) for path in kept)
 
 
-@pytest.mark.timeout(600)
 def test_no_identifier_in_any_file_of_the_demo(demo, hospital):
     assert (demo.workspace / "outbox" / "outbox.sqlite").is_file() and list((demo.workspace / "mlruns").rglob("*"))
     assert search_folder(demo.workspace, hospital, without=("postgresql",)) == {}
