@@ -1,6 +1,12 @@
 # Needs: make, Python 3.11 or newer and its venv module. Everything else is installed into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+# Images of containers set it. Then each process compiles every library anew: seconds, some hundred times in the tests.
+unexport PYTHONDONTWRITEBYTECODE
+# A process for each core, at most four: each takes up to 1.5 GB. A file stays in one process, for what its tests
+# share; files begin in their order, since the longest have few tests and would come last. Not in pyproject.toml: one
+# file alone is quicker, and easier to debug, without.
+SIDE_BY_SIDE := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench lock clean
@@ -12,7 +18,7 @@ demo: .venv/.stamp ## the whole way: a generated hospital, OMOP, a model, FHIR d
 	$(BIN)/passerelle demo
 
 test: .venv/.stamp ## every test (those that need Java, helm or Chromium say so when they are skipped)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 lint: .venv/.stamp ## style, import rules of the rooms, types
 	$(BIN)/ruff check

@@ -6,6 +6,7 @@ part the test is skipped and says why. With ``CI=true`` the same skip is a failu
 
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,6 +64,16 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
         assert time.localtime().tm_gmtoff == HOURS * 3600  # later an open engine may have UTC
         yield ZONE
     time.tzset()
+
+
+@pytest.fixture(scope="module")
+def open_folder() -> Iterator[Path]:
+    """A folder that PostgreSQL may enter, which root runs as another user.
+
+    Not below pytest's own: each session of pytest closes that one to other users, those that a test starts too.
+    """
+    with tempfile.TemporaryDirectory(prefix="passerelle-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")

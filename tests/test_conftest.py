@@ -22,17 +22,19 @@ def test_unmarked():
 """
 
 
-def run_probe(folder: Path, repository: Path, ci: str) -> str:
+def run_probe(folder: Path, repository: Path, ci: str, options: list[str]) -> str:
     (folder / "conftest.py").write_text((repository / "tests" / "conftest.py").read_text())
     (folder / "test_probe.py").write_text(PROBE)
-    command = [sys.executable, "-m", "pytest", "-rs", "-p", "no:cacheprovider", "-c", os.devnull, str(folder)]
+    command = [sys.executable, "-m", "pytest", "-rs", "-p", "no:cacheprovider", "-c", os.devnull, str(folder), *options]
+    command += ["--basetemp", str(folder / "tmp")]  # else it closes the folders of the tests beside it to other users
     environment = {"CI": ci, "PATH": "", "HOME": str(folder)}
     return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder, check=False).stdout
 
 
+@pytest.mark.parametrize("options", [[], ["--numprocesses", "2", "--dist", "loadfile"]], ids=["alone", "side by side"])
 @pytest.mark.parametrize(("ci", "expected"), [("true", "1 failed, 1 skipped"), ("", "3 skipped")])
-def test_a_skip_of_a_marked_test_is_a_failure_in_ci_only(tmp_path, repository, ci, expected):
-    output = run_probe(tmp_path, repository, ci)
+def test_a_skip_of_a_marked_test_is_a_failure_in_ci_only(tmp_path, repository, ci, expected, options):
+    output = run_probe(tmp_path, repository, ci, options)
     assert expected in output
     assert "no Java here" in output and "no helm on PATH" in output
 

@@ -21,10 +21,14 @@ AIRFLOW = {
 os.environ.update(AIRFLOW)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def airflow_home() -> Iterator[Path]:
-    yield AIRFLOW_HOME
+def pytest_sessionfinish() -> None:
+    """Also in a process that ran none of these tests: to collect them was enough to make the folder."""
     shutil.rmtree(AIRFLOW_HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def airflow_home() -> Path:
+    return AIRFLOW_HOME
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ The rows are read from the shared folder and loaded into the tables of ``schema.
 """
 
 import csv
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -50,9 +49,8 @@ def rows(shared_data: Path) -> dict[str, list[dict[str, str]]]:
 
 
 @pytest.fixture(scope="module")
-def dsn(rows: dict[str, list[dict[str, str]]]) -> Iterator[str]:
-    """Not below pytest's folder, which is closed to the user of the server."""
-    with tempfile.TemporaryDirectory(prefix="passerelle-socle-") as folder, demo_server(Path(folder) / "data") as url:
+def dsn(rows: dict[str, list[dict[str, str]]], open_folder: Path) -> Iterator[str]:
+    with demo_server(open_folder / "data") as url:
         with psycopg.connect(url) as connection:
             connection.execute((FOLDER / "schema.sql").read_text(encoding="utf-8"))
             for table, lines in rows.items():

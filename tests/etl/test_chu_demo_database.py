@@ -1,6 +1,5 @@
 """The generated hospital in a real PostgreSQL, and its declaration."""
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,10 +22,8 @@ PATIENTS = 60
 
 
 @pytest.fixture(scope="module")
-def data() -> Iterator[Path]:
-    """Not below pytest's folder: each pytest of the machine closes that one to other users, the server's among them."""
-    with tempfile.TemporaryDirectory(prefix="passerelle-postgresql-") as folder:
-        yield Path(folder) / "data"
+def data(open_folder: Path) -> Path:
+    return open_folder / "data"
 
 
 @pytest.fixture(scope="module")

@@ -51,7 +51,8 @@ class Hospital:
         return self.origins.get((table, row_id), Origin())
 
 
-CLIENT = httpx.Client(trust_env=False, verify=False)  # one for all: making one takes longer than a test
+# One for all: making one takes longer than a test. It only looks on: a machine at work beside it is no failure.
+CLIENT = httpx.Client(trust_env=False, verify=False, timeout=60.0)
 
 
 @dataclass

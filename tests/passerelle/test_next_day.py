@@ -33,10 +33,9 @@ def state_of(workspace: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def days(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any]]:
+def days(open_folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any]]:
     """Events of two runs, one a day; what they end with; what a bulk load of the last day ends with."""
-    folder = tmp_path_factory.mktemp("days")
-    events = []
+    folder, events = open_folder, []
     with demo_server(folder / "pg") as dsn, one_engine():
         for day in (0, 1):
             generate(dsn, PATIENTS, day=day, share=SHARE)
