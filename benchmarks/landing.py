@@ -14,7 +14,7 @@ from etl.identity import Secrets
 from omop.lake import Lake
 from spark_jobs.door import Door
 from spark_jobs.engine import open_engine
-from spark_jobs.land import Delivery, land_table, open_source
+from spark_jobs.land import Delivery, land_tables, open_source
 
 ROWS, PERSONS = 500_000, 10_000
 COMMAND = "python -m benchmarks landing"
@@ -50,7 +50,7 @@ def measure(folder: Path) -> Iterator[Figure]:
             crosswalk = Crosswalk(lake.identity, b"c" * 32)
             secrets = Secrets(b"i" * 32, b"s" * 32, b"r" * 32, b"c" * 32)
             door = Door(source, secrets, crosswalk, engine, lake, folder / name / "staging")
-            landed = land_table(door, opened, "analyse", None, Delivery())
+            (landed,) = land_tables(door, opened, {}, Delivery())
             assert landed.read == ROWS
 
         land("warm")  # the first query of an engine pays for its start

@@ -36,7 +36,7 @@ from spark_jobs.derive_eras import ERA_TABLES
 from spark_jobs.derive_periods import DERIVED, write_cdm_source
 from spark_jobs.door import Door
 from spark_jobs.engine import Engine, open_engine
-from spark_jobs.land import Delivery, Landed, land_table, landing_order, open_source
+from spark_jobs.land import Delivery, Landed, land_tables, open_source
 from spark_jobs.load_vocabulary import SHIPPED
 from spark_jobs.map_accounts import Accounts
 from spark_jobs.map_tables import map_source
@@ -175,11 +175,9 @@ def extract(job: Job, location: str) -> dict[str, Any]:
         tables: dict[str, Any] = {}
         set_aside: list[Quarantined] = []
         with open_source(job.compiled.source, location) as opened:
-            for name in landing_order(job.compiled.source):
-                job.progress(f"landing {name}")
-                landed = land_table(door, opened, name, base.get(name), job.delivery)
+            for landed in land_tables(door, opened, base, job.delivery, job.progress):
                 set_aside += landed.quarantined
-                tables[name] = _landed(landed)
+                tables[landed.table] = _landed(landed)
             for landed in opened.aside():
                 set_aside += landed.quarantined
                 tables[landed.table] = _landed(landed)

@@ -19,7 +19,7 @@ from spark_jobs.delta import range_of, row_count
 from spark_jobs.door import Door, Stager
 from spark_jobs.type_rows import row_hash
 
-ROWS_OF_A_BLOCK = 1000  # about: a hospital numbers its rows with gaps, or by the second
+ROWS_OF_A_BLOCK = 50  # about: more make more keys to read around each row that is gone, fewer make more blocks to count
 WHOLE = 0  # the block of a table that is one
 
 

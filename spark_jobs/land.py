@@ -4,7 +4,8 @@ spark-submit passerelle/__main__.py extract mimic_iv --input DIR --workspace W -
 """
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -142,33 +143,72 @@ def landing_order(source: Source) -> list[str]:
     )
 
 
-def land_table(door: Door, opened: Opened, table_name: str, base: BronzeState | None, delivery: Delivery) -> Landed:
-    """Land one table.
+def land_tables(
+    door: Door,
+    opened: Opened,
+    bases: Mapping[str, BronzeState],
+    delivery: Delivery,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Iterator[Landed]:
+    """Land every table: while the engine takes one in, the next one comes through the door.
 
     Args:
-        base: the table as the last published run landed it; what came after it and was never published is undone.
+        bases: tables as the last published run landed them; what came after it and was never published is undone.
     """
-    table = door.source.tables[table_name]
-    back_to(door.lake, door.source.name, table_name, base)
+    waiting: Future[Landed] | None = None
+    try:
+        with ThreadPoolExecutor(max_workers=1) as engine_side:
+            for name in landing_order(door.source):
+                progress(f"landing {name}")
+                came = read_table(door, opened, name, bases.get(name), delivery)
+                if waiting is not None:
+                    yield waiting.result()
+                waiting = engine_side.submit(take_in, door, came)
+                if came.departures is not None:  # the engine's side asks the database too, and one at a time can
+                    yield waiting.result()
+                    waiting = None
+            if waiting is not None:
+                yield waiting.result()
+    finally:  # a name in the wrong column is still in this text
+        shutil.rmtree(door.staging / "raw", ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Came:
+    """A delivery of one table that has passed the door: its text is staged, without identifiers."""
+
+    table: str
+    base: BronzeState | None
+    part: bool  # it holds some rows; those that it does not hold stay
+    records: CsvRecords | FhirTable | None  # None: an optional file is absent
+    departures: Departures | None  # finds what a database no longer has, when it was asked for some rows
+
+    @property
+    def read(self) -> int:
+        return self.records.read if self.records else 0
+
+
+def read_table(door: Door, opened: Opened, name: str, base: BronzeState | None, delivery: Delivery) -> Came:
+    """Let the rows of one table through the door."""
+    table = door.source.tables[name]
+    back_to(door.lake, door.source.name, name, base)
     if base is not None and base.columns != signature(table):
         base = None
     since = delivery.moment(door.source, table, base)
-    done = False
-    try:
-        records = _read(door, opened, table_name, since)
-        read = records.read if records else 0
-        nothing = since is not None and not read
-        typed = Typed.nothing(table_name) if nothing else _typed(door, table_name, records)
-        arrived = Arrived(typed, read, part=since is not None)
-        if since is not None and opened.is_database:
-            arrived.departures = Departures(door, opened.connection, table_name)
-        state = write_bronze(door.engine, door.lake, door.source, table_name, arrived, base, door.staging)
-        done = True
-    finally:  # a name in the wrong column is still in this text: it does not outlive the landing of its table
-        shutil.rmtree(_raw(door, table_name) if done else door.staging / "raw", ignore_errors=True)
-    unreadable = _sample(table_name, records.bad) if records else []
+    records = _read(door, opened, name, since)
+    asks = since is not None and opened.is_database
+    return Came(name, base, since is not None, records, Departures(door, opened.connection, name) if asks else None)
+
+
+def take_in(door: Door, came: Came) -> Landed:
+    """Bring what came into bronze; its text does not outlive this."""
+    typed = Typed.nothing(came.table) if came.part and not came.read else _typed(door, came)
+    arrived = Arrived(typed, came.read, came.part, came.departures)
+    state = write_bronze(door.engine, door.lake, door.source, came.table, arrived, came.base, door.staging)
+    shutil.rmtree(_raw(door, came.table), ignore_errors=True)
+    unreadable = _sample(came.table, came.records.bad) if came.records else []
     return Landed(
-        table_name,
+        came.table,
         read=state.read,
         merged=state.merged,
         quarantined=unreadable + typed.quarantined,
@@ -193,15 +233,14 @@ def _read(door: Door, opened: Opened, table_name: str, since: datetime | None) -
     return records
 
 
-def _typed(door: Door, table_name: str, records: CsvRecords | FhirTable | None) -> Typed:
-    door.engine.view_of_parquet(f"raw__{table_name}", _raw(door, table_name))
-    staging = door.staging / "twice" / table_name
-    typed = type_rows(door.engine, door.source, table_name, f"raw__{table_name}", door.salt, staging)
-    read, unreadable = (records.read, len(records.bad)) if records else (0, 0)
-    typed.quarantined_rows += unreadable
-    if read != typed.rows + typed.merged + typed.quarantined_rows:
+def _typed(door: Door, came: Came) -> Typed:
+    door.engine.view_of_parquet(f"raw__{came.table}", _raw(door, came.table))
+    staging = door.staging / "twice" / came.table
+    typed = type_rows(door.engine, door.source, came.table, f"raw__{came.table}", door.salt, staging)
+    typed.quarantined_rows += len(came.records.bad) if came.records else 0
+    if came.read != typed.rows + typed.merged + typed.quarantined_rows:
         became = f"{typed.rows} landed, {typed.merged} merged and {typed.quarantined_rows} set aside"
-        raise _unbalanced(table_name, read, became)
+        raise _unbalanced(came.table, came.read, became)
     return typed
 
 

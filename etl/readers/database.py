@@ -162,7 +162,8 @@ def _block(column: str, size: int) -> "sql.Composable":
 def _in_blocks(column: str, size: int, blocks: list[int]) -> "sql.Composable":
     from psycopg import sql
 
-    return sql.SQL(" WHERE {} = ANY({})").format(_block(column, size), sql.Literal(blocks))
+    # Of one type with the block, the numbers are hashed; else each row is compared with each of them.
+    return sql.SQL(" WHERE {} = ANY({}::bigint[])").format(_block(column, size), sql.Literal(blocks))
 
 
 def _stopped(error: "psycopg.Error", where: str) -> SourceError | SourceUnreachable:

@@ -15,7 +15,7 @@ from omop.snapshot import dataset_of, last_snapshot
 from passerelle import accounts, pipeline
 from passerelle.cli import run as cli
 from passerelle.runs import Run
-from spark_jobs import write_tables
+from spark_jobs import land, write_tables
 from tests.hospital import ROWS, write_feed
 from tests.passerelle.states import next_day, one_engine, seen_by_readers, seen_by_the_team, write_small_source
 
@@ -167,7 +167,7 @@ def test_when_the_old_feed_comes_back_after_a_kill_the_old_tables_do_too(hospita
 def test_bronze_that_a_killed_landing_wrote_is_not_taken_for_the_recorded_one(hospitals, killed):
     workspace = hospitals.copy("bronze")
     before = seen_by_the_team(workspace)
-    killed(hospitals, workspace, pipeline, "land_table", lambda door, opened, table, *_: table == "patient")
+    killed(hospitals, workspace, land, "take_in", lambda door, came: came.table == "patient")
     changed = copy.deepcopy(ROWS)  # patients as before, so only their fingerprint is compared; another table moves
     changed["analyse.csv.gz"][1][4] = "246"
     assert hospitals.run(workspace, feed=write_feed(hospitals.folder / "changed", changed)) == 0
