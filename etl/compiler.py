@@ -10,7 +10,7 @@ from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from etl.declaration import Mapping, Source, load_source, mapping_files
 from etl.sql_lint import DIALECT, refuse_unportable
-from omop.cdm import ENTITY_TABLES, EVENT_LINKS, PERSONAL_TABLES, EventLink, Table, cdm_tables
+from omop.cdm import ENTITY_TABLES, EVENT_LINKS, NAMES_OF_5_3, PERSONAL_TABLES, EventLink, Table, cdm_tables
 from passerelle.errors import MappingError
 
 BRONZE = "bronze"
@@ -153,6 +153,7 @@ def compile_mapping(source: Source, name: str, text: str) -> CompiledMapping:
     tree = refuse_unportable(text, where)
     if not isinstance(tree, exp.Query):
         raise MappingError(f"{where} is not one SELECT", do="write one SELECT over bronze tables")
+    _name_as_today(tree)
     reads = _check_reads(source, tree, where)
     columns = tuple(projection.alias_or_name for projection in tree.selects)
     slots = _slots(columns)
@@ -165,6 +166,15 @@ def compile_mapping(source: Source, name: str, text: str) -> CompiledMapping:
         if reference.db == BRONZE:
             reference.replace(exp.to_table(bronze_view(reference.name), alias=reference.alias or reference.name))
     return CompiledMapping(name, table, policy, tree.sql(DIALECT), columns, slots, frozenset(reads), frozenset(drives))
+
+
+def _name_as_today(tree: exp.Query) -> None:
+    """A mapping that was written for CDM 5.3 gives columns that 5.4 has renamed."""
+    for projection in tree.selects:
+        given = projection.alias_or_name
+        former = next((name for name in NAMES_OF_5_3 if given == name or given.startswith(f"{name}_")), None)
+        if former is not None:
+            projection.replace(exp.alias_(projection.unalias(), NAMES_OF_5_3[former] + given.removeprefix(former)))
 
 
 def _check_reads(source: Source, tree: exp.Query, where: str) -> set[str]:

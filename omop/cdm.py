@@ -39,6 +39,14 @@ ENTITY_TABLES = (
 # Without person_id, and yet each row is about one person: it lies in the bucket of that person.
 PERSONAL_TABLES = ("note_nlp", "cost", "episode_event", "fact_relationship")
 
+# How columns were named in CDM 5.3 → how they are named now; one column is no prefix of a family.
+NAMES_OF_5_3 = {
+    "admitting_source_value": "admitted_from_source_value",
+    "admitting_source": "admitted_from",
+    "discharge_to": "discharged_to",
+    "visit_detail_parent": "parent_visit_detail",
+}
+
 # Tables between which a row is routed by the domain of its resolved concept.
 DOMAIN_TABLE = {
     "Condition": "condition_occurrence",

@@ -177,3 +177,43 @@ def test_a_policy_without_a_mapping_is_refused(tmp_path):
     mappings = {name: text for name, text in MAPPINGS.items() if name != "note"}
     with pytest.raises(MappingError, match=r"policies for mappings that have no file: note"):
         compile_source(write_source(tmp_path / "tiny", mappings))
+
+
+# --- CDM 5.3 -------------------------------------------------------------------------------------------------------
+
+STAY = "iep AS _key, ipp AS person_key, entree AS visit_start_datetime, sortie AS visit_end_datetime"
+
+
+@pytest.mark.parametrize(
+    ("table", "former", "today"),
+    [
+        (
+            "visit_occurrence",
+            "'8' AS admitting_source_code, 'MODE' AS admitting_source_vocabulary, iep AS discharge_to_code, "
+            "'MODE' AS discharge_to_vocabulary",
+            ("admitted_from_code", "admitted_from_vocabulary", "discharged_to_code", "discharged_to_vocabulary"),
+        ),
+        (
+            "visit_occurrence",
+            "8717 AS admitting_source_concept_id, 'x' AS admitting_source_value, 'y' AS discharge_to_source_value",
+            ("admitted_from_concept_id", "admitted_from_source_value", "discharged_to_source_value"),
+        ),
+    ],
+)
+def test_a_mapping_written_for_cdm_5_3_gives_the_columns_of_5_4(table, former, today):
+    compiled = compile_mapping(TINY, table, f"SELECT {STAY}, {former} FROM bronze.sejour")
+    assert compiled.columns[4:] == today
+    (row,) = sqlglot.parse_one(compiled.sql, dialect="spark").find_all(sqlglot.exp.Select)
+    assert tuple(row.named_selects[4:8])[: len(today)] == today
+
+
+def test_the_parent_of_a_visit_detail_may_be_named_as_in_cdm_5_3():
+    query = "SELECT iep AS _key, ipp AS person_key, iep AS visit_key, entree AS visit_detail_start_datetime, "
+    compiled = compile_mapping(TINY, "visit_detail", query + "iep AS visit_detail_parent_key FROM bronze.sejour")
+    assert "parent_visit_detail_key" in compiled.keys
+
+
+def test_both_names_of_one_column_are_one_column_given_twice():
+    given = "'8' AS admitting_source_code, '8' AS admitted_from_code, 'MODE' AS admitted_from_vocabulary"
+    with pytest.raises(MappingError, match="twice: admitted_from_code"):
+        compile_mapping(TINY, "visit_occurrence", f"SELECT {STAY}, {given} FROM bronze.sejour")
