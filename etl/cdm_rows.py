@@ -13,7 +13,7 @@ from etl.compiler import (
     event_keys,
     is_personal,
 )
-from etl.sql_text import literal
+from etl.sql_text import FINITE, literal, within
 from omop.cdm import DOMAIN_TABLE, EVENT_TABLES, EVENT_TARGETS, TYPE_CONCEPTS, Column, EventRoles, Table, event_roles
 from passerelle.errors import MappingError
 
@@ -152,7 +152,8 @@ class _Rows:
         if name == "person_id":
             return "a._id" if self.mapping.table.name == "person" else "a._fk_person_key"
         if name in given:
-            return f"CAST(a.{name} AS string)" if kind == "string" else f"try_cast(a.{name} AS {kind})"
+            value = f"CAST(a.{name} AS string)" if kind == "string" else f"try_cast(a.{name} AS {kind})"
+            return within(value, *FINITE) if kind == "double" else value
         for key, link in self.links.items():
             if name == link.column:
                 return f"e{key}.id"

@@ -14,3 +14,12 @@ def literal(value: str | int | None) -> str:
 def name(identifier: str) -> str:
     """A quoted identifier."""
     return f"`{identifier}`"
+
+
+# Limits of the numbers that are numbers: NaN is greater than any, and a text such as `inf` becomes one without end.
+FINITE = ("-1.7976931348623157E308", "1.7976931348623157E308")
+
+
+def within(value: str, first: str, last: str) -> str:
+    """SQL of a value, null when it is not between two others."""
+    return f"CASE WHEN {value} >= {first} AND {value} <= {last} THEN {value} END"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-KEPT = {name: os.environ.get(name) for name in ("PASSERELLE_JARS", "PASSERELLE_HELM")}
+KEPT = {name: os.environ.get(name) for name in ("PASSERELLE_JARS", "PASSERELLE_HELM", "PASSERELLE_MUTATIONS")}
 IN_CI = os.environ.get("CI", "").lower() == "true"
 MARK_OF_FIXTURE = {"shared_data": "shared", "delta_jars": "java", "helm": "helm", "chromium": "browser"}
 # West of UTC, and by a half hour: a day or an hour taken in the wrong zone shows.

@@ -1,6 +1,7 @@
 """Parse a UTF-8 CSV stream into Arrow batches of text, with a list of the records that cannot be one."""
 
 import io
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,6 @@ from passerelle.errors import PasserelleError, SourceError
 
 BLOCK_BYTES = 8 << 20
 LINE = "_line"
-END = "\x1e"  # a last record of our own: a quote that is never closed would swallow it, as it swallows all that follows
 
 
 @dataclass
@@ -44,6 +44,8 @@ class CsvRecords:
     _number: int = 1  # of the last record that was passed
     _next_line: int = 2
     _last_line: int = 1
+    # A last record of our own, which no file can hold: a quote that never closes would swallow it, as all that follows.
+    _end: str = field(default_factory=lambda: secrets.token_hex(8))
     _end_seen: bool = False
 
     def batches(self) -> Iterator[pa.RecordBatch]:
@@ -64,8 +66,7 @@ class CsvRecords:
                 self.read += batch.num_rows
                 yield batch.select(list(self.table.columns)).append_column(LINE, self._lines(batch))
         except pa.ArrowInvalid as error:
-            where = f"after line {self._last_line}"
-            raise self._error(f"the text is not CSV {where}: {_first(error)}", "check quotes") from error
+            raise self._not_csv(error) from error
         self._pass([record for record in self.bad if not record.line])
         self.read += len(self.bad)
         if not self._end_seen:
@@ -74,9 +75,17 @@ class CsvRecords:
                 "have the file sent again, or correct it",
             )
 
+    def _not_csv(self, error: Exception) -> PasserelleError:
+        if "straddling" not in str(error):
+            return self._error(f"the text is not CSV after line {self._last_line}: {_first(error)}", "check quotes")
+        return self._error(
+            f"a record after line {self._last_line} is longer than {BLOCK_BYTES >> 20} MB",
+            "look for a quote that opens there and is not closed; a value of that length is a document of its own",
+        )
+
     def _reader(self) -> pv.CSVStreamingReader:
         delimiter = self.source.files.delimiter if self.source.kind == "files" else ","
-        end = delimiter.join([END] * (len(self.table.columns) + 1))
+        end = self._end + delimiter * len(self.table.columns)  # one field too many
         binary = io.BufferedReader(self.stream, BLOCK_BYTES)
         if not binary.peek(1):
             raise pa.ArrowInvalid("Empty CSV file")
@@ -97,7 +106,7 @@ class CsvRecords:
         )
 
     def _set_aside(self, row: pv.InvalidRow) -> str:
-        if row.text.startswith(END) and row.actual_columns == len(self.table.columns) + 1:
+        if row.text.startswith(self._end):
             self._end_seen = True
         else:
             reason = f"{row.actual_columns} fields, {row.expected_columns} expected"

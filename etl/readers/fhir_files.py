@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from passerelle.errors import SourceError
 Resource = dict[str, Any]
 
 LINES, DOCUMENTS = (".ndjson", ".jsonl"), (".json",)
+_TYPE = re.compile(r"[A-Z][A-Za-z]{1,39}")  # it becomes the name of an account: nothing else can stand there
 ELEMENTS, NUMBERS = 10**4, 10**9  # that a position can tell apart: of a resource, of a file
 
 
@@ -61,12 +63,12 @@ def read_resources(
         bundles: types of Bundle that are opened; another one is one bad record.
         limit: of each file about the first so many; None: all.
 
-    Raises: SourceError: a compressed file is truncated or damaged; it names file and line.
+    Raises: SourceError: a compressed file is truncated or damaged; it gives the number of the file, and the line.
     """
     opener = _Bundles(frozenset(bundles))
     for number, path in enumerate(files, start=1):
         last = 0
-        for line, raw in _texts(source, path):
+        for line, raw in _texts(source, path, number):
             for found in opener.open(raw, number):
                 # The line; behind it where a line holds a whole Bundle, so that two resources never share a number.
                 found.number = last = max(line, last + 1)
@@ -75,7 +77,7 @@ def read_resources(
                 break
 
 
-def _texts(source: str, path: Path) -> Iterator[tuple[int, bytes]]:
+def _texts(source: str, path: Path, number: int) -> Iterator[tuple[int, bytes]]:
     """(line, text) of each JSON text of a file; a document is one text."""
     line = 0
     try:
@@ -88,8 +90,9 @@ def _texts(source: str, path: Path) -> Iterator[tuple[int, bytes]]:
                     yield line, raw
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise SourceError(
-            f"{source}: {path.name}: the compressed file is truncated or damaged after line {line}",
-            looked=str(error),
+            # Its name is not repeated: exports of one file a patient are named by their patients.
+            f"{source}: file {number}: the compressed file is truncated or damaged after line {line}",
+            looked=f"{path.parent}, in the order of the names: {error}",
             do="have the file sent again; nothing of it was loaded",
         ) from error
 
@@ -119,18 +122,21 @@ class _Bundles:
     def _resources(self, content: Any, file: int, keys: dict[str, str]) -> Iterator[Found]:
         if not isinstance(content, dict):
             yield Found(file, 0, None, "not an object")
-        elif not isinstance(content.get("resourceType"), str):
+        elif not isinstance(content.get("resourceType"), str) or not _TYPE.fullmatch(content["resourceType"]):
             yield Found(file, 0, None, "no resourceType")
         elif content["resourceType"] != "Bundle":
             yield Found(file, 0, content, keys=keys)
-        elif content.get("type") not in self.types:
-            kind = content.get("type") if content.get("type") in _BUNDLE_TYPES else "unknown"
+        elif not isinstance(content.get("type"), str) or content["type"] not in self.types:
+            kind = content["type"] if content.get("type") in _BUNDLE_TYPES else "unknown"
             yield Found(file, 0, None, f"a Bundle of type {kind}, which `fhir: {{bundles: …}}` does not name")
         else:
-            entries = [e for e in content.get("entry") or () if isinstance(e, dict)]
-            inside = keys | _keys(entries)
+            entries = content.get("entry", [])
+            if not isinstance(entries, list):
+                yield Found(file, 0, None, "a Bundle whose entries are no list")
+                return
+            inside = keys | _keys([entry for entry in entries if isinstance(entry, dict)])
             for entry in entries:
-                if "resource" in entry:
+                if isinstance(entry, dict) and "resource" in entry:
                     yield from self._resources(entry["resource"], file, inside)
                 else:
                     yield Found(file, 0, None, "an entry of a Bundle without a resource")

@@ -19,7 +19,7 @@ from passerelle.errors import SourceError
 
 BATCH_ROWS = 1 << 16  # of all tables together, held in memory
 AI_ASSERTED = "AIAST"  # v3-ObservationValue: a machine wrote this
-OWN_OUTPUT, UNUSED = "own_ai_output", "declared_unused"
+OWN_OUTPUT, UNUSED, NO_ELEMENT = "own_ai_output", "declared_unused", "no_element"
 UNREADABLE = "unreadable"
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
@@ -61,6 +61,10 @@ class FhirTable:
     def takes(self, resource: Resource, scope: Scope) -> bool:
         """Whether the resource meets every criterion."""
         return all(criterion([resource], scope) == [True] for criterion in self.where)
+
+    def has_rows(self, resource: Resource, scope: Scope) -> bool:
+        """Whether a resource that the table takes has an element that is a row."""
+        return self.each is None or self.or_null or bool(self.each([resource], scope))
 
     def add(self, found: Found, resource: Resource, scope: Scope) -> int:
         """Make the rows of a resource; returns how many are new."""
@@ -167,8 +171,10 @@ class FhirFolder:
                 continue
             scope = Scope(resource, found.keys)
             taken = [table for table in self._of_type.get(kind, ()) if table.takes(resource, scope)]
-            if not taken and first:
+            if first and not taken:
                 self._no_table(kind, found)
+            elif first and not any(table.has_rows(resource, scope) for table in taken):
+                self._exclude(kind, NO_ELEMENT)
             for table in taken:
                 if table.name in names:
                     held += table.add(found, resource, scope)

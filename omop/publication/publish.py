@@ -128,7 +128,11 @@ def _load(dsn: str, lake: Lake, snapshot: Snapshot, table: Table) -> int:
 def _cell(name: str, kind: str, present: set[str]) -> pc.Expression:
     # Copied as binary: the Arrow type must be the column's exactly. Times lose their zone, which is UTC.
     arrow = pa.timestamp("us") if kind == "timestamp" else ARROW_TYPES[kind]
-    return pc.field(name).cast(arrow) if name in present else pc.scalar(None).cast(arrow)
+    if name not in present:
+        return pc.scalar(None).cast(arrow)
+    value = pc.field(name).cast(arrow)
+    # PostgreSQL holds no NUL, with which some exports fill a field: there it is left out.
+    return pc.replace_substring(value, pattern="\0", replacement="") if pa.types.is_string(arrow) else value
 
 
 def _finish_tables(connection: "Connection", tables: dict[str, int]) -> None:

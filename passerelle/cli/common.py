@@ -80,4 +80,7 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:.3g}"
-    return f"{value:,}".replace(",", " ") if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}".replace(",", " ")
+    # A code of the source may hold what would command a terminal, or turn its line round.
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in str(value))

@@ -4,6 +4,7 @@ The rows are read from the shared folder and loaded into the tables of ``schema.
 """
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -15,6 +16,8 @@ import pytest
 from etl.compiler import compile_source
 from etl.declaration import SOURCES
 from etl.demo.server import demo_server
+from omop.delta_read import dataset
+from omop.lake import Lake
 from tests.etl.sources import Loaded, load
 
 FOLDER = SOURCES / "aphp_socle"
@@ -152,6 +155,25 @@ def test_an_administration_without_an_order_is_kept_and_points_to_none(socle):
     (alone,) = [row for row in given if row["drug_exposure_id"] not in tied]
     assert (alone["drug_source_value"], alone["quantity"]) == ("N02BE01", 500)
     assert alone["visit_occurrence_id"] is not None  # 22:00 UTC is midnight in Paris, the last day of the stay
+
+
+def test_a_provider_leads_back_to_the_first_of_the_rows_that_name_him(socle, rows):
+    """A choice that the engine may make otherwise tomorrow would be a change that nobody made."""
+    acting, prescribing, caring = (
+        {line[column] for line in rows[table] if line[column]}
+        for table, column in (
+            ("actes", "executant"),
+            ("prescription", "prescripteur"),
+            ("dossier_soins", "professionnel"),
+        )
+    )
+    traced = dataset(Lake(socle.workspace).ops("provenance")).to_table().to_pylist()
+    assert Counter(row["source_table"] for row in traced if row["target_table"] == "provider") == Counter({
+        "actes": len(acting),
+        "prescription": len(prescribing - acting),
+        "dossier_soins": len(caring - prescribing - acting),
+    })  # fmt: skip
+    assert acting & prescribing
 
 
 def test_drugs_given_after_the_only_stay_belong_to_no_stay(socle, patients):

@@ -27,7 +27,7 @@ tables:
 """
 SOURCE = Source.model_validate(yaml.safe_load(DECLARED))
 
-TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\r\x00\x1e"), max_size=8)
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\r\x00"), max_size=8)
 ROWS = st.lists(st.tuples(TEXTS, TEXTS, TEXTS), max_size=12)
 RAGGED = st.lists(st.lists(TEXTS, min_size=1, max_size=5).filter(any), max_size=12)
 
@@ -68,6 +68,19 @@ def test_records_of_another_length_are_set_aside_and_counted(rows):
     assert good == [line for line, row in zip(lines, rows, strict=True) if len(row) == 3]
     assert [bad.line for bad in found.bad] == [line for line, row in zip(lines, rows, strict=True) if len(row) != 3]
     assert found.read == len(rows)
+
+
+def test_no_record_passes_for_the_end_that_the_reader_adds_itself():
+    found = records("a;b;c\n\x1e;\x1e;\x1e;\x1e\n1;2;3\n")
+    assert sum(batch.num_rows for batch in found.batches()) == 1
+    assert [(bad.line, bad.reason) for bad in found.bad] == [(2, "4 fields, 3 expected")] and found.read == 2
+
+
+def test_a_record_that_no_block_holds_is_refused_with_its_place(monkeypatch):
+    monkeypatch.setattr(reader, "BLOCK_BYTES", 1 << 20)
+    with pytest.raises(SourceError, match="a record after line 2 is longer than 1 MB") as refused:
+        list(records("a;b;c\n1;2;3\n4;" + "x" * (3 << 20) + ";6\n").batches())
+    assert "quote" in (refused.value.do or "")
 
 
 def test_lines_go_on_from_block_to_block(monkeypatch):

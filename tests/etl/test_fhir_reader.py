@@ -200,8 +200,12 @@ def test_a_resource_of_a_transaction_without_id_is_called_by_its_uuid(tmp_path):
         ("[]", "unreadable", "not an object"),
         ('{"id": "p2"}', "unreadable", "no resourceType"),
         ('{"resourceType": 7}', "unreadable", "no resourceType"),
+        ('{"resourceType": "mme Durand, 1943"}', "unreadable", "no resourceType"),
         ('{"resourceType": "Bundle", "type": "history", "entry": []}', "unreadable", "a Bundle of type history, which"),
         ('{"resourceType": "Bundle", "type": "message", "entry": [{}]}', "unreadable", "an entry of a Bundle without"),
+        ('{"resourceType": "Bundle", "type": "message", "entry": ["a"]}', "unreadable", "an entry of a Bundle without"),
+        ('{"resourceType": "Bundle", "type": "message", "entry": {"a": {}}}', "unreadable", "a Bundle whose entries"),
+        ('{"resourceType": "Bundle", "type": ["message"], "entry": []}', "unreadable", "a Bundle of type unknown"),
         ('{"resourceType": "Patient"}', "Patient", "no id"),
         ('{"resourceType": "Patient", "id": "a b"}', "Patient", "its id is not one of FHIR"),
         ('{"resourceType": "Patient", "id": "p2", "birthDate": "\\ud800"}', "Patient", "half a character"),
@@ -238,13 +242,21 @@ def test_a_type_that_is_declared_unused_is_excluded_by_rule(tmp_path):
     assert accounts(read(tmp_path)[1]) == {"Claim": {"declared_unused": 1}}
 
 
-def test_a_truncated_file_is_one_error_that_names_file_and_line(tmp_path):
+def test_a_resource_without_the_elements_that_would_be_its_rows_is_excluded_by_rule(tmp_path):
+    tables = {name: table for name, table in SOURCE.tables.items() if name != "observation"}
+    source = SOURCE.model_copy(update={"tables": tables})
+    empty = {name: value for name, value in PRESSURE.items() if name != "component"}
+    write(tmp_path, [PATIENT, PRESSURE, empty | {"id": "none"}], "ndjson")
+    assert accounts(read(tmp_path, source)[1]) == {"Observation": {"no_element": 1}}
+
+
+def test_a_truncated_file_is_one_error_that_gives_file_and_line(tmp_path):
     write(tmp_path, RESOURCES * 2000, "ndjson.gz")
     packed = (tmp_path / "all.ndjson.gz").read_bytes()
     (tmp_path / "all.ndjson.gz").write_bytes(packed[: len(packed) // 2])
     with pytest.raises(SourceError) as error:
         read(tmp_path)
-    assert "all.ndjson.gz: the compressed file is truncated or damaged after line " in error.value.what
+    assert "file 1: the compressed file is truncated or damaged after line " in error.value.what
 
 
 def test_a_table_that_nothing_fills_is_an_error_unless_it_may_be_absent(tmp_path):

@@ -32,6 +32,14 @@ def more_persons(clean: dict, number: int) -> dict:
     return {**clean["given"], "person": persons + copies}
 
 
+def test_a_nul_which_postgresql_does_not_hold_is_left_out(clean, sail, database, tmp_path):
+    first, *others = clean["given"]["measurement"]
+    padded = {**first, "measurement_source_value": "K\0\0"}
+    publish(database, write_lake(tmp_path, {**clean["given"], "measurement": [padded, *others]}, sail))
+    told = f"SELECT measurement_source_value FROM omop.measurement WHERE measurement_id = {first['measurement_id']}"
+    assert query(database, told) == [("K",)]
+
+
 def test_everything_arrives_with_the_types_of_the_cdm(lake, clean, database):
     done = publish(database, lake)
     assert done["snapshot"] == "run-1" and done["kept"] == []

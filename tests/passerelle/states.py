@@ -18,6 +18,7 @@ from omop.views.store import ViewStore
 from passerelle import pipeline
 from passerelle.ledger import last_mapped_runs, ledger
 from spark_jobs import ops
+from spark_jobs.codes import VOCABULARY_TABLES
 from spark_jobs.engine import open_engine
 from tests.hospital import MAPPINGS, ROWS, SOURCE, write_source
 
@@ -61,8 +62,8 @@ def seen_by_readers(workspace: Path) -> dict[str, Any]:
     """Every table and view of the last complete run, as its readers get them."""
     lake, store = Lake(workspace), ViewStore.open(workspace)
     snapshot = last_snapshot(lake)
-    tables = {name: dataset_of(lake, snapshot, name).to_table() for name in snapshot.versions if name[:4] == "omop"}
-    found = {name: _plain(table) for name, table in tables.items() if table.num_rows < 1000}  # but the vocabulary
+    names = [name for name in snapshot.versions if name[:5] == "omop." and name[5:] not in VOCABULARY_TABLES]
+    found = {name: _plain(dataset_of(lake, snapshot, name).to_table()) for name in names}
     there = [name for name in views() if f"views_{store.contract}.{name}" in snapshot.versions]
     return found | {f"view {name}": _plain(store.read(name)) for name in there}
 

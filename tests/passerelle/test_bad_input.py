@@ -211,6 +211,19 @@ def test_rows_that_are_set_aside_are_counted_and_the_others_arrive(set_aside, ca
     assert accounts["patient"]["mapped"] == 2
 
 
+def test_keys_that_are_all_empty_are_one_key(hospital, capsys):
+    rows = copy.deepcopy(ROWS)
+    for row in rows["sejour.csv"][1:]:
+        row[0] = ""
+    workspace = shutil.copytree(hospital.workspace, hospital.folder / "W_no_keys")
+    words = ["--input", str(hospital.fed("no keys", rows)), "--workspace", str(workspace)]
+    assert cli(["run", str(hospital.source), *words]) == 0
+    capsys.readouterr()
+    assert cli(["ledger", "--workspace", str(workspace), "--json"]) == 0
+    (stays,) = [e for e in json.loads(capsys.readouterr().out) if e["source_table"] == "sejour"]
+    assert (stays["read"], stays["mapped"], stays["quarantined"]) == (2, 0, 2)
+
+
 def test_a_table_without_rows_is_read_and_empties_what_it_filled(set_aside, hospital):
     assert hospital.before["omop.condition_occurrence"] != []
     assert set_aside["seen"]["omop.condition_occurrence"] == []

@@ -13,6 +13,7 @@ import typer
 from passerelle import __version__
 from passerelle.cli import run as cli
 from passerelle.cli.app import app
+from passerelle.cli.common import table
 from tests.hospital import SOURCE, write_feed, write_source
 
 HEAVY = {
@@ -32,6 +33,13 @@ def every_command() -> dict[str, Any]:
 
 
 COMMANDS = every_command()
+
+
+def test_a_table_shows_no_letter_that_commands_a_terminal():
+    assert (
+        table([{"code": "é\x1b[31m\u202eb", "rows": 1234}], ["code", "rows"]).splitlines()[-1]
+        == "é\ufffd[31m\ufffdb  1 234"
+    )
 
 
 def test_the_names_that_scripts_rely_on_are_there():
