@@ -1,7 +1,7 @@
 """Find the rows that a database no longer has, when it was asked for what changed only.
 
-Rows are counted by blocks of keys on both sides; only the keys of blocks that differ are read. A table without a
-numeric key is counted as one block.
+Keys are counted, and their numbers summed, by blocks on both sides; only the keys of blocks that differ are read. A
+table without a numeric key is one block.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from etl.declaration import SourceTable
 from etl.readers.csv import CsvRecords
-from etl.readers.database import count_blocks, open_relation
+from etl.readers.database import Blocks, Count, count_blocks, open_relation
 from etl.sql_text import name
 from spark_jobs.bronze import ROW
 from spark_jobs.delta import range_of, row_count
@@ -35,35 +35,31 @@ class Departures:
     def table(self) -> SourceTable:
         return self.door.source.tables[self.table_name]
 
-    @property
-    def block_column(self) -> str | None:
-        """The first part of the key that is a number and no identifier."""
-        return next(
-            (
-                c
-                for c in self.table.key
-                if self.table.columns[c].type == "bigint" and c not in self.table.identity_columns
-            ),
-            None,
+    @cached_property
+    def blocks(self) -> Blocks:
+        """Blocks of the key's first number that is no identifier, wide enough for some rows each.
+
+        How wide, the log of bronze tells without reading a row.
+        """
+        table = self.table
+        numbers = tuple(
+            c
+            for c in table.key
+            if table.columns[c].type == "bigint" and c not in (*table.identity_columns, *table.crosswalk)
         )
-
-    @cached_property
-    def there(self) -> dict[int, int]:
-        """First key of a block → rows that the relation has there now."""
-        table, column = self.table, self.block_column
-        return count_blocks(self.connection, self.door.source, self.table_name, table, column, self.size)
-
-    @cached_property
-    def size(self) -> int:
-        """Numbers of a block; from what the log of bronze says of the key, without reading a row."""
         path = self.door.lake.bronze(self.door.source.name, self.table_name)
-        span = range_of(path, self.block_column) if self.block_column else None
-        return max(1, (span[1] - span[0]) * ROWS_OF_A_BLOCK // max(row_count(path), 1)) if span else ROWS_OF_A_BLOCK
+        span = range_of(path, numbers[0]) if numbers else None
+        size = (span[1] - span[0]) * ROWS_OF_A_BLOCK // max(row_count(path), 1) if span else ROWS_OF_A_BLOCK
+        return Blocks(table.key, numbers, max(1, size))
+
+    @cached_property
+    def _there(self) -> tuple[int, dict[int, Count]]:
+        return count_blocks(self.connection, self.door.source, self.table_name, self.table, self.blocks)
 
     @property
     def now(self) -> int:
         """Rows of the relation."""
-        return sum(self.there.values())
+        return self._there[0]
 
     def find(self, known: str, spoilt: str | None) -> str | None:
         """Query of the ``_row`` that are gone, or can be read no more; None when there are none.
@@ -72,9 +68,12 @@ class Departures:
             known: view of what bronze would hold without departures: ``_row`` and the columns of the key.
             spoilt: query of the ``_row`` that came and could not be read.
         """
-        block = self._block("k")
-        counted = self.door.engine.rows(f"SELECT {block} AS block, count(*) AS n FROM {known} AS k GROUP BY {block}")
-        differing = sorted(row["block"] for row in counted if self.there.get(row["block"], 0) != row["n"])
+        block, there = self._block("k"), self._there[1]
+        sums = [f"sum(CAST(k.{name(column)} AS decimal(38, 0)))" for column in self.blocks.numbers]
+        cells = ", ".join(f"{cell} AS _{i}" for i, cell in enumerate(["count(*)", *sums]))
+        counted = self.door.engine.rows(f"SELECT {block} AS block, {cells} FROM {known} AS k GROUP BY {block}")
+        here = {row["block"]: tuple(int(row[f"_{i}"] or 0) for i in range(len(sums) + 1)) for row in counted}
+        differing = sorted(first for first, count in here.items() if first is not None and there.get(first) != count)
         gone = [spoilt] if spoilt else []
         if differing:
             blocks = f"blocks__{self.table_name}"
@@ -86,10 +85,10 @@ class Departures:
         return " UNION ".join(gone) or None
 
     def _block(self, alias: str) -> str:
-        if self.block_column is None:
+        if not self.blocks.numbers:
             return f"CAST({WHOLE} AS bigint)"
-        column = f"{alias}.{name(self.block_column)}"
-        return f"({column} - pmod({column}, CAST({self.size} AS bigint)))"
+        column = f"{alias}.{name(self.blocks.numbers[0])}"
+        return f"({column} - pmod({column}, CAST({self.blocks.size} AS bigint)))"
 
     def _keys(self, blocks: list[int]) -> str:
         """View of the keys that the relation has in some blocks: ``_row``."""
@@ -102,7 +101,7 @@ class Departures:
             }
         )
         raw, view = door.staging / "keys" / self.table_name, f"keys__{self.table_name}"
-        within = (self.block_column, self.size, blocks) if self.block_column else None
+        within = (self.blocks.numbers[0], self.blocks.size, blocks) if self.blocks.numbers else None
         with (
             open_relation(
                 self.connection, door.source, self.table_name, alone, only_keys=True, within=within

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -136,20 +137,36 @@ def _changed_since(source: Source, table: SourceTable, since: datetime | None) -
     )
 
 
-def count_blocks(
-    connection: "psycopg.Connection", source: Source, name: str, table: SourceTable, column: str | None, size: int
-) -> dict[int, int]:
-    """Rows of one relation now, by blocks of a numeric column: first number of the block → rows.
+@dataclass(frozen=True)
+class Blocks:
+    """How the rows of a relation are counted: by blocks of a number in their key, or all together."""
 
-    Args:
-        column: None counts the relation as one block, 0.
-    """
+    keys: tuple[str, ...]
+    numbers: tuple[str, ...]  # those of the keys that are numbers, and no identifiers; the first one makes the blocks
+    size: int
+
+
+Count = tuple[int, ...]  # rows, and the sums of the numbers: a row sent twice does not make up for one that is gone
+
+
+def count_blocks(
+    connection: "psycopg.Connection", source: Source, name: str, table: SourceTable, blocks: Blocks
+) -> tuple[int, dict[int, Count]]:
+    """Rows of one relation now; and its count by the first number of each block (one block, 0, of different keys)."""
     from psycopg import sql
 
     relation = sql.Identifier(source.schema_name, table.relation or name)
-    block = _block(column, size) if column else sql.SQL("0::bigint")
-    query = sql.SQL("SELECT {} AS block, count(*) FROM {} GROUP BY 1").format(block, relation)
-    return {int(first): int(rows) for first, rows in connection.execute(query) if first is not None}
+    if blocks.numbers:
+        block = _block(blocks.numbers[0], blocks.size)
+        sums = sql.SQL(", ").join(sql.SQL("sum({}::bigint)").format(sql.Identifier(c)) for c in blocks.numbers)
+        query = sql.SQL("SELECT count(*), {}, count(*), {} FROM {} GROUP BY 2").format(block, sums, relation)
+    else:
+        keys = sql.SQL(", ").join(map(sql.Identifier, blocks.keys))
+        query = sql.SQL("SELECT count(*), 0, count(DISTINCT ({})) FROM {}").format(keys, relation)
+    rows = list(connection.execute(query))
+    return sum(row[0] for row in rows), {
+        int(row[1]): tuple(int(n or 0) for n in row[2:]) for row in rows if row[1] is not None
+    }
 
 
 def _block(column: str, size: int) -> "sql.Composable":
