@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,6 @@ from tests.hostile.small_copies import as_csv, read_bytes, read_text, write_byte
 
 SEED = 20250302
 NOT_TAKEN = (Expect.REFUSED, Expect.EITHER)
-AT_MOST = 3  # records of which one value changes
 FORMATS = {
     "mimic_iv_fhir": NDJSON, "synthea_fhir": BUNDLE, "aphp_socle": DATABASE,
     "tiny_lines": NDJSON, "tiny_bundles": BUNDLE,
@@ -74,15 +74,15 @@ def cases(sources: list[str], wanted: int, slow: int) -> list[Case]:
     return found
 
 
-def sample(tables: str, resources: list[str], of_each: int) -> list[Case]:
-    """A few copies of every family: a family is what a change is given, of tables or of resources only."""
-    sources = [tables, *resources]
+def sample(tables: str, resources: list[str], wanted: int) -> list[Case]:
+    """Copies of every family in turn: a family is what a change is given, of tables or of resources only."""
     families: dict[tuple[Level, bool], list[Mutation]] = {}
     for mutation in MUTATIONS:
-        if not mutation.slow and _sources_of(mutation, sources):
+        if not mutation.slow and _sources_of(mutation, [tables, *resources]):
             families.setdefault((mutation.level, CSV in mutation.formats), []).append(mutation)
     rng = random.Random(SEED)
-    chosen = [m for family in families.values() for m in rng.sample(family, min(of_each, len(family)))]
+    shuffled = [rng.sample(family, len(family)) for family in families.values()]
+    chosen = [mutation for turn in zip_longest(*shuffled) for mutation in turn if mutation is not None][:wanted]
     turns = [_sources_of(m, [tables]) or _sources_of(m, resources) for m in chosen]
     return [Case(n, rng.choice(turn), m) for n, (m, turn) in enumerate(zip(chosen, turns, strict=True))]
 
@@ -218,13 +218,13 @@ def make(case: Case, good: Copy, folder: Path) -> tuple[Copy, str]:
 
 
 def put_everywhere(good: Copy, folder: Path) -> Copy:
-    """A copy with every wrong value that must be taken, each in a column of its own where there are enough."""
+    """A copy with every wrong value that must be taken, each once."""
     shutil.copytree(good.folder, folder)
     copy = Copy(good.name, folder, good.place)
     for number, mutation in enumerate(MUTATIONS):
         expect = mutation.expected(copy.form, copy.encoding)
         if mutation.level is Level.CELL and _can_have(mutation, good.name) and expect not in NOT_TAKEN:
-            _change_cells(copy, mutation, random.Random(f"{SEED}/all/{number}"))
+            _change_cells(copy, mutation, random.Random(f"{SEED}/all/{number}"), at_most=1)
     return copy
 
 
@@ -236,7 +236,8 @@ def _files_for(copy: Copy, mutation: Mutation) -> list[str]:
     return sorted(paths, key=lambda path: (copy.folder / path).stat().st_size)[:3] if mutation.slow else paths
 
 
-def _change_cells(copy: Copy, mutation: Mutation, rng: random.Random) -> str:
+def _change_cells(copy: Copy, mutation: Mutation, rng: random.Random, at_most: int = 3) -> str:
+    """Change a value of a few records that have one of its kind, in one column; says which."""
     paths = rng.sample(copy.paths(), len(copy.paths()))
     for path in paths:
         file = copy.read(path)
@@ -244,7 +245,7 @@ def _change_cells(copy: Copy, mutation: Mutation, rng: random.Random) -> str:
         if places:
             column = rng.choice(sorted({_name(place) for _, place, _ in places}))
             chosen = [found for found in places if _name(found[1]) == column]
-            for record, place, pattern in rng.sample(chosen, min(AT_MOST, len(chosen))):
+            for record, place, pattern in rng.sample(chosen, min(at_most, len(chosen))):
                 _put(record, place, mutation.change(At(rng, pattern, _get(record, place))))
             copy.write(file)
             return f"{path}: {column if not file.header else file.header[int(column)]}"

@@ -37,9 +37,8 @@ def test_a_copy_with_every_wrong_value_goes_through_checks_views_and_report(sour
     capsys.readouterr()
     code = run(copy, workspace, dsn)
     out, err = capsys.readouterr()
-    if code:
-        told = oracle.said_well(out, err, private)
-        assert "fatal quality check" in told["what"], told
+    if code:  # a control of the source may find that too much is set aside
+        assert "fatal quality check" in oracle.said_well(out, err, private)["what"]
         return
     oracle.check_accounts(copy, Lake(workspace))
     oracle.check_tables(copy, Lake(workspace))

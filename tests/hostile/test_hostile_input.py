@@ -25,7 +25,7 @@ from tests.hostile.small_copies import COPIES
 from tests.passerelle.states import one_engine, seen_by_readers
 
 INCREMENTS = 3  # one copy in so many is mapped as an increment of the good one, which takes twice as long
-CASES = cases(sorted(COPIES), WANTED, slow=3) if WANTED else sample("tiny", ["tiny_lines", "tiny_bundles"], of_each=2)
+CASES = cases(sorted(COPIES), WANTED, slow=3) if WANTED else sample("tiny", ["tiny_lines", "tiny_bundles"], wanted=12)
 
 pytestmark = pytest.mark.timeout(900)  # a million rows on a busy machine
 
