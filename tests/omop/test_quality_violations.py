@@ -13,7 +13,7 @@ import pytest
 from omop.cdm import cdm_tables
 from omop.quality.checks import check_types
 from omop.quality.results import Result
-from spark_jobs.check_quality import evaluate
+from spark_jobs.check_quality import measure
 from tests.omop.omop_case import arrow, on_engine
 
 TODAY = date(2025, 4, 1)
@@ -141,7 +141,7 @@ CASES: list[Case] = [
 def results(engine: Any, given: dict[str, Any], names: list[str]) -> list[Result]:
     for name, rows in given.items():
         on_engine(engine, f"ward__{name}", arrow(name, rows))
-    return evaluate(engine, {name: COLUMNS[name] for name in given}, "ward__{}".format, names, TODAY)
+    return measure(engine, {name: COLUMNS[name] for name in given}, "ward__{}".format, names, TODAY).judged()
 
 
 def test_nothing_is_raised_on_the_clean_ward(sail):
@@ -172,6 +172,6 @@ def test_a_table_a_column_and_a_type_that_are_not_those_of_the_cdm(sail):
     given = {name: COLUMNS[name] for name in WARD}
     given["person"] = {**given["person"], "person_id": "string"}
     del given["person"]["provider_id"], given["death"]
-    found = evaluate(sail, given, "ward__{}".format, ["person", "death"], TODAY)
+    found = measure(sail, given, "ward__{}".format, ["person", "death"], TODAY).judged()
     failed = {(result.check, result.cdm_table, result.cdm_field) for result in found if result.status == "failed"}
     assert failed == {("cdmTable", "death", None), ("cdmField", "person", "provider_id"), ("cdmDatatype", "person", "person_id")}  # fmt: skip
