@@ -68,7 +68,7 @@ def ledger_of(workspace: Path) -> list[dict[str, Any]]:
     return [entry | {"run_id": ""} for entry in passerelle("ledger", "--workspace", str(workspace))]
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_the_tiny_hospital_is_the_same_on_all_three_engines(tmp_path, delta_jars, connect_server):
     source, feed = write_source(tmp_path / "tiny"), write_feed(tmp_path / "feed")
     engines = {"embedded": "embedded", "classic": SPARK, "connect": connect_server}
@@ -80,7 +80,7 @@ def test_the_tiny_hospital_is_the_same_on_all_three_engines(tmp_path, delta_jars
         assert ledger_of(tmp_path / "embedded") == ledger_of(tmp_path / name)
 
 
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(2400)
 def test_the_real_extract_is_the_same_on_both_engines(tmp_path, shared_data, delta_jars):
     for name, engine in (("embedded", "embedded"), ("spark", SPARK)):
         workspace = ["--workspace", str(tmp_path / name), "--engine", engine]
