@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 
 from omop.lake import Lake
-from passerelle import accounts, pipeline, runs
+from passerelle import pipeline, runs
 from spark_jobs import ops
 from tests.hostile import oracle
 from tests.hostile.hospitals import WANTED, good_copy, run
 from tests.hostile.mutated_copies import Copy, cases, expected, make, sample
 from tests.hostile.mutations import DATABASE, Expect
 from tests.hostile.small_copies import COPIES
-from tests.passerelle.states import one_engine, seen_by_readers
+from tests.passerelle.states import quick_runs, seen_by_readers
 
 INCREMENTS = 3  # one copy in so many is mapped as an increment of the good one, which takes twice as long
 CASES = cases(sorted(COPIES), WANTED, slow=3) if WANTED else sample("tiny", ["tiny_lines", "tiny_bundles"], wanted=12)
@@ -47,13 +47,7 @@ class Hospital:
 @pytest.fixture(scope="module", autouse=True)
 def engine() -> Iterator[None]:
     """One engine; one quality check and no view, as for the interrupted runs: what is checked here is counted apart."""
-    result = {"check": "isRequired", "cdm_table": "person", "cdm_field": "person_id", "violated": 0, "rows": 2}
-    result |= {"threshold": 0.0, "status": "passed", "severity": "fatal", "reason": None}
-    with one_engine() as patch:
-        patch.setattr(
-            pipeline, "assess", lambda job, _: (accounts.record_quality(job.run, [result]), ([result], {}))[1]
-        )
-        patch.setattr(pipeline, "materialise_views", lambda *_: {})
+    with quick_runs() as patch:
         patch.setattr(pipeline, "compile_source", cache(pipeline.compile_source))  # a third of the time of a small run
         yield
 

@@ -15,7 +15,7 @@ from omop.lake import Lake
 from omop.snapshot import dataset_of, last_snapshot
 from omop.views.contract import views
 from omop.views.store import ViewStore
-from passerelle import pipeline
+from passerelle import accounts, pipeline
 from passerelle.ledger import last_mapped_runs, ledger
 from spark_jobs import ops
 from spark_jobs.codes import VOCABULARY_TABLES
@@ -35,6 +35,22 @@ def one_engine() -> Iterator[pytest.MonkeyPatch]:
             yield engine
 
         patch.setattr(pipeline, "open_engine", opened)
+        yield patch
+
+
+@contextmanager
+def quick_runs() -> Iterator[pytest.MonkeyPatch]:
+    """One engine, one quality check that passes and no view: for files with many runs, which count for themselves."""
+    result = {"check": "isRequired", "cdm_table": "person", "cdm_field": "person_id", "violated": 0, "rows": 2}
+    result |= {"threshold": 0.0, "status": "passed", "severity": "fatal", "reason": None}
+
+    def assess(job: Any, _: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        accounts.record_quality(job.run, [result])
+        return [result], {}
+
+    with one_engine() as patch:
+        patch.setattr(pipeline, "assess", assess)
+        patch.setattr(pipeline, "materialise_views", lambda *_: {})
         yield patch
 
 

@@ -17,7 +17,7 @@ from passerelle.cli import run as cli
 from passerelle.runs import Run
 from spark_jobs import land, write_tables
 from tests.hospital import ROWS, write_feed
-from tests.passerelle.states import next_day, one_engine, seen_by_readers, seen_by_the_team, write_small_source
+from tests.passerelle.states import next_day, quick_runs, seen_by_readers, seen_by_the_team, write_small_source
 
 
 class Killed(BaseException):
@@ -45,13 +45,7 @@ class Hospitals:
 @pytest.fixture(scope="module", autouse=True)
 def engine() -> Iterator[None]:
     """One engine, one quality check and no view: `test_kill` has them all, here many runs must be quick."""
-    result = {"check": "isRequired", "cdm_table": "person", "cdm_field": "person_id", "violated": 0, "rows": 2}
-    result |= {"threshold": 0.0, "status": "passed", "severity": "fatal", "reason": None}
-    with one_engine() as patch:
-        patch.setattr(
-            pipeline, "assess", lambda job, _: (accounts.record_quality(job.run, [result]), ([result], {}))[1]
-        )
-        patch.setattr(pipeline, "materialise_views", lambda *_: {})
+    with quick_runs():
         yield
 
 
