@@ -129,6 +129,7 @@ def open_job(
             run = newest[0]
         else:
             _clean_staging(workspace.root)
+            ops.tidy(workspace.lake)
             run = runs.begin(workspace.lake, name, **_facts(settings, flags or {}, origin, with_vocabulary))
         frame = Frame(name, compiled.source.timezone, secrets.engine_salt(name), first, buckets)
         if resume:

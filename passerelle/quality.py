@@ -52,9 +52,11 @@ def assess(job: "Job", mapped: Mapping[str, Any]) -> tuple[Found, dict[str, Any]
         return results, {**noted, IDENTIFIERS: last.events["checked"].get(IDENTIFIERS, {})}
     rows = Rows(job.engine, job.lake, job.buckets)
     change = _change(job, mapped, rows, last) if last is not None else None
-    results = _quality_of(job, rows, mapped, change) + _reconciled(job, rows, mapped)
-    job.progress("searching for identifiers that remain")
-    results += remaining(job.lake, job.crosswalk, job.frame.source, job.buckets)
+    steps = (
+        lambda: _quality_of(job, rows, mapped, change) + _reconciled(job, rows, mapped),
+        lambda: remaining(job.lake, job.crosswalk, job.frame.source, job.buckets),
+    )
+    results = [result for found in job.engine.at_once(steps) for result in found]
     record_quality(job.run, results)
     job.progress("measuring coverage")
     coverage = _coverage(job, rows, change)

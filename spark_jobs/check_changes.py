@@ -7,6 +7,7 @@ and what they are. What does not add up (a key, a code that several persons have
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +38,14 @@ class TouchedRows:
     rows: Rows  # every row, as it is
     before: Mapping[str, int]  # omop.<table> → the version that the last run left
     staging: Path
-    _staged: set[str] = field(default_factory=set)
+    tables: Tables = field(init=False)  # those of which only the touched persons have to be looked at
 
-    @property
-    def tables(self) -> Tables:
-        """Tables of which only the touched persons have to be looked at."""
+    def __post_init__(self) -> None:
         there = self.rows.tables
-        return {name: there[name] for name in there if PERSON in there[name] and f"omop.{name}" in self.before}
+        self.tables = {name: there[name] for name in there if PERSON in there[name] and f"omop.{name}" in self.before}
+        self.engine.at_once(
+            partial(self.engine.stage, _view(name), self._both_sides(name), self.staging / name) for name in self.tables
+        )
 
     def then(self, table: str) -> str:
         """The rows as they were; of tables that say nobody's name, every row as it is."""
@@ -56,12 +58,8 @@ class TouchedRows:
     def _side(self, table: str, side: str) -> str:
         if table not in self.tables:
             return self.rows(table)
-        view = f"touched__{table}"
-        if table not in self._staged:
-            self.engine.stage(view, self._both_sides(table), self.staging / table)
-            self._staged.add(table)
         columns = ", ".join(map(quoted, self.tables[table]))
-        return f"(SELECT {columns} FROM {view} WHERE {side})"
+        return f"(SELECT {columns} FROM {_view(table)} WHERE {side})"
 
     def _both_sides(self, table: str) -> str:
         path, version = self.lake.omop(table), self.before[f"omop.{table}"]
@@ -82,6 +80,10 @@ class TouchedRows:
             f"SELECT {columns}, {str(then).lower()} AS {THEN}, {str(now).lower()} AS {NOW} "
             f"FROM {rows} AS r LEFT SEMI JOIN {TOUCHED_IDS} AS p ON p.{PERSON} = r.{PERSON}"
         )
+
+
+def _view(table: str) -> str:
+    return f"touched__{table}"
 
 
 def check_changes(

@@ -6,6 +6,7 @@ spark-submit passerelle/__main__.py check mimic_iv --workspace W --engine submit
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import date
+from functools import partial
 from typing import Any
 
 from omop.cdm import cdm_tables
@@ -89,11 +90,13 @@ def measure(
     of_concepts = [c for name in names for c in checks[name] if is_about_concepts(c, there)]
     by_concept = set(of_concepts)
     found = Measured()
-    for name in names:
-        scan = plan_scan(name, there, resolve, today, [c for c in checks[name] if c not in by_concept])
+    scans = [plan_scan(name, there, resolve, today, [c for c in checks[name] if c not in by_concept]) for name in names]
+    counted = engine.at_once(partial(engine.rows, scan.sql) for scan in scans if scan.sql)
+    rows = {scan.table: row[0] for scan, row in zip((s for s in scans if s.sql), counted, strict=True)}
+    for scan in scans:
         found.settled += scan.settled
         found.unevaluated += scan.unevaluated
-        found.tallies += read_scan(scan, engine.rows(scan.sql)[0] if scan.sql else None)
+        found.tallies += read_scan(scan, rows.get(scan.table))
     _measure_concepts(engine, there, resolve, names, of_concepts, found)
     return found
 

@@ -1,5 +1,7 @@
 """Resolve the codes of a run against the vocabulary of the workspace, each distinct code once."""
 
+from functools import partial
+
 import pyarrow as pa
 
 from etl.concept_maps import read_concept_maps
@@ -60,7 +62,8 @@ def resolve_codes(run: MapRun, sides: list[Side]) -> None:
             '' AS field, CAST(0 AS bigint) AS n
         FROM (SELECT 1 AS one) AS nothing WHERE one = 0
     """
-    for side in sides:
+
+    def stage_codes(side: Side) -> None:
         branches = [
             slot_codes_query(m, slot, side.mapped[m.name])
             for m in run.compiled.mappings
@@ -68,6 +71,8 @@ def resolve_codes(run: MapRun, sides: list[Side]) -> None:
             for slot in m.slots
         ]
         side.codes = run.stage(f"{side.name}_codes", " UNION ALL ".join(branches or [nothing]))
+
+    engine.at_once(partial(stage_codes, side) for side in sides)
     engine.sql(" UNION ALL ".join(f"SELECT * FROM {side.codes}" for side in sides)).createOrReplaceTempView("codes")
     distinct = run.stage("distinct_codes", distinct_codes_query(source, "codes"))
     parents = parents_query(source, distinct)
@@ -79,7 +84,10 @@ def resolve_codes(run: MapRun, sides: list[Side]) -> None:
         JOIN (SELECT DISTINCT omop_vocabulary FROM {distinct}) AS u ON u.omop_vocabulary = c.vocabulary_id
         """
     ).createOrReplaceTempView("used_concept")
-    run.stage("known_code", vocabulary_query(source, "used_concept"))
-    run.stage("maps_to", maps_to_query("concept", "concept_relationship"))
+    known = {
+        "known_code": vocabulary_query(source, "used_concept"),
+        "maps_to": maps_to_query("concept", "concept_relationship"),
+    }
+    engine.at_once(partial(run.stage, view, query) for view, query in known.items())
     candidates = run.stage("candidates", candidates_query(distinct, parents))
     run.stage("resolved", resolved_query(candidates))

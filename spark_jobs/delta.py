@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 NEW = -1
+COMMITS = "_delta_log/" + "[0-9]" * 20 + ".json"
 BUCKET = "person_bucket"
 DELTA_TYPES = {
     "bigint": "long",
@@ -130,7 +131,7 @@ def _write(
     write: Callable[[], None], path: Path, schema: dict[str, str], rows: int, buckets: Buckets | None
 ) -> Receipt:
     before = table_version(path)
-    others = _rows_outside(path, buckets)
+    others = _rows_outside(_open(path), buckets) if before != NEW else {}
     for attempt in Retrying(
         stop=stop_after_attempt(3),
         wait=wait_random_exponential(max=2),
@@ -146,9 +147,9 @@ def _lost_a_race(error: BaseException) -> bool:
     return "Failed to commit transaction" in str(error) or "ConcurrentModification" in str(error)
 
 
-def _rows_outside(path: Path, buckets: Buckets | None) -> dict[int, int]:
+def _rows_outside(table: "DeltaTable", buckets: Buckets | None) -> dict[int, int]:
     """Rows in each bucket that a write must leave alone; none when it replaces the table."""
-    counts = _rows_by_bucket(path) if buckets is not None else {}
+    counts = _rows_by_bucket(table) if buckets is not None else {}
     return {bucket: n for bucket, n in counts.items() if n and buckets is not None and not buckets.holds(bucket)}
 
 
@@ -158,14 +159,14 @@ def _receipt(
     table = _open(path)
     version = table.version()
     found = _row_count(table)
-    there = columns_of(path)
+    there = _columns(table)
     meant = {name: DELTA_TYPES[kind] for name, kind in schema.items()}
     problems = []
     if version != before + 1:
         problems.append(f"version {version} after {before}")
     if found != (whole := rows + sum(others.values())):
         problems.append(f"{found} rows, {whole} meant")
-    elif _rows_outside(path, buckets) != others:  # one engine does not hold the rows against the predicate
+    elif _rows_outside(table, buckets) != others:  # one engine does not hold the rows against the predicate
         problems.append("rows in buckets that are not those of this write")
     if there != meant:
         problems.append(f"columns {there}, {meant} meant")
@@ -183,13 +184,17 @@ def _receipt(
 
 
 def table_version(path: Path) -> int:
-    """Newest version of a table; -1 when there is none."""
-    return _open(path).version() if is_delta(path) else NEW
+    """Newest version of a table; -1 when there is none. The name of the newest commit says it; nothing is read."""
+    return max((int(commit.stem) for commit in path.glob(COMMITS)), default=NEW)
 
 
 def columns_of(path: Path) -> dict[str, str]:
     """Columns of a table and their Delta types, in order."""
-    return {field.name: str(getattr(field.type, "type", field.type)) for field in _open(path).schema().fields}
+    return _columns(_open(path))
+
+
+def _columns(table: "DeltaTable") -> dict[str, str]:
+    return {field.name: str(getattr(field.type, "type", field.type)) for field in table.schema().fields}
 
 
 def row_count(path: Path) -> int:
@@ -212,13 +217,17 @@ def _row_count(table: "DeltaTable") -> int:
 
 def holds_rows(path: Path, buckets: Buckets) -> bool:
     """Whether a table has rows in a range of buckets, from its log alone."""
-    return any(rows and buckets.holds(bucket) for bucket, rows in _rows_by_bucket(path).items())
+    counts = _rows_by_bucket(_open(path)) if is_delta(path) else {}
+    return any(rows and buckets.holds(bucket) for bucket, rows in counts.items())
 
 
 def rows_in(path: Path, buckets: Buckets) -> int:
     """Rows of a table in a range of buckets, from its log alone; all rows of a table that knows no buckets."""
-    by_bucket = _rows_by_bucket(path)
-    return sum(n for bucket, n in by_bucket.items() if buckets.holds(bucket)) if by_bucket else row_count(path)
+    if not is_delta(path):
+        return 0
+    table = _open(path)
+    by_bucket = _rows_by_bucket(table)
+    return sum(n for bucket, n in by_bucket.items() if buckets.holds(bucket)) if by_bucket else _row_count(table)
 
 
 def range_of(path: Path, column: str) -> tuple[int, int] | None:
@@ -247,12 +256,9 @@ def restore(path: Path, version: int) -> None:
         _open(path).restore(version)
 
 
-def _rows_by_bucket(path: Path) -> dict[int, int]:
+def _rows_by_bucket(table: "DeltaTable") -> dict[int, int]:
     import pyarrow as pa
 
-    if not is_delta(path):
-        return {}
-    table = _open(path)
     actions = pa.table(table.get_add_actions(flatten=True))
     if actions.num_rows == 0 or BUCKET not in table.metadata().partition_columns:
         return {}

@@ -12,6 +12,7 @@ from etl.crosswalk import SCHEMA as CROSSWALK_SCHEMA
 from etl.crosswalk import Crosswalk
 from etl.declaration import Source, SourceTable
 from etl.identity import Secrets, pseudonymise
+from etl.many_notes import pseudonymised
 from etl.pseudonymise_notes import Pseudonymiser
 from etl.shift_dates import days_of, shift_dates
 from omop.lake import Lake
@@ -135,13 +136,8 @@ class _People:
         for column in table.free_text:
             texts = columns[column].to_pylist()
             known = [[i for found in row for i in found] for row in zip(*owners, strict=True)] or [[]] * len(texts)
-            cleaned[column] = pa.array(
-                [
-                    None if text is None else self.pseudonymiser.text(text, identifiers)
-                    for text, identifiers in zip(texts, known, strict=True)
-                ],
-                pa.string(),
-            )
+            notes = list(zip(texts, known, strict=True))
+            cleaned[column] = pa.array(pseudonymised(self.pseudonymiser, notes), pa.string())
         return cleaned
 
 

@@ -3,22 +3,26 @@
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from etl.sql_text import literal
 from passerelle.errors import SourceUnreachable, TerminalError, UsageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame
 
+T = TypeVar("T")
 EMBEDDED = "embedded"
 CONNECT_MARK = "SPARK_CONNECT_MODE_ENABLED"
 SUBMITTED = "submitted"  # inside spark-submit, which has chosen master, jars and memory
 IDLE_SECONDS = 7 * 24 * 3600
+AT_ONCE = 2  # statements; half of a run of short ones is planning, which keeps one core busy
 MAX_INLINE_BYTES = 20_000_000  # above it a table goes through Parquet: gRPC messages and Spark's heap are limited
 
 _SQL_TYPES = {
@@ -46,9 +50,19 @@ class Engine:
         return self.spark.sql(query)
 
     def rows(self, query: str) -> list[dict[str, Any]]:
-        """Result of a small query."""
-        table = self.spark.sql(query).toArrow()
-        return table.to_pylist()
+        """Result of a small query.
+
+        Not by Arrow: a client of Spark Connect would have the query planned once more, for its schema alone.
+        """
+        return [row.asDict(recursive=True) for row in self.spark.sql(query).collect()]
+
+    def at_once(self, steps: Iterable[Callable[[], T]]) -> list[T]:
+        """Take steps that do not depend on one another, some at a time; their results, in order.
+
+        Raises: the error of the first step that fails, once those that had begun have ended.
+        """
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            return list(threads.map(lambda step: step(), steps))
 
     def view_of_parquet(self, name: str, path: Path) -> None:
         """Make a Parquet folder readable as a view."""
@@ -76,12 +90,11 @@ class Engine:
 
     def stage(self, name: str, query: str, path: Path) -> None:
         """Write an intermediate result and make it readable as a view; it is complete or absent, never half there."""
-        frame = self.sql(query)
-        frame.write.mode("overwrite").parquet(_uri(path))
+        self.sql(f"INSERT OVERWRITE DIRECTORY {literal(_uri(path))} USING parquet {query}")
         if any(path.glob("*.parquet")):
             self.view_of_parquet(name, path)
         else:  # one engine writes no file for no row, and the schema would be lost
-            self.spark.createDataFrame([], frame.schema).createOrReplaceTempView(name)
+            self.spark.createDataFrame([], self.sql(query).schema).createOrReplaceTempView(name)
 
 
 def no_row(columns: dict[str, str]) -> str:
@@ -223,7 +236,7 @@ SPARK_CONF = {
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
     "spark.sql.inMemoryColumnarStorage.enableVectorizedReader": "false",
-    "spark.driver.memory": "2g",
+    "spark.driver.memory": "3g",
 }
 # Hundreds of short statements: the second compiler of the JVM costs more than it gives (CPU 48 -> 33 s, measured).
 # That compiler alone is given 48 MB for its code; a run fills them, and what is compiled no more is interpreted.

@@ -4,6 +4,7 @@ spark-submit passerelle/__main__.py extract mimic_iv --input DIR --workspace W -
 """
 
 import shutil
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -150,27 +151,26 @@ def land_tables(
     delivery: Delivery,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Landed]:
-    """Land every table: while the engine takes one in, the next one comes through the door.
+    """Land every table: while the engine takes one in, the next ones come through the door.
 
     Args:
         bases: tables as the last published run landed them; what came after it and was never published is undone.
     """
-    waiting: Future[Landed] | None = None
+    waiting: deque[Future[Landed]] = deque()
+    engine_side = ThreadPoolExecutor(max_workers=1)
     try:
-        with ThreadPoolExecutor(max_workers=1) as engine_side:
-            for name in landing_order(door.source):
-                progress(f"landing {name}")
-                came = read_table(door, opened, name, bases.get(name), delivery)
-                if waiting is not None:
-                    yield waiting.result()
-                waiting = engine_side.submit(take_in, door, came)
-                if came.departures is not None:  # the engine's side asks the database too, and one at a time can
-                    yield waiting.result()
-                    waiting = None
-            if waiting is not None:
-                yield waiting.result()
-    finally:  # a name in the wrong column is still in this text
-        shutil.rmtree(door.staging / "raw", ignore_errors=True)
+        for name in landing_order(door.source):
+            progress(f"landing {name}")
+            came = read_table(door, opened, name, bases.get(name), delivery)
+            waiting.append(engine_side.submit(take_in, door, came))
+            # The engine's side asks the database for departures, and one at a time can.
+            while waiting and (waiting[0].done() or came.departures is not None):
+                yield waiting.popleft().result()
+        for landed in waiting:
+            yield landed.result()
+    finally:
+        engine_side.shutdown(cancel_futures=True)
+        shutil.rmtree(door.staging / "raw", ignore_errors=True)  # a name in the wrong column is still in this text
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import pyarrow as pa
 
@@ -45,25 +46,14 @@ def map_source(run: MapRun, progress: Callable[[str], None] = lambda _: None) ->
     """
     sides = open_sides(run)
     open_vocabulary(run)
-    for side in sides:
-        for mapping in mappings_of(run):
-            progress(f"reading {mapping.name}")
-            _read(run, side, mapping)
+    progress("reading")
+    run.engine.at_once(partial(_read, run, side, mapping) for side in sides for mapping in mappings_of(run))
     progress("resolving codes")
     resolve_codes(run, sides)
-    for side in sides:
-        _known_before(run, side)
-        for mapping in mappings_of(run):
-            progress(f"mapping {mapping.name}")
-            _know_itself(run, mapping, side)
-            query = cdm_query(
-                mapping, run.frame, side.mapped[mapping.name], side.known, _pointed_at(run, mapping, side)
-            )
-            side.cdm[mapping.name] = run.stage(f"{side.name}_cdm__{_word(mapping.name)}", query)
-            _make_known(run, mapping, side)
+    run.engine.at_once(partial(_map, run, side, progress) for side in sides)
     old, new = sides[0], sides[-1]
     targets = _counts(run, new)
-    accounts = [account(run, side) for side in sides]
+    accounts = run.engine.at_once(partial(account, run, side) for side in sides)
     if run.base is None:
         _remember_ids(run, new)
         return MapOutcome(write_all(run, new, targets, progress), accounts[0])
@@ -79,6 +69,17 @@ def _read(run: MapRun, side: Side, mapping: CompiledMapping) -> None:
     query = re.sub(rf"\b{BRONZE}__(\w+)", lambda match: views[match[1]], query)
     with _naming(mapping):
         side.mapped[mapping.name] = run.stage(f"{side.name}_mapped__{_word(mapping.name)}", query)
+
+
+def _map(run: MapRun, side: Side, progress: Callable[[str], None]) -> None:
+    """Stage 2 of every mapping, in their order: a row may point to those of a mapping before."""
+    _known_before(run, side)
+    for mapping in mappings_of(run):
+        progress(f"mapping {mapping.name}")
+        _know_itself(run, mapping, side)
+        query = cdm_query(mapping, run.frame, side.mapped[mapping.name], side.known, _pointed_at(run, mapping, side))
+        side.cdm[mapping.name] = run.stage(f"{side.name}_cdm__{_word(mapping.name)}", query)
+        _make_known(run, mapping, side)
 
 
 def _word(name: str) -> str:

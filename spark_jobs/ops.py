@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from omop.delta_read import dataset
 from omop.lake import Lake, is_delta
 
+FILES = 64  # of a table; each run adds some to most tables, and each of its steps reads several
 QUARANTINE_SAMPLE = 10_000  # entries kept a table and run; the ledger counts all of them
 
 TIME = pa.timestamp("us", tz="UTC")
@@ -171,6 +172,19 @@ def replace(lake: Lake, table: str, rows: Sequence[dict[str, Any]], where: str) 
         return
     content = pa.Table.from_pylist(list(rows), schema=SCHEMAS[table])
     write_deltalake(str(path), content, mode="overwrite", predicate=where, schema_mode="merge")
+
+
+def tidy(lake: Lake) -> None:
+    """Make one file of the many that a year of runs leaves in each bookkeeping table; its rows stay as they are.
+
+    Files that no version of the last week needs are removed.
+    """
+    from deltalake import DeltaTable
+
+    for name in SCHEMAS:
+        if is_delta(path := lake.ops(name)) and len((table := DeltaTable(str(path))).file_uris()) > FILES:
+            table.optimize.compact()
+            table.vacuum(dry_run=False)
 
 
 def read(lake: Lake, table: str, run_id: str | None = None) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ today; what differs is what changes in the tables and in the accounts. Whatever 
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from etl.cdm_rows import Frame, hashed_key
@@ -203,8 +204,11 @@ class _People:
     def rows(self) -> dict[str, dict[str, str]]:
         """Side → table → view of the rows of the touched persons, and of those that belong to nobody."""
         views: dict[str, dict[str, str]] = {OLD: {}, NEW: {}}
+        self.run.engine.at_once(
+            partial(self.run.stage, self._staged(name), self._rows_query(name)) for name in self.owned
+        )
         for name in self.owned:
-            staged = self.run.stage(self._staged(name), self._rows_query(name))
+            staged = self._staged(name)
             columns = row_columns(self.run.source.tables[name])
             for side in (OLD, NEW):
                 views[side][name] = staged

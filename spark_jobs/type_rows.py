@@ -40,7 +40,7 @@ def type_rows(engine: Engine, source: Source, table_name: str, raw: str, salt: i
 
     Args:
         raw: view of the text, identifiers already hashed.
-        staging: where the few rows that are sent twice may be written.
+        staging: folder where the few rows that are sent twice may be written.
     """
     table = source.tables[table_name]
     view = f"typed__{table_name}"
@@ -61,7 +61,8 @@ def type_rows(engine: Engine, source: Source, table_name: str, raw: str, salt: i
         if facts["bad" if whole_row else "noted"]:
             typed.quarantined += _examples(engine, table_name, view, column, whole_row)
     if facts["keys"] < facts["n"]:
-        query = _each_key_once(engine, table_name, table, view, query, typed, staging)
+        repeated = _repeated(engine, source, table_name, raw, salt, staging)
+        query = _each_key_once(engine, table_name, table, repeated, query, typed, staging)
     engine.sql(query).createOrReplaceTempView(typed.view)
     return typed
 
@@ -161,8 +162,27 @@ def _examples(engine: Engine, table_name: str, view: str, column: str, whole_row
     return [Quarantined(table_name, row[ROW], row[LINE], row["reason"], None, whole_row) for row in rows]
 
 
+def _repeated(engine: Engine, source: Source, table_name: str, raw: str, salt: int, staging: Path) -> tuple[str, str]:
+    """Views of the keys that stand more than once, and of their rows, typed.
+
+    Sought in the text: of the other rows, nothing but the key is read.
+    """
+    keys, rows, row = f"repeated__{table_name}", f"repeated_rows__{table_name}", row_hash(source, table_name, salt)
+    query = f"SELECT _r FROM (SELECT {row} AS _r FROM {raw}) AS k GROUP BY _r HAVING count(*) > 1"
+    engine.stage(keys, query, staging / "keys")
+    engine.sql(f"SELECT w.* FROM {raw} AS w LEFT SEMI JOIN {keys} AS r ON r._r = {row}").createOrReplaceTempView(rows)
+    engine.sql(typed_query(source, table_name, rows, salt)).createOrReplaceTempView(f"typed_{rows}")
+    return keys, f"typed_{rows}"
+
+
 def _each_key_once(
-    engine: Engine, table_name: str, table: SourceTable, view: str, good: str, typed: Typed, staging: Path
+    engine: Engine,
+    table_name: str,
+    table: SourceTable,
+    repeated: tuple[str, str],
+    good: str,
+    typed: Typed,
+    staging: Path,
 ) -> str:
     """Of the rows with one key: the newest by the change column, else the first; copies are merged, the rest set aside.
 
@@ -171,8 +191,7 @@ def _each_key_once(
     change = name(table.change_column) if table.change_column else "CAST(NULL AS string)"
     order = f"{change} DESC NULLS LAST, " + (CONTENT if table.change_column else LINE)
     over = f"OVER (PARTITION BY {ROW} ORDER BY {order})"
-    repeated = f"SELECT {ROW} AS _r FROM {view} WHERE {DEFECT} IS NULL GROUP BY {ROW} HAVING count(*) > 1"
-    engine.sql(good).createOrReplaceTempView(f"sent__{table_name}")
+    keys, rows = repeated
     ranked = f"ranked__{table_name}"
     engine.stage(
         ranked,
@@ -183,10 +202,10 @@ def _each_key_once(
         FROM (
             SELECT s.*, {change} AS _changed, row_number() {over} AS _rank,
                 first_value({CONTENT}) {over} AS _best, first_value({change}) {over} AS _latest
-            FROM sent__{table_name} AS s JOIN ({repeated}) AS r ON r._r = s.{ROW}
+            FROM {rows} AS s WHERE {DEFECT} IS NULL
         ) AS w
         """,
-        staging,
+        staging / "ranked",
     )
     counted: dict[str, dict[str, Any]] = {
         row["verdict"]: row
@@ -201,14 +220,14 @@ def _each_key_once(
     typed.rows -= typed.merged + conflicts
     typed.content -= sum(int(row["content"]) for verdict, row in counted.items() if verdict != "first")
     if conflicts:
-        rows = engine.rows(
+        examples = engine.rows(
             f"SELECT {ROW}, {LINE} FROM {ranked} WHERE _verdict = {literal(CONFLICT)} "
             f"ORDER BY {LINE}, {ROW} LIMIT {QUARANTINE_SAMPLE}"
         )
         reason = f"duplicate key ({', '.join(table.key)})"
-        typed.quarantined += [Quarantined(table_name, row[ROW], row[LINE], reason, None) for row in rows]
+        typed.quarantined += [Quarantined(table_name, row[ROW], row[LINE], reason, None) for row in examples]
     columns = ", ".join(name(column) for column in (ROW, *table.bronze_columns, LINE, CONTENT))
     return (
         f"SELECT {columns} FROM {ranked} WHERE _verdict = 'first' UNION ALL "
-        f"SELECT {columns} FROM sent__{table_name} AS s LEFT ANTI JOIN ({repeated}) AS r ON r._r = s.{ROW}"
+        f"SELECT {columns} FROM ({good}) AS s LEFT ANTI JOIN {keys} AS r ON r._r = s.{ROW}"
     )

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from etl.cdm_rows import TARGET, row_key, select_into, table_columns
@@ -52,11 +53,13 @@ def write_all(
     Args:
         targets: CDM table → mapping → rows meant.
     """
-    written = []
-    mapped = {mapping.table.name for mapping in run.compiled.mappings}
-    for target in sorted(mapped | set(targets) | _left_behind(run)):
+
+    def write(target: str) -> MappedTable:
         progress(f"writing {target}")
-        written.append(_write_whole(run, side, target, targets.get(target, {})))
+        return _write_whole(run, side, target, targets.get(target, {}))
+
+    mapped = {mapping.table.name for mapping in run.compiled.mappings}
+    written = run.engine.at_once(partial(write, name) for name in sorted(mapped | set(targets) | _left_behind(run)))
     progress("writing provenance")
     traced = _traced(run)
     rows = sum(n for parts in targets.values() for name, n in parts.items() if name in traced)
@@ -172,8 +175,7 @@ def write_differences(
     run: MapRun, differences: list[Difference], progress: Callable[[str], None] = lambda _: None
 ) -> list[MappedTable]:
     """Write each difference in one commit; a table in which nothing differs is not touched."""
-    for difference in differences:
-        run.stage(difference.view, difference.query())
+    run.engine.at_once(partial(run.stage, difference.view, difference.query()) for difference in differences)
     counted: dict[str, dict[int, list[int]]] = {}
     parts = [
         f"SELECT {literal(d.name)} AS name, {BUCKET} AS bucket, count(*) AS n, "
@@ -182,18 +184,19 @@ def write_differences(
     ]
     for row in run.engine.rows(" UNION ALL ".join(parts)):
         counted.setdefault(row["name"], {})[row["bucket"]] = [row["added"], row["n"] - row["added"]]
-    written = []
-    for difference in differences:
+
+    def write(difference: Difference) -> MappedTable | None:
         started = time.monotonic()
-        if difference.name in counted:
-            progress(f"writing {difference.name}")
-            buckets = counted[difference.name]
-            path = run.lake.omop(difference.target) if difference.target else run.lake.ops("provenance")
-            rows = rows_in(path, run.buckets) + sum(added - gone for added, gone in buckets.values())
-            receipt = _write(run, difference, path, buckets)
-            if difference.target:
-                written.append(MappedTable(difference.target, rows, receipt.version, time.monotonic() - started))
-    return written
+        progress(f"writing {difference.name}")
+        buckets = counted[difference.name]
+        path = run.lake.omop(difference.target) if difference.target else run.lake.ops("provenance")
+        rows = rows_in(path, run.buckets) + sum(added - gone for added, gone in buckets.values())
+        receipt = _write(run, difference, path, buckets)
+        seconds = time.monotonic() - started
+        return MappedTable(difference.target, rows, receipt.version, seconds) if difference.target else None
+
+    written = run.engine.at_once(partial(write, d) for d in differences if d.name in counted)
+    return [table for table in written if table is not None]
 
 
 def _write(run: MapRun, difference: Difference, path: Path, buckets: dict[int, list[int]]) -> Receipt:

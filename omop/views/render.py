@@ -11,6 +11,7 @@ are settled here, once:
 """
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Literal
 
 from sqlglot import exp, parse_one
@@ -47,7 +48,7 @@ def render(name: str, dialect: Dialect, resolve: Resolve, shape: Shape | None = 
     Raises: ContractError: no such view.
     """
     declared = view(name)
-    tree = parse_one(declared.sql_file.read_text(encoding="utf-8"), read="spark")
+    tree = _parsed(name).copy()
     for reference in list(tree.find_all(exp.Table)):
         if reference.db == OMOP:
             _place(reference, dialect, resolve, shape)
@@ -60,8 +61,12 @@ def render(name: str, dialect: Dialect, resolve: Resolve, shape: Shape | None = 
 
 def tables_of(name: str) -> frozenset[str]:
     """CDM tables that a view reads."""
-    tree = parse_one(view(name).sql_file.read_text(encoding="utf-8"), read="spark")
-    return frozenset(reference.name for reference in tree.find_all(exp.Table) if reference.db == OMOP)
+    return frozenset(reference.name for reference in _parsed(name).find_all(exp.Table) if reference.db == OMOP)
+
+
+@cache
+def _parsed(name: str) -> exp.Expr:
+    return parse_one(view(name).sql_file.read_text(encoding="utf-8"), read="spark")
 
 
 def _place(reference: exp.Table, dialect: Dialect, resolve: Resolve, shape: Shape | None) -> None:

@@ -1,0 +1,21 @@
+"""Many notes at once, in several processes: what comes out is what each gives alone."""
+
+import pytest
+
+from etl import many_notes
+from etl.pseudonymise_notes import Pseudonymiser
+
+
+@pytest.fixture
+def few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(many_notes, "MANY", 10)
+    monkeypatch.setattr(many_notes, "AT_A_TIME", 4)
+
+
+def test_many_notes_come_out_as_each_alone(few_are_many):
+    pseudonymiser = Pseudonymiser.knowing(["KOWALCZYK"])
+    notes = [(f"Mme Nakatomi{n}, vue par Kowalczyk le {n + 1}/03/2024.", [f"NAKATOMI{n}"]) for n in range(23)]
+    notes[7] = (None, ["NAKATOMI7"])  # a scan without text
+    alone = [many_notes.pseudonymised(pseudonymiser, [note])[0] for note in notes]
+    assert many_notes.pseudonymised(pseudonymiser, notes) == alone
+    assert alone[7] is None and alone[3] == "Mme <NOM>, vue par <NOM> le 4/03/2024."
