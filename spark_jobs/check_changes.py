@@ -115,7 +115,8 @@ def check_changes(
     then = measure(engine, rows.tables, touched.then, personal, today, adds_up)
     now = measure(engine, rows.tables, touched.now, personal, today, adds_up)
     found = [Measured(_added(known, then.tallies, now.tallies), now.settled, now.unevaluated)]
-    found.append(measure(engine, rows.tables, rows, personal, today, lambda check: not adds_up(check)))
+    whole = rows.count(personal)
+    found.append(measure(engine, rows.tables, rows, personal, today, lambda check: not adds_up(check), whole))
     found.append(measure(engine, rows.tables, rows, [name for name in names if name not in personal], today))
     results = [result for part in found for result in part.judged(thresholds)]
     return [asdict(result) for result in results + not_filled(filled)]

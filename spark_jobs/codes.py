@@ -72,7 +72,7 @@ def resolve_codes(run: MapRun, sides: list[Side]) -> None:
         ]
         side.codes = run.stage(f"{side.name}_codes", " UNION ALL ".join(branches or [nothing]))
 
-    engine.at_once(partial(stage_codes, side) for side in sides)
+    run.at_once(partial(stage_codes, side) for side in sides)
     engine.sql(" UNION ALL ".join(f"SELECT * FROM {side.codes}" for side in sides)).createOrReplaceTempView("codes")
     distinct = run.stage("distinct_codes", distinct_codes_query(source, "codes"))
     parents = parents_query(source, distinct)
@@ -88,6 +88,6 @@ def resolve_codes(run: MapRun, sides: list[Side]) -> None:
         "known_code": vocabulary_query(source, "used_concept"),
         "maps_to": maps_to_query("concept", "concept_relationship"),
     }
-    engine.at_once(partial(run.stage, view, query) for view, query in known.items())
+    run.at_once(partial(run.stage, view, query) for view, query in known.items())
     candidates = run.stage("candidates", candidates_query(distinct, parents))
     run.stage("resolved", resolved_query(candidates))

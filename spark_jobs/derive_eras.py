@@ -4,6 +4,7 @@ spark-submit passerelle/__main__.py map mimic_iv --workspace W --engine submitte
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -57,13 +58,16 @@ class WrittenEras:
 
 def derive_eras(engine: Engine, lake: Lake, frame: Frame, buckets: Buckets, staging: Path) -> WrittenEras:
     """Derive and write the eras of every person of a source."""
-    receipts = {}
-    for name, view in stage_eras(engine, lake, frame, buckets, staging).items():
+    staged = stage_eras(engine, lake, frame, buckets, staging)
+    rows = engine.row_counts(staged)
+
+    def write(name: str) -> Receipt:
         columns = table_columns(cdm_table(name))
-        rows = engine.rows(f"SELECT count(*) AS n FROM {view}")[0]["n"]
-        query = f"SELECT {', '.join(columns)} FROM {view}"
-        receipts[name] = replace_buckets(engine.sql(query), lake.omop(name), columns, rows, buckets)
-    return WrittenEras(receipts, count_left_out(engine))
+        query = f"SELECT {', '.join(columns)} FROM {staged[name]}"
+        return replace_buckets(engine.sql(query), lake.omop(name), columns, rows[name], buckets)
+
+    written = engine.at_once(partial(write, name) for name in staged)
+    return WrittenEras(dict(zip(staged, written, strict=True)), count_left_out(engine))
 
 
 def count_left_out(engine: Engine) -> dict[str, dict[str, int]]:
@@ -96,13 +100,14 @@ def stage_eras(
     """
     _open_events(engine, lake, buckets, staging, touched)
     engine.stage("era__ingredient", INGREDIENT, staging / "era" / "ingredient")
-    views = {}
-    for era in DERIVED_ERAS:
+
+    def stage(era: Era) -> str:
         engine.sql(era.spans).createOrReplaceTempView(_spans_of(era.table))
         view = f"era__{era.table}"
         engine.stage(view, era_query(era, _spans_of(era.table), frame), staging / "era" / era.table)
-        views[era.table] = view
-    return views
+        return view
+
+    return dict(zip(ERA_TABLES, engine.at_once(partial(stage, era) for era in DERIVED_ERAS), strict=True))
 
 
 def _spans_of(era_table: str) -> str:

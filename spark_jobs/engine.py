@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ CONNECT_MARK = "SPARK_CONNECT_MODE_ENABLED"
 SUBMITTED = "submitted"  # inside spark-submit, which has chosen master, jars and memory
 IDLE_SECONDS = 7 * 24 * 3600
 AT_ONCE = 2  # statements; half of a run of short ones is planning, which keeps one core busy
+MANY_ROWS = 5_000_000  # over so many a statement keeps every core busy by itself, and two hold twice the memory
 MAX_INLINE_BYTES = 20_000_000  # above it a table goes through Parquet: gRPC messages and Spark's heap are limited
 
 _SQL_TYPES = {
@@ -56,12 +57,24 @@ class Engine:
         """
         return [row.asDict(recursive=True) for row in self.spark.sql(query).collect()]
 
-    def at_once(self, steps: Iterable[Callable[[], T]]) -> list[T]:
+    def row_counts(self, views: Mapping[str, str]) -> dict[str, int]:
+        """Rows of some views, in one statement.
+
+        Args:
+            views: a name for each, which its count gets → the view.
+        """
+        counts = (f"SELECT {literal(name)} AS name, count(*) AS n FROM {view}" for name, view in views.items())
+        return {row["name"]: row["n"] for row in self.rows(" UNION ALL ".join(counts))}
+
+    def at_once(self, steps: Iterable[Callable[[], T]], rows: int = 0) -> list[T]:
         """Take steps that do not depend on one another, some at a time; their results, in order.
+
+        Args:
+            rows: that the steps read in all; one step at a time where they are many.
 
         Raises: the error of the first step that fails, once those that had begun have ended.
         """
-        with ThreadPoolExecutor(AT_ONCE) as threads:
+        with ThreadPoolExecutor(AT_ONCE if rows < MANY_ROWS else 1) as threads:
             return list(threads.map(lambda step: step(), steps))
 
     def view_of_parquet(self, name: str, path: Path) -> None:

@@ -50,7 +50,7 @@ def _reference_tables(run: MapRun, side: Side, names: list[str]) -> Iterator[dic
 
 
 def _account_tables(run: MapRun, side: Side, names: list[str]) -> Iterator[dict[str, Any]]:
-    counted = run.engine.rows(" UNION ALL ".join(_outcomes_query(run, side, name) for name in names))
+    counted = run.rows_of(_outcomes_query(run, side, name) for name in names)
     for row in sorted(counted, key=lambda r: (names.index(r["source_table"]), r["best"] or "")):
         name = row["source_table"]
         if row["best"] is None:

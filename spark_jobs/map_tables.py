@@ -47,13 +47,13 @@ def map_source(run: MapRun, progress: Callable[[str], None] = lambda _: None) ->
     sides = open_sides(run)
     open_vocabulary(run)
     progress("reading")
-    run.engine.at_once(partial(_read, run, side, mapping) for side in sides for mapping in mappings_of(run))
+    run.at_once(partial(_read, run, side, mapping) for side in sides for mapping in mappings_of(run))
     progress("resolving codes")
     resolve_codes(run, sides)
-    run.engine.at_once(partial(_map, run, side, progress) for side in sides)
+    run.at_once(partial(_map, run, side, progress) for side in sides)
     old, new = sides[0], sides[-1]
     targets = _counts(run, new)
-    accounts = run.engine.at_once(partial(account, run, side) for side in sides)
+    accounts = run.at_once(partial(account, run, side) for side in sides)
     if run.base is None:
         _remember_ids(run, new)
         return MapOutcome(write_all(run, new, targets, progress), accounts[0])
@@ -141,7 +141,7 @@ def _counts(run: MapRun, side: Side) -> dict[str, dict[str, int]]:
             f"FROM {side.cdm[mapping.name]} WHERE {TARGET} IS NOT NULL GROUP BY {TARGET}"
         )
     targets: dict[str, dict[str, int]] = {}
-    for row in run.engine.rows(" UNION ALL ".join(parts)):
+    for row in run.rows_of(parts):
         if row["n"] != row["ids"]:
             raise MappingError(
                 f"{row['mapping']}.sql gives the same key for {row['n'] - row['ids']} row(s) more than once",
@@ -149,7 +149,26 @@ def _counts(run: MapRun, side: Side) -> dict[str, dict[str, int]]:
                 do="give a _key that makes each row itself, or say why a row is set aside (_quarantine, _merge)",
             )
         targets.setdefault(row["target"], {})[row["mapping"]] = row["n"]
+    _refuse_keys_of_several(run, side)
     return targets
+
+
+def _refuse_keys_of_several(run: MapRun, side: Side) -> None:
+    """The mappings of a table that others point to share its keys: none may give one of another."""
+    tables = {mapping.table.name for mapping in mappings_of(run) if mapping.is_entity}
+    several = {name: parts for name in sorted(tables) if len(parts := run.compiled.of(name)) > 1}
+    counts = [
+        f"SELECT {literal(name)} AS entity, count(*) AS n, count(DISTINCT id) AS ids FROM {side.known[name]}"
+        for name in several
+    ]
+    for row in run.engine.rows(" UNION ALL ".join(counts)) if counts else ():
+        if row["n"] != row["ids"]:
+            names = " and ".join(f"{part.name}.sql" for part in several[row["entity"]])
+            raise MappingError(
+                f"{names} give {row['n'] - row['ids']} key(s) twice",
+                looked=f"{row['n']} rows, {row['ids']} keys, for {row['entity']}",
+                do="the parts of a table that others point to share their keys: begin each _key with the part's name",
+            )
 
 
 def _know_itself(run: MapRun, mapping: CompiledMapping, side: Side) -> None:
@@ -182,13 +201,6 @@ def _make_known(run: MapRun, mapping: CompiledMapping, side: Side) -> None:
         f"SELECT {key} AS id FROM {side.cdm[p.name]} WHERE {TARGET} = {literal(entity)}" for p in parts
     )
     side.known[entity] = run.stage(f"{side.name}_known__{entity}", ids)
-    counted = run.engine.rows(f"SELECT count(*) AS n, count(DISTINCT id) AS ids FROM {side.known[entity]}")[0]
-    if counted["n"] != counted["ids"]:
-        raise MappingError(
-            f"{' and '.join(f'{p.name}.sql' for p in parts)} give {counted['n'] - counted['ids']} key(s) twice",
-            looked=f"{counted['n']} rows, {counted['ids']} keys, for {entity}",
-            do="the parts of a table that others point to share their keys: begin each _key with the part's name",
-        )
 
 
 def _remember_ids(run: MapRun, side: Side) -> None:

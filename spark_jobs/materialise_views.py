@@ -3,6 +3,7 @@
 spark-submit passerelle/__main__.py publish mimic_iv --workspace W --engine submitted
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,18 @@ def materialise_views(engine: Engine, lake: Lake, staging: Path) -> dict[str, An
     """Write every view; returns rows and version of each. Readers see none of it before the snapshot is written."""
     for name in sorted({table for view in views() for table in tables_of(view)}):
         _open(engine, lake, name)
-    written = {}
-    for name, declared in views().items():
-        engine.stage(f"staged__{name}", view_sql(name, _view_of), staging / "views" / name)
-        columns: dict[str, str] = {column: facts.type for column, facts in declared.columns.items()}
-        rows = engine.rows(f"SELECT count(*) AS n FROM staged__{name}")[0]["n"]
-        ordered = engine.sql(f"SELECT {', '.join(columns)} FROM staged__{name}")
-        receipt = overwrite(ordered, lake.view(name), columns, rows)
-        written[name] = {"rows": rows, "version": receipt.version}
-    return written
+    staged = {name: f"staged__{name}" for name in views()}
+    engine.at_once(
+        partial(engine.stage, view, view_sql(name, _view_of), staging / "views" / name) for name, view in staged.items()
+    )
+    rows = engine.row_counts(staged)
+
+    def write(name: str) -> dict[str, int]:
+        columns: dict[str, str] = {column: facts.type for column, facts in views()[name].columns.items()}
+        ordered = engine.sql(f"SELECT {', '.join(columns)} FROM {staged[name]}")
+        return {"rows": rows[name], "version": overwrite(ordered, lake.view(name), columns, rows[name]).version}
+
+    return dict(zip(staged, engine.at_once(partial(write, name) for name in staged), strict=True))
 
 
 def _view_of(table: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 from etl.cdm_rows import Frame, hashed_key
 from etl.compiler import CompiledMapping, CompiledSource, is_personal
@@ -19,6 +20,7 @@ from spark_jobs.bronze import BATCH, GONE, ROW, BronzeState, open_current, open_
 from spark_jobs.delta import Buckets
 from spark_jobs.engine import Engine
 
+T = TypeVar("T")
 OLD, NEW = "old", "new"
 IN = {OLD: "_in_old", NEW: "_in_new"}  # columns that say whether a row is a current one of a side
 NAMED = "_named"  # column: every person whom a row names, on either side
@@ -55,6 +57,21 @@ class MapRun:
     def stage(self, view: str, query: str) -> str:
         self.engine.stage(view, query, self.staging / "map" / view)
         return view
+
+    def rows_of(self, queries: Iterable[str]) -> list[dict[str, Any]]:
+        """Small results of queries of one shape, over the rows of a side.
+
+        One statement where an increment has few rows to look at; else one each, since the memory of all would add up.
+        """
+        if self.base is not None:
+            return self.engine.rows(" UNION ALL ".join(queries))
+        found = self.at_once(partial(self.engine.rows, query) for query in queries)
+        return [row for rows in found for row in rows]
+
+    def at_once(self, steps: Iterable[Callable[[], T]]) -> list[T]:
+        """Take steps that do not depend on one another, some at a time."""
+        rows = sum(state.rows for state in self.bronze.values()) if self.base is None else 0
+        return self.engine.at_once(steps, rows)
 
     def has_changed(self, table: str) -> bool:
         """Whether an increment differs from its base in a table."""

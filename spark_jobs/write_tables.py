@@ -59,7 +59,7 @@ def write_all(
         return _write_whole(run, side, target, targets.get(target, {}))
 
     mapped = {mapping.table.name for mapping in run.compiled.mappings}
-    written = run.engine.at_once(partial(write, name) for name in sorted(mapped | set(targets) | _left_behind(run)))
+    written = run.at_once(partial(write, name) for name in sorted(mapped | set(targets) | _left_behind(run)))
     progress("writing provenance")
     traced = _traced(run)
     rows = sum(n for parts in targets.values() for name, n in parts.items() if name in traced)
@@ -175,7 +175,7 @@ def write_differences(
     run: MapRun, differences: list[Difference], progress: Callable[[str], None] = lambda _: None
 ) -> list[MappedTable]:
     """Write each difference in one commit; a table in which nothing differs is not touched."""
-    run.engine.at_once(partial(run.stage, difference.view, difference.query()) for difference in differences)
+    run.at_once(partial(run.stage, difference.view, difference.query()) for difference in differences)
     counted: dict[str, dict[int, list[int]]] = {}
     parts = [
         f"SELECT {literal(d.name)} AS name, {BUCKET} AS bucket, count(*) AS n, "
@@ -195,7 +195,7 @@ def write_differences(
         seconds = time.monotonic() - started
         return MappedTable(difference.target, rows, receipt.version, seconds) if difference.target else None
 
-    written = run.engine.at_once(partial(write, d) for d in differences if d.name in counted)
+    written = run.at_once(partial(write, d) for d in differences if d.name in counted)
     return [table for table in written if table is not None]
 
 

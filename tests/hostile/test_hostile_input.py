@@ -1,8 +1,8 @@
 """Foreign and hostile input: whatever a hospital sends, no traceback, no silent loss, no partly visible run.
 
-By default a sample of the copies of the hospitals small enough to read. ``PASSERELLE_MUTATIONS=300`` runs 300 copies
-over all shared
-sources, and some with every wrong value at once; a failing copy is named by its number, from which it is made.
+By default a sample of the copies of the hospitals small enough to read, a larger one with ``CI=true``.
+``PASSERELLE_MUTATIONS=300`` runs 300 copies over all shared sources, and some with every wrong value at once; a failing
+copy is named by its number, from which it is made.
 """
 
 import shutil
@@ -17,6 +17,7 @@ import pytest
 from omop.lake import Lake
 from passerelle import pipeline, runs
 from spark_jobs import ops
+from tests.conftest import IN_CI
 from tests.hostile import oracle
 from tests.hostile.hospitals import WANTED, good_copy, run
 from tests.hostile.mutated_copies import Copy, cases, expected, make, sample
@@ -25,7 +26,8 @@ from tests.hostile.small_copies import COPIES
 from tests.passerelle.states import quick_runs, seen_by_readers
 
 INCREMENTS = 3  # one copy in so many is mapped as an increment of the good one, which takes twice as long
-CASES = cases(sorted(COPIES), WANTED, slow=3) if WANTED else sample("tiny", ["tiny_lines", "tiny_bundles"], wanted=12)
+SAMPLE = 12 if IN_CI else 6
+CASES = cases(sorted(COPIES), WANTED, slow=3) if WANTED else sample("tiny", ["tiny_lines", "tiny_bundles"], SAMPLE)
 
 pytestmark = pytest.mark.timeout(900)  # a million rows on a busy machine
 

@@ -6,25 +6,26 @@ resultat AS (
     FROM bronze.resultat_biologie
 ),
 -- 2. Steps
-revise AS (
-    -- The laboratory sends a correction as a new row with a higher revision.
-    SELECT result_id, revision, ipp, numero_sejour, code_analyse, valeur, unite, preleve_le, borne_basse, borne_haute,
-        max(revision) OVER (PARTITION BY result_id) AS derniere
-    FROM resultat
+correction AS (
+    -- The laboratory sends a correction as a new row with a higher revision, from 2 on. They are few: a window over
+    -- every result would hold all of them in memory.
+    SELECT result_id, max(revision) AS derniere
+    FROM resultat WHERE revision > 1 GROUP BY result_id
 )
 -- 3. Result
 SELECT
-    revise.result_id AS _key,
-    revise.ipp AS person_key,
-    revise.numero_sejour AS visit_key,
-    revise.code_analyse AS measurement_code, 'CHU_ANALYSE' AS measurement_vocabulary,
-    revise.preleve_le AS measurement_datetime,  -- when drawn, not when validated: features look back from it
+    resultat.result_id AS _key,
+    resultat.ipp AS person_key,
+    resultat.numero_sejour AS visit_key,
+    resultat.code_analyse AS measurement_code, 'CHU_ANALYSE' AS measurement_vocabulary,
+    resultat.preleve_le AS measurement_datetime,  -- when drawn, not when validated: features look back from it
     -- The analyser writes '<0,05': the sign is information, the comma is decimal.
-    nullif(regexp_extract(revise.valeur, '^([<>]=?)', 1), '') AS operator_code, 'CHU_SIGNE' AS operator_vocabulary,
-    try_cast(trim(replace(regexp_replace(revise.valeur, '^[<>]=?', ''), ',', '.')) AS double) AS value_as_number,
-    revise.unite AS unit_code, 'CHU_UNITE' AS unit_vocabulary,
-    revise.borne_basse AS range_low,
-    revise.borne_haute AS range_high,
-    revise.valeur AS value_source_value,
-    CASE WHEN revise.revision < revise.derniere THEN 'superseded_by_revision' END AS _merge
-FROM revise
+    nullif(regexp_extract(resultat.valeur, '^([<>]=?)', 1), '') AS operator_code, 'CHU_SIGNE' AS operator_vocabulary,
+    try_cast(trim(replace(regexp_replace(resultat.valeur, '^[<>]=?', ''), ',', '.')) AS double) AS value_as_number,
+    resultat.unite AS unit_code, 'CHU_UNITE' AS unit_vocabulary,
+    resultat.borne_basse AS range_low,
+    resultat.borne_haute AS range_high,
+    resultat.valeur AS value_source_value,
+    CASE WHEN resultat.revision < correction.derniere THEN 'superseded_by_revision' END AS _merge
+FROM resultat
+LEFT JOIN correction ON correction.result_id = resultat.result_id
