@@ -1,4 +1,4 @@
-"""The same jobs on the embedded engine and on Apache Spark write the same tables, row by row."""
+"""What a run left in a workspace, to be compared with what it left on another engine, row by row."""
 
 import json
 import os
@@ -13,7 +13,6 @@ import pytest
 from omop.delta_read import dataset
 from omop.lake import Lake
 from omop.snapshot import last_snapshot
-from tests.hospital import write_feed, write_source
 
 SPARK = "local[2]"
 
@@ -66,27 +65,3 @@ def assert_equal(embedded: Path, spark: Path) -> None:
 
 def ledger_of(workspace: Path) -> list[dict[str, Any]]:
     return [entry | {"run_id": ""} for entry in passerelle("ledger", "--workspace", str(workspace))]
-
-
-@pytest.mark.timeout(1800)
-def test_the_tiny_hospital_is_the_same_on_all_three_engines(tmp_path, delta_jars, connect_server):
-    source, feed = write_source(tmp_path / "tiny"), write_feed(tmp_path / "feed")
-    engines = {"embedded": "embedded", "classic": SPARK, "connect": connect_server}
-    for name, engine in engines.items():
-        workspace = ["--workspace", str(tmp_path / name), "--engine", engine]
-        passerelle("run", str(source), "--input", str(feed), *workspace, jars=str(delta_jars))
-    for name in ("classic", "connect"):
-        assert_equal(tmp_path / "embedded", tmp_path / name)
-        assert ledger_of(tmp_path / "embedded") == ledger_of(tmp_path / name)
-
-
-@pytest.mark.timeout(2400)
-def test_the_real_extract_is_the_same_on_both_engines(tmp_path, shared_data, delta_jars):
-    for name, engine in (("embedded", "embedded"), ("spark", SPARK)):
-        workspace = ["--workspace", str(tmp_path / name), "--engine", engine]
-        passerelle("vocabulary", "load", str(shared_data / "omop-vocabulary-subset"), *workspace, jars=str(delta_jars))
-        passerelle(
-            "run", "mimic_iv", "--input", str(shared_data / "mimic-iv-demo" / "csv"), *workspace, jars=str(delta_jars)
-        )
-    assert_equal(tmp_path / "embedded", tmp_path / "spark")
-    assert ledger_of(tmp_path / "embedded") == ledger_of(tmp_path / "spark")
