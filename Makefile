@@ -3,9 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Images of containers set it. Then each process compiles every library anew: seconds, some hundred times in the tests.
 unexport PYTHONDONTWRITEBYTECODE
-# One process more than cores, for what tests wait for; at most four: each takes up to 1.5 GB. A file stays in one process, for what its tests
-# share; files begin in their order, since the longest have few tests and would come last. Not in pyproject.toml: one
-# file alone is quicker, and easier to debug, without.
+# One process more than cores, for what tests wait for; at most four: each takes up to 1.5 GB. A file stays in one
+# process, for what its tests share; files begin in the order of tests/conftest.py, else those with few and long tests
+# would come last. Not in pyproject.toml: one file alone is quicker, and easier to debug, without.
 PROCESSES = $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() + 1))')
 SIDE_BY_SIDE = --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 

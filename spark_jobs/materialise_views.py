@@ -12,17 +12,23 @@ from omop.lake import Lake, is_delta
 from omop.views.contract import views
 from omop.views.materialise import view_sql
 from omop.views.render import tables_of
-from spark_jobs.delta import overwrite, table_version
+from spark_jobs.delta import overwrite, row_count, table_version
 from spark_jobs.engine import Engine
 
 
 def materialise_views(engine: Engine, lake: Lake, staging: Path) -> dict[str, Any]:
     """Write every view; returns rows and version of each. Readers see none of it before the snapshot is written."""
-    for name in sorted({table for view in views() for table in tables_of(view)}):
+    read = sorted({table for view in views() for table in tables_of(view)})
+    for name in read:
         _open(engine, lake, name)
+    many = sum(row_count(lake.omop(name)) for name in read)
     staged = {name: f"staged__{name}" for name in views()}
     engine.at_once(
-        partial(engine.stage, view, view_sql(name, _view_of), staging / "views" / name) for name, view in staged.items()
+        (
+            partial(engine.stage, view, view_sql(name, _view_of), staging / "views" / name)
+            for name, view in staged.items()
+        ),
+        many,
     )
     rows = engine.row_counts(staged)
 
@@ -31,7 +37,7 @@ def materialise_views(engine: Engine, lake: Lake, staging: Path) -> dict[str, An
         ordered = engine.sql(f"SELECT {', '.join(columns)} FROM {staged[name]}")
         return {"rows": rows[name], "version": overwrite(ordered, lake.view(name), columns, rows[name]).version}
 
-    return dict(zip(staged, engine.at_once(partial(write, name) for name in staged), strict=True))
+    return dict(zip(staged, engine.at_once((partial(write, name) for name in staged), many), strict=True))
 
 
 def _view_of(table: str) -> str:

@@ -221,9 +221,7 @@ class _People:
     def rows(self) -> dict[str, dict[str, str]]:
         """Side → table → view of the rows of the touched persons, and of those that belong to nobody."""
         views: dict[str, dict[str, str]] = {OLD: {}, NEW: {}}
-        self.run.engine.at_once(
-            partial(self.run.stage, self._staged(name), self._rows_query(name)) for name in self.owned
-        )
+        self.run.at_once(partial(self.run.stage, self._staged(name), self._rows_query(name)) for name in self.owned)
         for name in self.owned:
             staged = self._staged(name)
             columns = row_columns(self.run.source.tables[name])
