@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 EMBEDDED = "embedded"
+CONNECT = "sc://"
 CONNECT_MARK = "SPARK_CONNECT_MODE_ENABLED"
 SUBMITTED = "submitted"  # inside spark-submit, which has chosen master, jars and memory
 IDLE_SECONDS = 7 * 24 * 3600
@@ -47,15 +48,23 @@ class Engine:
     spark: Any
 
     def sql(self, query: str) -> "DataFrame":
-        """Run one statement, or plan one query."""
-        return self.spark.sql(query)
+        """One query, planned where its rows are asked for.
+
+        A client of Spark Connect sends every statement at once, which might be a command: a query is planned twice.
+        """
+        if not self.setting.startswith((EMBEDDED, CONNECT)):
+            return self.spark.sql(query)  # type: ignore[no-any-return]
+        from pyspark.sql.connect.dataframe import DataFrame
+        from pyspark.sql.connect.plan import SQL
+
+        return DataFrame(SQL(query, [], {}, []), self.spark)
 
     def rows(self, query: str) -> list[dict[str, Any]]:
         """Result of a small query.
 
         Not by Arrow: a client of Spark Connect would have the query planned once more, for its schema alone.
         """
-        return [row.asDict(recursive=True) for row in self.spark.sql(query).collect()]
+        return [row.asDict(recursive=True) for row in self.sql(query).collect()]
 
     def row_counts(self, views: Mapping[str, str]) -> dict[str, int]:
         """Rows of some views, in one statement.
@@ -103,7 +112,7 @@ class Engine:
 
     def stage(self, name: str, query: str, path: Path) -> None:
         """Write an intermediate result and make it readable as a view; it is complete or absent, never half there."""
-        self.sql(f"INSERT OVERWRITE DIRECTORY {literal(_uri(path))} USING parquet {query}")
+        self.spark.sql(f"INSERT OVERWRITE DIRECTORY {literal(_uri(path))} USING parquet {query}")
         if any(path.glob("*.parquet")):
             self.view_of_parquet(name, path)
         else:  # one engine writes no file for no row, and the schema would be lost
@@ -133,7 +142,7 @@ def open_engine(
     """
     if setting == EMBEDDED:
         opened = _embedded()
-    elif setting.startswith("sc://"):
+    elif setting.startswith(CONNECT):
         opened = _connect(setting)
     elif setting == SUBMITTED:
         opened = _submitted()
