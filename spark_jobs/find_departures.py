@@ -5,14 +5,15 @@ table without a numeric key is one block.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from etl.declaration import SourceTable
 from etl.readers.csv import CsvRecords
-from etl.readers.database import Blocks, Count, count_blocks, open_relation
+from etl.readers.database import COUNTED, Blocks, count_blocks, open_relation
 from etl.sql_text import name
 from spark_jobs.bronze import ROW
 from spark_jobs.delta import range_of, row_count
@@ -53,13 +54,13 @@ class Departures:
         return Blocks(table.key, numbers, max(1, size))
 
     @cached_property
-    def _there(self) -> tuple[int, dict[int, Count]]:
+    def _there(self) -> pa.Table:
         return count_blocks(self.connection, self.door.source, self.table_name, self.table, self.blocks)
 
     @property
     def now(self) -> int:
         """Rows of the relation."""
-        return self._there[0]
+        return int(pc.sum(self._there["n"]).as_py() or 0)
 
     def find(self, known: str, spoilt: str | None) -> str | None:
         """Query of the ``_row`` that are gone, or can be read no more; None when there are none.
@@ -68,19 +69,18 @@ class Departures:
             known: view of what bronze would hold without departures: ``_row`` and the columns of the key.
             spoilt: query of the ``_row`` that came and could not be read.
         """
-        block, there = self._block("k"), self._there[1]
+        block = self._block("k")
         sums = [f"sum(CAST(k.{name(column)} AS decimal(38, 0)))" for column in self.blocks.numbers]
         cells = ", ".join(f"{cell} AS _{i}" for i, cell in enumerate(["count(*)", *sums]))
-        counted = self.door.engine.rows(f"SELECT {block} AS block, {cells} FROM {known} AS k GROUP BY {block}")
-        here = {row["block"]: tuple(int(row[f"_{i}"] or 0) for i in range(len(sums) + 1)) for row in counted}
-        differing = sorted(first for first, count in here.items() if first is not None and there.get(first) != count)
+        query = f"SELECT {block} AS block, {cells} FROM {known} AS k GROUP BY {block}"
+        differing = _differing(self.door.engine.sql(query).toArrow(), self._there)
         gone = [spoilt] if spoilt else []
-        if differing:
+        if len(differing):
             blocks = f"blocks__{self.table_name}"
-            self.door.engine.view_of_arrow(blocks, pa.table({"block": pa.array(differing, pa.int64())}))
+            self.door.engine.view_of_arrow(blocks, pa.table({"block": differing}))
             gone.append(
                 f"SELECT k.{ROW} FROM {known} AS k JOIN {blocks} AS d ON d.block = {block} "
-                f"LEFT ANTI JOIN {self._keys(differing)} AS t ON t.{ROW} = k.{ROW}"
+                f"LEFT ANTI JOIN {self._keys(differing.to_pylist())} AS t ON t.{ROW} = k.{ROW}"
             )
         return " UNION ".join(gone) or None
 
@@ -88,7 +88,7 @@ class Departures:
         if not self.blocks.numbers:
             return f"CAST({WHOLE} AS bigint)"
         column = f"{alias}.{name(self.blocks.numbers[0])}"
-        return f"({column} - pmod({column}, CAST({self.blocks.size} AS bigint)))"
+        return f"({column} - {column} % CAST({self.blocks.size} AS bigint))"
 
     def _keys(self, blocks: list[int]) -> str:
         """View of the keys that the relation has in some blocks: ``_row``."""
@@ -114,3 +114,12 @@ class Departures:
         row = row_hash(door.source, self.table_name, door.salt)
         door.engine.sql(f"SELECT DISTINCT {row} AS {ROW} FROM {view}").createOrReplaceTempView(f"rows_of_{view}")
         return f"rows_of_{view}"
+
+
+def _differing(here: pa.Table, there: pa.Table) -> pa.Array:
+    """Blocks of which the database does not have what bronze has; what bronze lacks will have come as a change."""
+    sums = [column for column in here.column_names if column != "block"]
+    counted = [pa.table({"block": side["block"], **{c: side[c].cast(COUNTED) for c in sums}}) for side in (here, there)]
+    both = counted[0].join(counted[1], "block", right_suffix="_there")
+    same = [pc.equal(pc.fill_null(both[c], 0), pc.fill_null(both[f"{c}_there"], 0)) for c in sums]
+    return both.filter(pc.invert(reduce(pc.and_, same)))["block"].drop_null().combine_chunks()

@@ -185,18 +185,24 @@ def write_differences(
     for row in run.engine.rows(" UNION ALL ".join(parts)):
         counted.setdefault(row["name"], {})[row["bucket"]] = [row["added"], row["n"] - row["added"]]
 
+    differing = [d for d in differences if d.name in counted]
+    before = {d.name: rows_in(_path(run, d), run.buckets) for d in differing}
+
     def write(difference: Difference) -> MappedTable | None:
         started = time.monotonic()
         progress(f"writing {difference.name}")
         buckets = counted[difference.name]
-        path = run.lake.omop(difference.target) if difference.target else run.lake.ops("provenance")
-        rows = rows_in(path, run.buckets) + sum(added - gone for added, gone in buckets.values())
-        receipt = _write(run, difference, path, buckets)
+        rows = before[difference.name] + sum(added - gone for added, gone in buckets.values())
+        receipt = _write(run, difference, _path(run, difference), buckets)
         seconds = time.monotonic() - started
         return MappedTable(difference.target, rows, receipt.version, seconds) if difference.target else None
 
-    written = run.at_once(partial(write, d) for d in differences if d.name in counted)
+    written = run.engine.at_once((partial(write, d) for d in differing), sum(before.values()))
     return [table for table in written if table is not None]
+
+
+def _path(run: MapRun, difference: Difference) -> Path:
+    return run.lake.omop(difference.target) if difference.target else run.lake.ops("provenance")
 
 
 def _write(run: MapRun, difference: Difference, path: Path, buckets: dict[int, list[int]]) -> Receipt:

@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.csv as pv
+
 from etl.declaration import Source, SourceTable
 from passerelle.errors import SourceError, SourceUnreachable, UsageError
 
 if TYPE_CHECKING:
     import psycopg
     from psycopg import sql
+
+COUNTED = pa.decimal128(38, 0)  # what engine and database both can sum numbers to
 
 
 @contextmanager
@@ -146,34 +151,48 @@ class Blocks:
     size: int
 
 
-Count = tuple[int, ...]  # rows, and the sums of the numbers: a row sent twice does not make up for one that is gone
-
-
 def count_blocks(
     connection: "psycopg.Connection", source: Source, name: str, table: SourceTable, blocks: Blocks
-) -> tuple[int, dict[int, Count]]:
-    """Rows of one relation now; and its count by the first number of each block (one block, 0, of different keys)."""
+) -> pa.Table:
+    """Rows of one relation now, by block: ``block`` (its first number; null: the number is), ``n``, ``_0``, ``_1``…
+
+    Those are the rows again, and the sums of the numbers: a row sent twice does not make up for one that is gone. All
+    rows are block 0 where no key is a number; ``_0`` are its different keys.
+
+    Raises: SourceError: the account may not read it, or a key is not the number that it is declared to be.
+    """
+    import psycopg
     from psycopg import sql
 
     relation = sql.Identifier(source.schema_name, table.relation or name)
     if blocks.numbers:
-        block = _block(blocks.numbers[0], blocks.size)
-        sums = sql.SQL(", ").join(sql.SQL("sum({}::bigint)").format(sql.Identifier(c)) for c in blocks.numbers)
-        query = sql.SQL("SELECT count(*), {}, count(*), {} FROM {} GROUP BY 2").format(block, sums, relation)
+        cells = [sql.SQL("count(*)"), *(sql.SQL("sum({}::bigint)").format(sql.Identifier(c)) for c in blocks.numbers)]
+        block, groups = _block(blocks.numbers[0], blocks.size), sql.SQL(" GROUP BY 1")
     else:
         keys = sql.SQL(", ").join(map(sql.Identifier, blocks.keys))
-        query = sql.SQL("SELECT count(*), 0, count(DISTINCT ({})) FROM {}").format(keys, relation)
-    rows = list(connection.execute(query))
-    return sum(row[0] for row in rows), {
-        int(row[1]): tuple(int(n or 0) for n in row[2:]) for row in rows if row[1] is not None
-    }
+        cells, block, groups = [sql.SQL("count(DISTINCT ({}))").format(keys)], sql.SQL("0"), sql.SQL("")
+    named = sql.SQL(", ").join(
+        sql.SQL("{} AS {}").format(cell, sql.Identifier(f"_{i}")) for i, cell in enumerate(cells)
+    )
+    query = sql.SQL("COPY (SELECT {} AS block, count(*) AS n, {} FROM {}{}) TO STDOUT (FORMAT csv, HEADER)").format(
+        block, named, relation, groups
+    )
+    types = {"block": pa.int64(), "n": pa.int64(), **{f"_{i}": COUNTED for i in range(len(cells))}}
+    try:
+        with connection.cursor() as cursor, cursor.copy(query) as copy:
+            return pv.read_csv(
+                io.BufferedReader(CopyStream(iter(copy))), convert_options=pv.ConvertOptions(column_types=types)
+            )
+    except psycopg.Error as error:
+        raise _stopped(error, f"{source.name}.{name} ({source.schema_name}.{table.relation or name})") from error
 
 
 def _block(column: str, size: int) -> "sql.Composable":
+    """The first number of a row's block; around 0 lies one that is twice as wide."""
     from psycopg import sql
 
     number = sql.SQL("{}::bigint").format(sql.Identifier(column))
-    return sql.SQL("({n} - mod(mod({n}, {size}) + {size}, {size}))").format(n=number, size=sql.Literal(size))
+    return sql.SQL("({n} - {n} % {size})").format(n=number, size=sql.Literal(size))
 
 
 def _in_blocks(column: str, size: int, blocks: list[int]) -> "sql.Composable":
