@@ -17,14 +17,13 @@ import pyarrow.compute as pc
 from etl.find_identifiers import fold
 from etl.scaffold.patterns import NAME_WORDS, SOLE_NAME_WORDS, THINGS
 from etl.scaffold.shapes import words
+from etl.words import MIN_LETTERS, WORD, words_of
 
 NUMBER, NAME = "number", "name"
-MIN_LETTERS = 4  # shorter names are words of every letter
 MIN_DIGITS = 6
 COMMON_ROWS = 5  # in small letters: a word of the language ("petit", "blanc") and not a person
 SURE_DIGITS = 10  # in a text, a shorter number may be a code or a quantity by chance
 OUR_OWN = ("person_id", "visit_occurrence_id")  # attributes that we add: hashes, no identifiers
-_WORD = re.compile(rf"[^\W\d_]{{{MIN_LETTERS},}}")
 _RUN = re.compile(rf"\d(?:[ .\xa0\u202f/-]{{0,2}}\d){{{MIN_DIGITS - 1},}}")
 _DIGITS = re.compile(r"\d+")
 # For Arrow: most texts are a short result or a unit, in which nothing fits; Python does not see them.
@@ -76,18 +75,19 @@ class Residue:
     def _lengths(self) -> frozenset[int]:
         return frozenset(map(len, self.numbers))
 
-    def search(self, table: str, column: str, texts: pa.ChunkedArray) -> None:
+    def search(self, table: str, column: str, texts: pa.Array) -> None:
         """Look through a column, or a part of it; the same text is looked through once."""
         tally = self.columns.setdefault((table, column), Tally())
         tally.rows += len(texts) - texts.null_count
         counted = texts.drop_null().value_counts()
-        too_short = pc.match_substring_regex(counted.field("values"), _TOO_SHORT)
-        for entry in counted.filter(pc.invert(too_short)).to_pylist():
-            text, rows = entry["values"], entry["counts"]
+        counted = counted.filter(pc.invert(pc.match_substring_regex(counted.field("values"), _TOO_SHORT)))
+        values, rows = counted.field("values"), counted.field("counts").to_pylist()
+        found = self._names_in(values, rows)
+        for i, text in enumerate(values.to_pylist()):
             if text.isdigit() and len(text) in self._lengths:
-                tally.lengths[len(text)] += rows
-            if found := frozenset((*self._numbers_in(text), *self._names_in(text, rows))):
-                tally.found[found] += rows
+                tally.lengths[len(text)] += rows[i]
+            if identifiers := found.get(i, set()).union(self._numbers_in(text)):
+                tally.found[frozenset(identifiers)] += rows[i]
 
     def _numbers_in(self, text: str) -> Iterator[str]:
         for run in _RUN.findall(text):
@@ -97,11 +97,13 @@ class Residue:
                     if len(number) in self._lengths and number in self.numbers:
                         yield number
 
-    def _names_in(self, text: str, rows: int) -> Iterator[str]:
-        for word in set(_WORD.findall(text)):
-            if (folded := fold(word)) in self.names:
-                self.small[folded] += rows if word.islower() else 0
-                yield folded
+    def _names_in(self, texts: pa.StringArray, rows: list[int]) -> dict[int, set[str]]:
+        """Names in the texts that have any: place of the text → names."""
+        found: dict[int, set[str]] = {}
+        for text, said in words_of(texts, lambda word: fold(word) in self.names):
+            found[text] = {fold(word) for word in said}
+            self.small.update({fold(word): rows[text] for word in said if word.islower()})
+        return found
 
     def hits(self) -> Iterator[tuple[str, str, Hits]]:
         """Table, column, and what was found there of each kind; columns where nothing was found as well."""
@@ -127,7 +129,7 @@ def _numbers(rows: pa.Table) -> dict[str, str]:
 def _names(rows: pa.Table) -> dict[str, str]:
     """Each word of a name, folded → its attribute."""
     said = rows.group_by(["identifier", "attribute"]).aggregate([]).to_pylist()
-    return {fold(word): row["attribute"] for row in said for word in _WORD.findall(row["identifier"])}
+    return {fold(word): row["attribute"] for row in said for word in WORD.findall(row["identifier"])}
 
 
 def _hits(kind: str, known: dict[str, str], tally: Tally) -> Hits:
