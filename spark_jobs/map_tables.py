@@ -68,7 +68,7 @@ def _read(run: MapRun, side: Side, mapping: CompiledMapping) -> None:
     query = mapped_query(mapping, run.frame, events_of(run.compiled))
     query = re.sub(rf"\b{BRONZE}__(\w+)", lambda match: views[match[1]], query)
     with _naming(mapping):
-        side.mapped[mapping.name] = run.stage(f"{side.name}_mapped__{_word(mapping.name)}", query)
+        side.mapped[mapping.name] = run.stage_once(f"{side.name}_mapped__{_word(mapping.name)}", query)
 
 
 def _map(run: MapRun, side: Side, progress: Callable[[str], None]) -> None:
@@ -78,7 +78,7 @@ def _map(run: MapRun, side: Side, progress: Callable[[str], None]) -> None:
         progress(f"mapping {mapping.name}")
         _know_itself(run, mapping, side)
         query = cdm_query(mapping, run.frame, side.mapped[mapping.name], side.known, _pointed_at(run, mapping, side))
-        side.cdm[mapping.name] = run.stage(f"{side.name}_cdm__{_word(mapping.name)}", query)
+        side.cdm[mapping.name] = run.stage_once(f"{side.name}_cdm__{_word(mapping.name)}", query)
         _make_known(run, mapping, side)
 
 
@@ -94,7 +94,7 @@ def _known_before(run: MapRun, side: Side) -> None:
         if mapping.is_entity and entity not in made and entity not in side.known:
             run.engine.view_of_delta(f"lake_{entity}", run.lake.omop(entity))
             ids = f"SELECT {mapping.table.primary_key} AS id FROM lake_{entity} WHERE {run.buckets.predicate}"
-            side.known[entity] = run.stage(f"{side.name}_known__{entity}", ids)
+            side.known[entity] = run.stage_once(f"{side.name}_known__{entity}", ids)
 
 
 def _refuse_other_places(run: MapRun, old: Side, new: Side) -> None:
@@ -176,7 +176,7 @@ def _know_itself(run: MapRun, mapping: CompiledMapping, side: Side) -> None:
     entity = mapping.table.name
     if mapping.is_entity and entity not in side.known and any(KEYS[key][1] == entity for key in mapping.keys):
         parts = [side.mapped[part.name] for part in run.compiled.of(entity)]
-        side.known[entity] = run.stage(f"{side.name}_own__{entity}", ids_query(parts))
+        side.known[entity] = run.stage_once(f"{side.name}_own__{entity}", ids_query(parts))
 
 
 def _pointed_at(run: MapRun, mapping: CompiledMapping, side: Side) -> dict[str, str]:
@@ -200,7 +200,7 @@ def _make_known(run: MapRun, mapping: CompiledMapping, side: Side) -> None:
     ids = " UNION ALL ".join(
         f"SELECT {key} AS id FROM {side.cdm[p.name]} WHERE {TARGET} = {literal(entity)}" for p in parts
     )
-    side.known[entity] = run.stage(f"{side.name}_known__{entity}", ids)
+    side.known[entity] = run.stage_once(f"{side.name}_known__{entity}", ids)
 
 
 def _remember_ids(run: MapRun, side: Side) -> None:

@@ -5,9 +5,11 @@ today; what differs is what changes in the tables and in the accounts. Whatever 
 """
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 from etl.cdm_rows import Frame, hashed_key
@@ -45,6 +47,8 @@ class MapRun:
     crosswalk: Crosswalk
     with_vocabulary: bool = True
     base: dict[str, BronzeState] | None = None  # bronze that the tables were made of; None: everything is mapped anew
+    _staged: dict[str, "Future[str]"] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _lock: Any = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     @property
     def buckets(self) -> Buckets:
@@ -57,6 +61,19 @@ class MapRun:
     def stage(self, view: str, query: str) -> str:
         self.engine.stage(view, query, self.staging / "map" / view)
         return view
+
+    def stage_once(self, view: str, query: str) -> str:
+        """Stage a query, unless it was; gives the name of its view. What is alike on both sides is made for one."""
+        with self._lock:
+            begun = self._staged.get(query)
+            staged = self._staged.setdefault(query, Future())
+        if begun is None:
+            try:
+                staged.set_result(self.stage(view, query))
+            except BaseException as error:
+                staged.set_exception(error)
+                raise
+        return staged.result()
 
     def rows_of(self, queries: Iterable[str]) -> list[dict[str, Any]]:
         """Small results of queries of one shape, over the rows of a side.
@@ -101,7 +118,8 @@ def open_sides(run: MapRun) -> list[Side]:
         new = _open_whole(run, NEW, run.source.tables)
         return [Side(NEW, new, new)]
     asked = sorted(_asked_for_whole(run))
-    whole = {side: _open_whole(run, side, asked) for side in (OLD, NEW)}
+    whole = {NEW: _open_whole(run, NEW, asked)}
+    whole[OLD] = whole[NEW] | _open_whole(run, OLD, filter(run.has_changed, asked))
     people = _People(run, whole)
     people.touch(people.of_changed_rows())
     for _ in range(ROUNDS):

@@ -63,7 +63,7 @@ def write_all(
     progress("writing provenance")
     traced = _traced(run)
     rows = sum(n for parts in targets.values() for name, n in parts.items() if name in traced)
-    query = provenance_rows(run, side)
+    query = " UNION ALL ".join(provenance_rows(run, side))
     replace_buckets(run.engine.sql(query), run.lake.ops("provenance"), PROVENANCE, rows, run.buckets)
     return written
 
@@ -72,7 +72,7 @@ def _write_whole(run: MapRun, side: Side, target: str, parts: dict[str, int]) ->
     started = time.monotonic()
     columns, rows = table_columns(cdm_table(target)), sum(parts.values())
     # Nothing this time: the table exists, and is empty for this source.
-    query = cdm_rows(run, side, target, set(parts)) or no_row(columns)
+    query = " UNION ALL ".join(cdm_rows(run, side, target, set(parts))) or no_row(columns)
     receipt = replace_buckets(run.engine.sql(query), run.lake.omop(target), columns, rows, run.buckets)
     return MappedTable(target, rows, receipt.version, time.monotonic() - started)
 
@@ -83,20 +83,20 @@ def _left_behind(run: MapRun) -> set[str]:
     return {name for name in written if holds_rows(run.lake.omop(name), run.buckets)}
 
 
-def cdm_rows(run: MapRun, side: Side, target: str, names: set[str]) -> str:
-    """Query of the rows that some mappings give for one CDM table; empty when there are none."""
+def cdm_rows(run: MapRun, side: Side, target: str, names: set[str]) -> list[str]:
+    """Queries of the rows that some mappings give for one CDM table, one each."""
     table = cdm_table(target)
     mappings = [m for m in run.compiled.mappings if m.name in names]
-    return " UNION ALL ".join(select_into(table, m, side.cdm[m.name]) for m in sorted(mappings, key=lambda m: m.name))
+    return [select_into(table, m, side.cdm[m.name]) for m in sorted(mappings, key=lambda m: m.name)]
 
 
 def _traced(run: MapRun) -> dict[str, str]:
     return {m.name: key for m in run.compiled.mappings if m.drives and (key := row_key(m.table))}
 
 
-def provenance_rows(run: MapRun, side: Side) -> str:
-    """Query of the sidecar that leads from a CDM row to its source row."""
-    return " UNION ALL ".join(
+def provenance_rows(run: MapRun, side: Side) -> list[str]:
+    """Queries of the sidecar that leads from a CDM row to its source row, one a mapping."""
+    return [
         f"""
         SELECT {TARGET} AS target_table, {key} AS target_id, {SOURCE_TABLE} AS source_table, {ROW} AS source_row,
             {literal(name)} AS mapping, person_bucket
@@ -104,7 +104,7 @@ def provenance_rows(run: MapRun, side: Side) -> str:
         """
         for name, key in _traced(run).items()
         if name in side.cdm
-    )
+    ]
 
 
 # --- The difference ------------------------------------------------------------------------------------------------
@@ -112,15 +112,20 @@ def provenance_rows(run: MapRun, side: Side) -> str:
 
 def write_changes(run: MapRun, old: Side, new: Side, progress: Callable[[str], None]) -> list[MappedTable]:
     """Take the rows away that an increment does not give again, add those that it gives anew; touch nothing else."""
-    differences = []
+    differences: list[Difference] = []
     for target, names in _targets(run, old, new).items():
-        columns = table_columns(cdm_table(target))
-        before, after = (cdm_rows(run, side, target, names) for side in (old, new))
-        key = row_key(cdm_table(target))
+        before, after = _that_differ(*(cdm_rows(run, side, target, names) for side in (old, new)))
+        key, columns = row_key(cdm_table(target)), table_columns(cdm_table(target))
         differences.append(Difference(f"omop.{target}", target, columns, key, before, after))
-    before, after = (provenance_rows(run, side) for side in (old, new))
+    before, after = _that_differ(*(provenance_rows(run, side) for side in (old, new)))
     differences.append(Difference("ops.provenance", None, PROVENANCE, None, before, after))
-    return write_differences(run, differences, progress)
+    return write_differences(run, [d for d in differences if d.before], progress)
+
+
+def _that_differ(before: list[str], after: list[str]) -> tuple[str, str]:
+    """Queries of all rows but those that both sides ask for alike; empty when there are no others."""
+    pairs = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
+    return " UNION ALL ".join(old for old, _ in pairs), " UNION ALL ".join(new for _, new in pairs)
 
 
 def _targets(run: MapRun, *sides: Side) -> dict[str, set[str]]:
@@ -175,6 +180,8 @@ def write_differences(
     run: MapRun, differences: list[Difference], progress: Callable[[str], None] = lambda _: None
 ) -> list[MappedTable]:
     """Write each difference in one commit; a table in which nothing differs is not touched."""
+    if not differences:
+        return []
     run.at_once(partial(run.stage, difference.view, difference.query()) for difference in differences)
     counted: dict[str, dict[int, list[int]]] = {}
     parts = [
