@@ -25,6 +25,7 @@ MARKS = frozenset(MARK_OF_FIXTURE.values())
 
 # Before the first import of numpy, scikit-learn or LightGBM: two threads on two shared cores are slower than one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+gc.set_threshold(50_000)  # as the command line does
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
