@@ -9,7 +9,10 @@ from typing import Any
 
 
 def passerelle(*words: str, **settings: str) -> tuple[float, Any]:
-    """Seconds from start to end, and the JSON that it printed."""
+    """Seconds from start to end, and the JSON that it printed.
+
+    Raises: RuntimeError: it failed; with the end of what it said.
+    """
     environment = os.environ | {f"PASSERELLE_{name.upper()}": value for name, value in settings.items()}
     started = time.perf_counter()
     done = subprocess.run(
@@ -17,6 +20,8 @@ def passerelle(*words: str, **settings: str) -> tuple[float, Any]:
         capture_output=True,
         text=True,
         env=environment,
-        check=True,
+        check=False,
     )
+    if done.returncode:
+        raise RuntimeError(done.stderr[-3000:])
     return time.perf_counter() - started, json.loads(done.stdout.splitlines()[-1])

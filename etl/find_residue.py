@@ -1,7 +1,7 @@
 """Search texts for the identifiers that a crosswalk holds: what the door should have taken away and did not.
 
-The cost is that of reading the texts: every word and number is looked up in a set, however many people there are. What
-is found is counted by the attribute that it is (ipp, nom…); no value leaves this module.
+The cost is that of reading the texts: each different word, and every number, is looked up in a set, however many people
+there are. What is found is counted by the attribute that it is (ipp, nom…); no value leaves this module.
 """
 
 import re
@@ -100,7 +100,7 @@ class Residue:
     def _names_in(self, texts: pa.StringArray, rows: list[int]) -> dict[int, set[str]]:
         """Names in the texts that have any: place of the text → names."""
         found: dict[int, set[str]] = {}
-        for text, said in words_of(texts, lambda word: fold(word) in self.names):
+        for text, said in words_of(texts, lambda word: fold(word) in self.names).items():
             found[text] = {fold(word) for word in said}
             self.small.update({fold(word): rows[text] for word in said if word.islower()})
         return found

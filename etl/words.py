@@ -1,7 +1,7 @@
 """The words of many texts at once: each different word is looked at once, however many texts have it."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
@@ -12,8 +12,8 @@ WORD = re.compile(rf"[^\W\d_]{{{MIN_LETTERS},}}")
 _MAY_BE_LETTER = np.array([byte >= 0x80 or chr(byte).isalpha() for byte in range(256)])
 
 
-def words_of(texts: pa.StringArray, wanted: Callable[[str], bool]) -> Iterator[tuple[int, set[str]]]:
-    """Places of the texts that have wanted words, and those words.
+def words_of(texts: pa.StringArray, wanted: Callable[[str], bool]) -> dict[int, set[str]]:
+    """Place of each text that has wanted words → those words.
 
     The bytes of all texts are cut where letters begin and end. What lies between two cuts is put in a dictionary, whose
     entries are few; only they become words.
@@ -23,12 +23,14 @@ def words_of(texts: pa.StringArray, wanted: Callable[[str], bool]) -> Iterator[t
     """
     begins, cut = _cut(texts)
     runs = cut.dictionary_encode()
+    entries = runs.indices.to_numpy()
     words = [{word for word in WORD.findall(run) if wanted(word)} for run in runs.dictionary.to_pylist()]
-    hits = np.flatnonzero(np.array([bool(found) for found in words], dtype=bool)[runs.indices.to_numpy()])
+    hits = np.flatnonzero(np.array([bool(of_run) for of_run in words], dtype=bool)[entries])
+    texts_hit = np.searchsorted(begins, hits, side="right") - 1
     found: dict[int, set[str]] = {}
-    for hit, text in zip(hits.tolist(), (np.searchsorted(begins, hits, side="right") - 1).tolist(), strict=True):
-        found.setdefault(text, set()).update(words[runs.indices[hit].as_py()])
-    yield from found.items()
+    for text, entry in zip(texts_hit.tolist(), entries[hits].tolist(), strict=True):
+        found.setdefault(text, set()).update(words[entry])
+    return found
 
 
 def _cut(texts: pa.StringArray) -> tuple[np.ndarray, pa.StringArray]:

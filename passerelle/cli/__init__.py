@@ -23,7 +23,7 @@ OBJECTS_BEFORE_GARBAGE = 50_000  # Python's own 700 make it look through what is
 
 def main() -> None:
     """Run the command line; exit 0 done, 1 the work failed, 2 used wrongly."""
-    gc.set_threshold(OBJECTS_BEFORE_GARBAGE, *gc.get_threshold()[1:])
+    gc.set_threshold(OBJECTS_BEFORE_GARBAGE)
     sys.exit(run(sys.argv[1:]))
 
 

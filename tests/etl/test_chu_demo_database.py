@@ -12,6 +12,7 @@ from etl.demo.chu_demo import generate, patient_tables
 from etl.demo.record import TRUTH
 from etl.demo.server import demo_server
 from etl.findings import Severity
+from etl.readers.database import Blocks, count_blocks
 from etl.scaffold.infer import infer
 from etl.scaffold.kinds import kind_of
 from etl.scaffold.scan_database import scan_database
@@ -154,3 +155,15 @@ def test_several_schemas_and_none_named_is_a_question(dsn, rows):
     with pytest.raises(SourceError) as error:
         scan_database(dsn)
     assert "dpi" in (error.value.looked or "") and "--schema" in (error.value.do or "")
+
+
+def test_rows_are_counted_by_blocks_on_both_sides_of_zero(dsn):
+    """As the engine makes them: see the remainder in `tests/spark_jobs/test_engine.py`."""
+    source = load_source(SOURCES / "chu_demo").model_copy(update={"schema_name": "pg_temp"})
+    table = source.tables["sejour"].model_copy(update={"relation": "compte"})
+    with psycopg.connect(dsn) as connection:
+        connection.execute("CREATE TEMP TABLE compte AS SELECT * FROM (VALUES (-25), (-10), (-5), (5), (13)) AS v (n)")
+        counted = count_blocks(connection, source, "compte", table, Blocks(("n",), ("n",), 10)).to_pylist()
+    assert {row["block"]: (row["n"], int(row["_1"])) for row in counted} == {
+        -20: (1, -25), -10: (1, -10), 0: (2, 0), 10: (1, 13),
+    }  # fmt: skip

@@ -22,7 +22,7 @@ CROSSWALK = pa.Table.from_pylist(
 
 def found(texts: list[str | None], kind: str) -> tuple[int, dict[str, int], bool]:
     residue = Residue(CROSSWALK)
-    residue.search("note", "note_text", pa.chunked_array([pa.array(texts, pa.string())]))
+    residue.search("note", "note_text", pa.array(texts, pa.string()))
     (hits,) = [hits for _, _, hits in residue.hits() if hits.kind == kind]
     return hits.rows, dict(hits.attributes), hits.sure
 

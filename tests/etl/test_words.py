@@ -15,9 +15,9 @@ def test_the_words_are_those_that_each_text_alone_has(texts, skipped):
         return "a" in word
 
     alone = {i: {w for w in WORD.findall(text) if wanted(w)} for i, text in enumerate(texts[skipped:])}
-    together = dict(words_of(pa.array(texts, pa.string())[skipped:], wanted))
+    together = words_of(pa.array(texts, pa.string())[skipped:], wanted)
     assert together == {i: words for i, words in alone.items() if words}
 
 
 def test_a_text_does_not_end_in_the_word_of_the_next():
-    assert dict(words_of(pa.array(["Mme Du", "", "rand sort"]), lambda _: True)) == {2: {"rand", "sort"}}
+    assert words_of(pa.array(["Mme Du", "", "rand sort"]), lambda _: True) == {2: {"rand", "sort"}}

@@ -1,15 +1,12 @@
 """What a run left in a workspace, to be compared with what it left on another engine, row by row."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from benchmarks import command_line
 from omop.delta_read import dataset
 from omop.lake import Lake
 from omop.snapshot import last_snapshot
@@ -19,16 +16,7 @@ SPARK = "local[2]"
 
 def passerelle(*words: str, **settings: str) -> Any:
     """The command line in a process of its own: an engine is a process."""
-    environment = os.environ | {f"PASSERELLE_{name.upper()}": value for name, value in settings.items()}
-    done = subprocess.run(
-        [sys.executable, "-m", "passerelle", *words, "--json"],
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
+    return command_line.passerelle(*words, **settings)[1]
 
 
 def rows_of(path: Path, version: int) -> pa.Table:

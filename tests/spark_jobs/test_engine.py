@@ -64,3 +64,9 @@ def test_an_intermediate_result_without_a_row_keeps_its_columns(engine, tmp_path
     )
     assert engine.rows("SELECT * FROM nothing") == []
     assert engine.sql("SELECT * FROM nothing").columns == ["n", "code"]
+
+
+def test_a_remainder_has_the_sign_of_its_number_as_in_postgresql(engine):
+    """So that both make the same blocks of a negative key."""
+    rows = engine.rows("SELECT n - n % CAST(10 AS bigint) AS block FROM (VALUES (-25L), (-10L), (-5L), (5L)) AS t(n)")
+    assert sorted(row["block"] for row in rows) == [-20, -10, 0, 0]
