@@ -376,7 +376,8 @@ def publish(job: Job) -> dict[str, Any]:
             versions = published_versions(job.lake)
         else:
             job.progress("writing the views")
-            views = materialise_views(job.engine, job.lake, job.staging)
+            before = previous.events["published"]["views"] if previous else {}
+            views = materialise_views(job.engine, job.lake, job.staging, before)
             details |= {"views": views, "unchanged": False}
             versions = _versions(job, mapped, views)
         _write_snapshot(job, versions)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from omop.lake import is_delta
+from omop.views.contract import ARROW_TYPES
 from passerelle.errors import ReceiptError
 
 if TYPE_CHECKING:
@@ -82,6 +83,19 @@ def overwrite(frame: "DataFrame", path: Path, schema: dict[str, str], rows: int)
     return _write(write, path, schema, rows, None)
 
 
+def overwrite_with_nothing(path: Path, schema: dict[str, str]) -> int:
+    """Make a table empty, without an engine; returns its version. Nothing is done where it is so already."""
+    import pyarrow as pa
+    from deltalake import write_deltalake
+
+    if is_delta(path) and row_count(path) == 0 and columns_of(path) == _meant(schema):
+        return table_version(path)
+    path.mkdir(parents=True, exist_ok=True)
+    nothing = pa.schema([(name, ARROW_TYPES[kind]) for name, kind in schema.items()]).empty_table()
+    write_deltalake(str(path.resolve()), nothing, mode="overwrite", schema_mode="overwrite")
+    return table_version(path)
+
+
 def replace_buckets(frame: "DataFrame", path: Path, schema: dict[str, str], rows: int, buckets: Buckets) -> Receipt:
     """Replace the rows of a range of person buckets; all others stay as they are. Arguments as `overwrite`.
 
@@ -117,7 +131,7 @@ def _same_schema(path: Path, schema: dict[str, str]) -> None:
     if not is_delta(path):
         return
     there = columns_of(path)
-    meant = {name: DELTA_TYPES[kind] for name, kind in schema.items()}
+    meant = _meant(schema)
     if there != meant:
         differing = sorted({name for name in {*there, *meant} if there.get(name) != meant.get(name)})
         raise ReceiptError(
@@ -125,6 +139,10 @@ def _same_schema(path: Path, schema: dict[str, str]) -> None:
             looked=str(path),
             do="a new release changed the table: rebuild this workspace, or migrate it",
         )
+
+
+def _meant(schema: dict[str, str]) -> dict[str, str]:
+    return {name: DELTA_TYPES[kind] for name, kind in schema.items()}
 
 
 def _write(
@@ -160,7 +178,7 @@ def _receipt(
     version = table.version()
     found = _row_count(table)
     there = _columns(table)
-    meant = {name: DELTA_TYPES[kind] for name, kind in schema.items()}
+    meant = _meant(schema)
     problems = []
     if version != before + 1:
         problems.append(f"version {version} after {before}")

@@ -3,51 +3,107 @@
 spark-submit passerelle/__main__.py publish mimic_iv --workspace W --engine submitted
 """
 
-from functools import partial
+import hashlib
+from collections.abc import Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from omop.cdm import table as cdm_table
 from omop.lake import Lake, is_delta
-from omop.views.contract import views
+from omop.views.contract import view, views
 from omop.views.materialise import view_sql
-from omop.views.render import tables_of
-from spark_jobs.delta import overwrite, row_count, table_version
+from omop.views.render import in_order, tables_of, views_of
+from spark_jobs.delta import overwrite, overwrite_with_nothing, row_count, table_version
 from spark_jobs.engine import Engine
 
+Facts = dict[str, Any]  # of a view: rows, version, and what it was made of
 
-def materialise_views(engine: Engine, lake: Lake, staging: Path) -> dict[str, Any]:
-    """Write every view; returns rows and version of each. Readers see none of it before the snapshot is written."""
-    read = sorted({table for view in views() for table in tables_of(view)})
-    for name in read:
-        _open(engine, lake, name)
-    many = sum(row_count(lake.omop(name)) for name in read)
-    staged = {name: f"staged__{name}" for name in views()}
+
+def materialise_views(engine: Engine, lake: Lake, staging: Path, before: Mapping[str, Facts]) -> dict[str, Facts]:
+    """Write every view whose tables have changed. Readers see none of it before the snapshot is written.
+
+    Args:
+        before: the views of an earlier run; one that was made of the same versions by the same SQL stays as it is.
+
+    Returns: view → its rows, its version, and a fingerprint of what it was made of.
+    """
+    rows_of = {name: row_count(lake.omop(name)) for name in sorted(_read())}
+    made: dict[str, Facts] = {}
+    waiting: list[str] = []
+    for name in in_order():
+        of = _fingerprint(lake, name)
+        if name in before and before[name].get("of") == of:
+            made[name] = before[name]
+        elif not any(rows_of.get(table, 0) for table in view(name).rows_of):
+            made[name] = {"rows": 0, "version": overwrite_with_nothing(lake.view(name), _columns(name)), "of": of}
+        else:
+            waiting.append(name)
+    for table in {table for name in waiting for table in tables_of(name)}:
+        _open(engine, lake, table)
+    while waiting:
+        now = [name for name in waiting if not views_of(name) & set(waiting)]
+        waiting = [name for name in waiting if name not in now]
+        made |= _write(engine, lake, staging, now, made, sum(rows_of.values()))
+    return {name: made[name] for name in views()}
+
+
+def _read() -> set[str]:
+    return {table for name in views() for table in (*tables_of(name), *view(name).rows_of)}
+
+
+def _fingerprint(lake: Lake, name: str) -> str:
+    versions = {table: table_version(lake.omop(table)) for table in sorted(tables_of(name))}
+    sql = [_sql(part) for part in (*sorted(views_of(name)), name)]
+    return hashlib.sha256(repr((versions, sql)).encode()).hexdigest()
+
+
+def _write(
+    engine: Engine, lake: Lake, staging: Path, names: list[str], made: Mapping[str, Facts], rows_read: int
+) -> dict[str, Facts]:
+    """Stage some views, count them, write them."""
+    for read in {other for name in names for other in views_of(name)}:
+        engine.view_of_delta(_view_at(read), lake.view(read), made[read]["version"])
     engine.at_once(
-        (
-            partial(engine.stage, view, view_sql(name, _view_of), staging / "views" / name)
-            for name, view in staged.items()
-        ),
-        many,
+        (partial(engine.stage, _staged(name), _sql(name), staging / "views" / name) for name in names),
+        rows_read,
     )
-    rows = engine.row_counts(staged)
+    rows = engine.row_counts({name: _staged(name) for name in names})
 
-    def write(name: str) -> dict[str, int]:
-        columns: dict[str, str] = {column: facts.type for column, facts in views()[name].columns.items()}
-        ordered = engine.sql(f"SELECT {', '.join(columns)} FROM {staged[name]}")
-        return {"rows": rows[name], "version": overwrite(ordered, lake.view(name), columns, rows[name]).version}
+    def write(name: str) -> Facts:
+        columns = _columns(name)
+        ordered = engine.sql(f"SELECT {', '.join(columns)} FROM {_staged(name)}")
+        version = overwrite(ordered, lake.view(name), columns, rows[name]).version
+        return {"rows": rows[name], "version": version, "of": _fingerprint(lake, name)}
 
-    return dict(zip(staged, engine.at_once((partial(write, name) for name in staged), many), strict=True))
+    return dict(zip(names, engine.at_once((partial(write, name) for name in names), rows_read), strict=True))
 
 
-def _view_of(table: str) -> str:
+@cache
+def _sql(name: str) -> str:
+    return view_sql(name, _table_at, _view_at)
+
+
+def _columns(name: str) -> dict[str, str]:
+    return {column: facts.type for column, facts in view(name).columns.items()}
+
+
+def _table_at(table: str) -> str:
     return f"omop__{table}"
+
+
+def _view_at(name: str) -> str:
+    return f"view__{name}"
+
+
+def _staged(name: str) -> str:
+    return f"staged__{name}"
 
 
 def _open(engine: Engine, lake: Lake, table: str) -> None:
     """Name a CDM table for the engine; one that no source fills is empty."""
     path = lake.omop(table)
     if is_delta(path):
-        engine.view_of_delta(_view_of(table), path, table_version(path))
+        engine.view_of_delta(_table_at(table), path, table_version(path))
     else:
-        engine.empty_view(_view_of(table), {column.name: column.type for column in cdm_table(table).columns})
+        engine.empty_view(_table_at(table), {column.name: column.type for column in cdm_table(table).columns})

@@ -15,7 +15,7 @@ from models.prescription_review.config import Config
 from models.prescription_review.dose_reference import MEASURES, NAMES
 from models.prescription_review.knowledge import Knowledge
 from models.prescription_review.orders import KEY, count_active, prepare_orders
-from models.prescription_review.patient_facts import add_patient_facts
+from models.prescription_review.patient_facts import add_patient_facts, with_weights
 
 CATEGORICAL = ("atc2", "route", "stay_kind")
 RULE_FEATURES = tuple(f"rule_{rule}" for rule in rules.CATEGORIES)
@@ -57,8 +57,9 @@ class Cases:
 
 def build_cases(views: Mapping[str, pd.DataFrame], config: Config, knowledge: Knowledge) -> Cases:
     """Everything about each order that does not depend on a training part."""
+    results = with_weights(views["lab_results"], views["observations"])
     orders = add_patient_facts(
-        prepare_orders(views["drug_orders"]), views["persons"], views["stays"], views["lab_results"], config.analytes
+        prepare_orders(views["drug_orders"]), views["persons"], views["stays"], results, config.analytes
     )
     orders = orders.assign(drug_name=orders["atc"].map(knowledge.names).fillna(orders["drug_name"]))
     diagnoses = views["diagnoses"].dropna(subset=["available_at"])

@@ -15,6 +15,7 @@ from models.prescription_review.units import lab_value
 
 DAYS_PER_YEAR = 365.25
 NO_ROW = -1
+WEIGHT = 3025315  # OMOP concept of body weight
 
 
 def add_patient_facts(
@@ -32,6 +33,14 @@ def add_patient_facts(
         rows = lab_results[_is_analyte(lab_results["measurement_concept_id"], names, analyte)]
         known = _last_result(known, rows, name, analyte.max_age_days)
     return _kidney(known)
+
+
+def with_weights(lab_results: pd.DataFrame, observations: pd.DataFrame) -> pd.DataFrame:
+    """The results of the laboratory, and the weights as if they were some."""
+    weights = observations[observations["kind"] == "weight"].rename(
+        columns={"source_id": "measurement_id", "observed_at": "measured_at", "kind": "concept_name"}
+    )
+    return pd.concat([lab_results, weights.assign(measurement_concept_id=WEIGHT)], ignore_index=True)[[*lab_results]]
 
 
 def _person(orders: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:
@@ -66,7 +75,7 @@ def _is_analyte(concept_id: pd.Series, name: pd.Series, analyte: Analyte) -> pd.
 
 def _last_result(orders: pd.DataFrame, rows: pd.DataFrame, analyte: str, max_age_days: int) -> pd.DataFrame:
     """As-of join on the time a result became available: a sample drawn before the order may be read after it."""
-    value = lab_value(analyte, rows["value"], rows["unit_concept_id"], rows["unit"])
+    value = lab_value(analyte, rows["value"], rows["unit"])
     results = pd.DataFrame(
         {
             "person_id": rows["person_id"],

@@ -26,21 +26,18 @@ DOSE_UNITS: dict[str, tuple[str, float]] = {
     **dict.fromkeys(("l", "litre"), ("mL", 1000.0)),
 }
 
-# Laboratory units, same writing -> factor to the unit of the analysis; concept ids of UCUM units beside their text.
-LAB_UNITS: dict[str, dict[str | int, float]] = {
+# Units in which the views give results, and those that remain where a site's code is not known to them: same writing as
+# above -> factor to the unit of the analysis.
+LAB_UNITS: dict[str, dict[str, float]] = {
     "creatinine": {  # µmol/L
-        **dict.fromkeys(("umol/l", "µmol/l", "μmol/l", "micromol/l", 8749), 1.0),
-        **dict.fromkeys(("mg/dl", 8840), CREATININE_UMOL_PER_MG_DL),
-        **dict.fromkeys(("mg/l", 8751), CREATININE_UMOL_PER_MG_DL / 10),
-        **dict.fromkeys(("mmol/l", 8753), 1000.0),
+        **dict.fromkeys(("umol/l", "µmol/l", "μmol/l", "micromol/l"), 1.0),
+        "mg/dl": CREATININE_UMOL_PER_MG_DL,
+        "mg/l": CREATININE_UMOL_PER_MG_DL / 10,
+        "mmol/l": 1000.0,
     },
-    "potassium": dict.fromkeys(("mmol/l", "meq/l", "10*-3eq/l", 8753, 9557), 1.0),  # mmol/L
-    "INR": dict.fromkeys(("", "1", "{inr}", "{ratio}", "ratio", "inr", 0, 8523, 8529), 1.0),
-    "weight": {  # kg
-        **dict.fromkeys(("kg", 9529), 1.0),
-        **dict.fromkeys(("g", 8504), 0.001),
-        **dict.fromkeys(("[lb_av]", "[lb_us]", "lb", "lbs", 8739), 0.45359237),
-    },
+    "potassium": dict.fromkeys(("mmol/l", "meq/l", "10*-3eq/l"), 1.0),  # mmol/L
+    "INR": dict.fromkeys(("", "1", "{inr}", "{ratio}", "ratio", "inr"), 1.0),
+    "weight": {"kg": 1.0},
 }
 IMPLAUSIBLE = {"creatinine": (5, 5000), "potassium": (0.5, 15), "INR": (0.3, 30), "weight": (0.3, 400)}
 
@@ -67,20 +64,18 @@ def canonical_dose(value: pd.Series, unit: pd.Series) -> pd.DataFrame:
     return pd.DataFrame({"dose": dose.astype(float).round(9), "unit": canonical})
 
 
-def lab_value(analyte: str, value: pd.Series, unit_concept_id: pd.Series, unit: pd.Series) -> pd.Series:
+def lab_value(analyte: str, value: pd.Series, unit: pd.Series) -> pd.Series:
     """Results of one analysis in its unit: creatinine µmol/L, potassium mmol/L, INR without unit, weight kg.
 
-    The unit's own concept decides, its text where there is none, the analysis's code never:
-    hospitals file molar creatinine under the code of the mass.
+    The unit decides, the analysis's code never: hospitals file molar creatinine under the code of the mass.
 
     Raises:
         UnitError: the median creatinine said to be in µmol/L is under 10, so the column is in mg/dL.
     """
     factors = LAB_UNITS[analyte]
-    by_text = _normal(unit).map(lambda name: factors.get(name, np.nan))
-    known = unit_concept_id.map(lambda concept: factors.get(int(concept), np.nan) if concept > 0 else np.nan)
-    converted = pd.to_numeric(value, errors="coerce") * known.fillna(by_text).astype(float)
-    median = converted[(known.fillna(by_text) == 1.0)].median()
+    factor = _normal(unit).map(lambda name: factors.get(name, np.nan)).astype(float)
+    converted = pd.to_numeric(value, errors="coerce") * factor
+    median = converted[factor == 1.0].median()
     if analyte == "creatinine" and median < 10:
         raise UnitError(
             what=f"the median creatinine said to be in µmol/L is {median:.2g}: the column is in mg/dL",

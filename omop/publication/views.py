@@ -1,5 +1,6 @@
 """Install the views on a PostgreSQL database, ours or another's, with the role that may read them and nothing else."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -8,8 +9,8 @@ from omop.cdm import CDM_VERSION
 from omop.lake import CONTRACT
 from omop.publication import schemas
 from omop.publication.ddl import quote
-from omop.views.contract import View, views
-from omop.views.render import Shape, render
+from omop.views.contract import View, view, views
+from omop.views.render import Shape, in_order, render
 from passerelle.errors import ContractError, TerminalError
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ def install_views(
             do="drop it, install the views, and make it again",
         )
     schemas.create(connection, schema, f"views of contract {CONTRACT}")
-    for view in views().values():
-        _create(connection, view, omop_schema, schema, shape, stored)
+    for name in in_order():
+        _create(connection, view(name), omop_schema, schema, shape, stored)
     connection.execute(
         f"CREATE TABLE {quote(schema)}.contract "
         "(contract text NOT NULL, snapshot_id text NOT NULL, created_at timestamptz, cdm_version text NOT NULL)"
@@ -103,17 +104,22 @@ def grant_reading(connection: "Connection", role: str, schema: str) -> None:
 
 
 def _create(connection: "Connection", view: View, omop_schema: str, schema: str, shape: Shape, stored: bool) -> None:
-    query = render(view.name, "postgres", lambda table: f"{quote(omop_schema)}.{quote(table)}", shape)
+    query = render(view.name, "postgres", _in_schema(omop_schema), _in_schema(schema), shape)
     kind = "MATERIALIZED VIEW" if stored else "VIEW"
     target = f"{quote(schema)}.{quote(view.name)}"
     connection.execute(f"CREATE {kind} {target} AS {query}")
     if stored:
-        connection.execute(f"CREATE INDEX ON {target} (person_id)")
+        first = "person_id" if "person_id" in view.columns else view.key[0]
+        connection.execute(f"CREATE INDEX ON {target} ({quote(first)})")
         connection.execute(f"ANALYZE {target}")
     connection.execute(f"COMMENT ON {kind} {target} IS {_text(f'{view.title}: {view.grain}')}")
     for name, column in view.columns.items():
         unit = f" [{column.unit}]" if column.unit else ""
         connection.execute(f"COMMENT ON COLUMN {target}.{quote(name)} IS {_text(column.meaning + unit)}")
+
+
+def _in_schema(schema: str) -> Callable[[str], str]:
+    return lambda name: f"{quote(schema)}.{quote(name)}"
 
 
 def _count(connection: "Connection", schema: str, name: str) -> int:

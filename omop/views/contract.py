@@ -41,14 +41,16 @@ class View(BaseModel, extra="forbid", frozen=True):
     title: str
     grain: str = Field(description="what one row is")
     key: tuple[str, ...] = Field(min_length=1, description="columns that make a row itself, and the order of reads")
+    rows_of: tuple[str, ...] = Field(min_length=1, description="CDM tables whose rows make its rows: none, no row")
     available_at: str | None = Field(description="as of t, a row exists if this column is at or before t; null: always")
+    superseded_at: str | None = Field(None, description="as of t, a row is gone if this column is at or before t")
     notes: tuple[str, ...] = ()
     columns: dict[str, ViewColumn]
 
     @model_validator(mode="after")
     def _names_exist(self) -> "View":
         known_at = {column.known_at for column in self.columns.values() if column.known_at}
-        named = {*self.key, *known_at} | ({self.available_at} if self.available_at else set())
+        named = {*self.key, *known_at, *filter(None, (self.available_at, self.superseded_at))}
         if missing := sorted(named - set(self.columns)):
             raise ValueError(f"names columns that the view does not have: {', '.join(missing)}")
         return self

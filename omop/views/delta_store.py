@@ -47,6 +47,9 @@ def _filter(request: Request) -> pc.Expression | None:
     conditions = []
     if request.as_of is not None and request.view.available_at is not None:
         conditions.append(_by(request, request.view.available_at))
+    if (superseded_at := request.view.superseded_at) is not None:
+        later = ~_by(request, superseded_at) if request.as_of is not None else pc.scalar(False)
+        conditions.append(pc.field(superseded_at).is_null() | later)
     if request.person_ids is not None:
         conditions.append(pc.field("person_id").isin(pa.array(request.person_ids, pa.int64())))
     return reduce(and_, conditions) if conditions else None

@@ -91,6 +91,9 @@ def _select(request: Request) -> str:
     conditions = []
     if request.as_of is not None and request.view.available_at is not None:
         conditions.append(_by(request, request.view.available_at))
+    if (superseded_at := request.view.superseded_at) is not None:
+        later = f" OR NOT {_by(request, superseded_at)}" if request.as_of is not None else ""
+        conditions.append(f"({_quote(superseded_at)} IS NULL{later})")
     if request.person_ids is not None:
         ids = ",".join(str(person) for person in request.person_ids)
         conditions.append(f"person_id = ANY('{{{ids}}}'::bigint[])")

@@ -1,15 +1,17 @@
 """Render the SQL of a view for an engine, over the tables that really are there.
 
-The view files are Spark SQL in a small subset; sqlglot carries them to PostgreSQL and DuckDB. Three things differ and
-are settled here, once:
+The view files are Spark SQL in a small subset; sqlglot carries them to PostgreSQL, DuckDB and SQL Server. They read in
+source steps (``SELECT … FROM omop.person``), which are settled here, once:
 
-* **Types.** Each column is cast to the type that the contract declares; ids of foreign databases are often int4.
-* **Time.** Inside, PostgreSQL and DuckDB compute on times without a zone that mean UTC, so that the zone of a
-  session changes nothing; outside, they give instants (``timestamptz``).
-* **Shape.** A database made by others may be CDM 5.3, lack tables or columns, or hold instants: the source steps of a
-  view are bent to what is there; a column that is missing reads as null, a table that is missing as empty.
+* ``omop.<table>``: **types**: each column of the result is cast to the type that the contract declares; **time**: outside
+  Spark the SQL computes on times without a zone that mean UTC, and gives instants; **shape**: a database made by others
+  may be CDM 5.3, lack tables or columns, or hold instants: a column that is missing reads as null, a table as empty.
+* ``views.<view>``: another view of the contract, which must stand before.
+* ``knowledge.<table>``: a table of ``knowledge/``, written into the SQL.
+* ``steps.<name>``: a query that several views begin with, taken in from ``steps/``.
 """
 
+import csv
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Literal
@@ -17,63 +19,129 @@ from typing import Literal
 from sqlglot import exp, parse_one
 
 from omop.cdm import table as cdm_table
-from omop.views.contract import View, view
+from omop.views.contract import FOLDER, View, view, views
+from omop.views.sql_server import for_sql_server
 from passerelle.errors import ContractError
 
-Dialect = Literal["spark", "postgres", "duckdb"]
+Dialect = Literal["spark", "postgres", "duckdb", "tsql"]
 Resolve = Callable[[str], str]
 Shape = Mapping[str, Mapping[str, str]]  # table → column → type in the database; only tables that exist
 
-OMOP = "omop"
-INSTANT = "timestamp with time zone"
+OMOP, VIEWS, KNOWLEDGE, STEPS = "omop", "views", "knowledge", "steps"
+INSTANTS = ("timestamp with time zone", "datetimeoffset")
 # CDM 5.3 name of a 5.4 column.
 OLD_NAMES = {
     "admitted_from_concept_id": "admitting_source_concept_id",
     "admitted_from_source_value": "admitting_source_value",
     "discharged_to_concept_id": "discharge_to_concept_id",
     "discharged_to_source_value": "discharge_to_source_value",
+    "parent_visit_detail_id": "visit_detail_parent_id",
 }
 _NAIVE = exp.DataType.build("TIMESTAMPNTZ")
 
 
-def render(name: str, dialect: Dialect, resolve: Resolve, shape: Shape | None = None) -> str:
+def render(name: str, dialect: Dialect, resolve: Resolve, view_at: Resolve, shape: Shape | None = None) -> str:
     """SQL of a view.
 
     Args:
         name: view of the contract.
         dialect: engine that will run it.
         resolve: CDM table → how the engine names it (``omop__person``, ``"omop"."person"``).
+        view_at: view that this one reads → how the engine names it.
         shape: tables and columns of the database; None: exactly CDM 5.4, times without a zone.
 
     Raises: ContractError: no such view.
     """
     declared = view(name)
-    tree = _parsed(name).copy()
+    tree = _assembled(name).copy()
     for reference in list(tree.find_all(exp.Table)):
         if reference.db == OMOP:
             _place(reference, dialect, resolve, shape)
+        elif reference.db == VIEWS:
+            _place_view(reference, dialect, view_at)
+        elif reference.db == KNOWLEDGE:
+            reference.replace(_values(reference.name))
     if dialect != "spark":
         _compute_in_utc(tree)
     if dialect == "postgres":
         _regular_expressions_of_postgres(tree)
-    return _typed(declared, tree, dialect).sql(dialect, pretty=True, comments=False)
+    result = _typed(declared, tree, dialect)
+    if dialect == "tsql":
+        for_sql_server(result)
+    return result.sql(dialect, pretty=True, comments=False)
 
 
 def tables_of(name: str) -> frozenset[str]:
-    """CDM tables that a view reads."""
-    return frozenset(reference.name for reference in _parsed(name).find_all(exp.Table) if reference.db == OMOP)
+    """CDM tables that a view reads, itself or through other views."""
+    own = {reference.name for reference in _assembled(name).find_all(exp.Table) if reference.db == OMOP}
+    return frozenset(own.union(*(tables_of(other) for other in views_of(name))))
+
+
+def views_of(name: str) -> frozenset[str]:
+    """Views that a view reads."""
+    return frozenset(reference.name for reference in _assembled(name).find_all(exp.Table) if reference.db == VIEWS)
+
+
+def in_order() -> list[str]:
+    """Every view, each after those that it reads."""
+    return sorted(views(), key=lambda name: (_depth(name), name))
+
+
+def _depth(name: str) -> int:
+    return 1 + max((_depth(other) for other in views_of(name)), default=0)
+
+
+# --- from files to one tree ------------------------------------------------------------------------------------------
 
 
 @cache
-def _parsed(name: str) -> exp.Expr:
-    return parse_one(view(name).sql_file.read_text(encoding="utf-8"), read="spark")
+def _assembled(name: str) -> exp.Query:
+    """The SELECT of a view, the steps that it shares with others taken in."""
+    tree = _parsed(view(name).sql_file.read_text(encoding="utf-8"))
+    for reference in list(tree.find_all(exp.Table)):
+        if reference.db == STEPS:
+            _take_in(tree, reference)
+    return tree
+
+
+def _parsed(text: str) -> exp.Query:
+    tree = parse_one(text, read="spark")
+    assert isinstance(tree, exp.Query)
+    return tree
+
+
+def _take_in(tree: exp.Query, reference: exp.Table) -> None:
+    """Put a shared query before the view's own steps, its steps under names that no view has."""
+    step = reference.name
+    query = _parsed((FOLDER / STEPS / f"{step}.sql").read_text(encoding="utf-8"))
+    inner = {cte.alias: f"{step}__{cte.alias}" for cte in query.ctes}
+    for used in list(query.find_all(exp.Table)):
+        if not used.db and used.name in inner:
+            used.replace(exp.alias_(exp.to_table(inner[used.name]), used.alias or used.name, table=True))
+    taken = [
+        exp.CTE(this=cte.this, alias=exp.TableAlias(this=exp.to_identifier(inner[cte.alias]))) for cte in query.ctes
+    ]
+    query.set("with_", None)
+    whole = f"{STEPS}__{step}"
+    taken.append(exp.CTE(this=query, alias=exp.TableAlias(this=exp.to_identifier(whole))))
+    own = tree.args["with_"]
+    own.set("expressions", taken + own.expressions)
+    reference.replace(exp.to_table(whole))
+
+
+# --- source steps ----------------------------------------------------------------------------------------------------
+
+
+def _source_step(reference: exp.Table) -> exp.Select:
+    source = reference.find_ancestor(exp.Select)
+    if source is None or source.args.get("joins"):
+        raise ContractError("a view reads a table outside a source step", looked=reference.sql())
+    return source
 
 
 def _place(reference: exp.Table, dialect: Dialect, resolve: Resolve, shape: Shape | None) -> None:
     """Put the real table in a source step, and bend its columns to what is there."""
-    source = reference.find_ancestor(exp.Select)
-    if source is None or source.args.get("joins"):
-        raise ContractError("a view reads an OMOP table outside a source step", looked=reference.sql())
+    source = _source_step(reference)
     name = reference.name
     if shape is not None:
         _bend(source, name, shape.get(name), dialect)
@@ -88,17 +156,68 @@ def _bend(source: exp.Select, name: str, there: Mapping[str, str] | None, dialec
     types = {column.name: column.type for column in cdm_table(name).columns}
     for column in list(source.find_all(exp.Column)):
         bent = _bent(column.name, types[column.name], there or {}, dialect)
-        column.replace(bent.as_(column.name) if column.parent is source else bent)
+        column.replace(bent.as_(column.name, quoted=True) if column.parent is source else bent)
 
 
 def _bent(column: str, kind: str, there: Mapping[str, str], dialect: Dialect) -> exp.Expr:
     name = column if column in there else OLD_NAMES.get(column, column)
     if name not in there:
         return exp.cast(exp.null(), exp.DataType.build(kind, dialect="spark"))
-    found: exp.Expr = exp.column(name)
+    found: exp.Expr = exp.column(name, quoted=True)
     if kind == "timestamp" and dialect != "spark":
-        return _at_utc(found) if there[name].lower() == INSTANT else exp.cast(found, _NAIVE)
+        return _from_instant(found) if there[name].lower() in INSTANTS else exp.cast(found, _NAIVE)
     return found
+
+
+def _place_view(reference: exp.Table, dialect: Dialect, view_at: Resolve) -> None:
+    """Put the real view in a source step; outside Spark its instants become times that mean UTC."""
+    source = _source_step(reference)
+    columns = view(reference.name).columns
+    for column in list(source.find_all(exp.Column)) if dialect != "spark" else ():
+        if columns[column.name].type == "timestamp":
+            naive = _from_instant(exp.column(column.name))
+            column.replace(naive.as_(column.name) if column.parent is source else naive)
+    reference.replace(exp.to_table(view_at(reference.name), dialect=dialect))
+
+
+@cache
+def _knowledge(name: str) -> tuple[list[str], list[str], list[list[str]]]:
+    """Columns, their types, and cells of a table of clinical knowledge; an empty cell is null."""
+    with (FOLDER / KNOWLEDGE / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        columns, *rows = csv.reader(file)
+    kinds = [_kind([cell for cell in cells if cell]) for cells in zip(*rows, strict=True)]
+    return columns, kinds, rows
+
+
+def _kind(cells: list[str]) -> str:
+    if all(cell.isdecimal() and cell == str(int(cell)) for cell in cells):
+        return "bigint"
+    return "double" if all(_is_number(cell) for cell in cells) else "string"
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _values(name: str) -> exp.Values:
+    columns, kinds, rows = _knowledge(name)
+    cells = [[_literal(cell, kind) for cell, kind in zip(row, kinds, strict=True)] for row in rows]
+    # The first row says the types of all.
+    cells[0] = [exp.cast(cell, exp.DataType.build(k, dialect="spark")) for cell, k in zip(cells[0], kinds, strict=True)]
+    return exp.values([exp.Tuple(expressions=row) for row in cells], alias=name, columns=columns)
+
+
+def _literal(cell: str, kind: str) -> exp.Expr:
+    if not cell:
+        return exp.null()
+    return exp.Literal.string(cell) if kind == "string" else parse_one(cell, read="spark")
+
+
+# --- dialects --------------------------------------------------------------------------------------------------------
 
 
 def _compute_in_utc(tree: exp.Expr) -> None:
@@ -113,10 +232,12 @@ def _regular_expressions_of_postgres(tree: exp.Expr) -> None:
         node.replace(exp.Anonymous(this="substring", expressions=[node.this, node.expression]))
 
 
-def _typed(declared: View, tree: exp.Expr, dialect: Dialect) -> exp.Select:
+def _typed(declared: View, tree: exp.Query, dialect: Dialect) -> exp.Select:
     cells = [_cell(name, column.type, dialect).as_(name) for name, column in declared.columns.items()]
-    assert isinstance(tree, exp.Query)
-    return exp.select(*cells).from_(tree.subquery("v"))
+    steps = tree.args["with_"].pop()  # before the whole: SQL Server has them nowhere else
+    result = exp.select(*cells).from_(tree.subquery("v"))
+    result.set("with_", steps)
+    return result
 
 
 def _cell(name: str, kind: str, dialect: Dialect) -> exp.Expr:
@@ -128,3 +249,7 @@ def _cell(name: str, kind: str, dialect: Dialect) -> exp.Expr:
 
 def _at_utc(expression: exp.Expr) -> exp.Expr:
     return exp.AtTimeZone(this=expression, zone=exp.Literal.string("UTC"))
+
+
+def _from_instant(expression: exp.Expr) -> exp.Expr:
+    return exp.cast(_at_utc(expression), _NAIVE)

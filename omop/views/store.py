@@ -82,7 +82,7 @@ class ViewStore(ABC):
             person_ids: only these persons; None: all.
 
         Raises:
-            ContractError: the view or a column does not exist, or ``as_of`` has no zone.
+            ContractError: the view or a column does not exist, ``as_of`` has no zone, or the view is not of persons.
             TransientError: the views were published anew during the read.
         """
         request = _request(view, columns, as_of, person_ids)
@@ -115,5 +115,9 @@ def _request(
     declared.check_columns(wanted)
     if as_of is not None and as_of.tzinfo is None:
         raise ContractError("as_of has no time zone, so it is no instant", do="give one, e.g. datetime(…, tzinfo=UTC)")
+    if person_ids is not None and "person_id" not in declared.columns:
+        raise ContractError(
+            f"the view {name} is not of persons", looked=f"grain: {declared.grain}", do="read it without person_ids"
+        )
     persons = None if person_ids is None else tuple(int(person) for person in person_ids)
     return Request(declared, wanted, as_of.astimezone(UTC) if as_of else None, persons)

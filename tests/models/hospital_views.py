@@ -52,7 +52,15 @@ SCHEMAS = {
         "concept_name": pa.string(),
         "measured_at": UTC_TIME,
         "value": pa.float64(),
-        "unit_concept_id": pa.int64(),
+        "unit": pa.string(),
+        "available_at": UTC_TIME,
+    },
+    "observations": {
+        "source_id": pa.int64(),
+        "person_id": pa.int64(),
+        "kind": pa.string(),
+        "observed_at": UTC_TIME,
+        "value": pa.float64(),
         "unit": pa.string(),
         "available_at": UTC_TIME,
     },
@@ -203,9 +211,20 @@ def generate(patients: int = 400, seed: int = 0) -> TableStore:
             "concept_name": np.repeat(["Creatinine", "Potassium"], len(sampled)),
             "measured_at": np.tile(drawn, 2),
             "value": np.r_[creatinine, rng.normal(4.2, 0.5, len(sampled))].round(1),
-            "unit_concept_id": np.repeat([8749, 8753], len(sampled)),
             "unit": np.repeat(["umol/L", "mmol/L"], len(sampled)),
             "available_at": np.tile(drawn + np.timedelta64(65 * 60, "s"), 2),
+        }
+    )
+    weighed = np.flatnonzero(rng.random(patients) < 0.5)
+    weights = pd.DataFrame(
+        {
+            "source_id": weighed + 6 * 10**15,
+            "person_id": person[weighed],
+            "kind": "weight",
+            "observed_at": admitted[weighed],
+            "value": rng.normal(72, 12, len(weighed)).round(1),
+            "unit": "kg",
+            "available_at": admitted[weighed],
         }
     )
     reviews = pd.DataFrame(
@@ -253,6 +272,7 @@ def generate(patients: int = 400, seed: int = 0) -> TableStore:
             ),
             "drug_orders": arrow("drug_orders", orders),
             "lab_results": arrow("lab_results", labs),
+            "observations": arrow("observations", weights),
             "order_reviews": arrow("order_reviews", reviews),
         }
     )

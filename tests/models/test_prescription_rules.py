@@ -14,7 +14,7 @@ from models.view_store import read_views
 from tests.models.hospital_views import SCHEMAS, store_of, utc
 
 CASES = yaml.safe_load((Path(__file__).parent / "golden" / "prescription_rules.yaml").read_text(encoding="utf-8"))
-CONCEPTS = {"creatinine": 3020564, "potassium": 3023103, "weight": 3025315}
+CONCEPTS = {"creatinine": 3020564, "potassium": 3023103}
 BIG = 2**53 + 1  # an id that a float would round
 
 
@@ -39,9 +39,21 @@ def lab_row(row):
         "concept_name": row["what"],
         "measured_at": at,
         "value": row["value"],
-        "unit_concept_id": 0,
         "unit": row["unit"],
         "available_at": at + timedelta(minutes=65),
+    }
+
+
+def weight_row(row):
+    at = instant(row["at"])
+    return {
+        "source_id": BIG + row["row"],
+        "person_id": number_of(row["who"]),
+        "kind": "weight",
+        "observed_at": at,
+        "value": row["value"],
+        "unit": row["unit"],
+        "available_at": at,
     }
 
 
@@ -76,7 +88,13 @@ def order_row(row):
     }
 
 
-ROWS = {"persons": person_row, "lab_results": lab_row, "diagnoses": diagnosis_row, "drug_orders": order_row}
+ROWS = {
+    "persons": person_row,
+    "lab_results": lab_row,
+    "observations": weight_row,
+    "diagnoses": diagnosis_row,
+    "drug_orders": order_row,
+}
 
 
 def findings_of(given):

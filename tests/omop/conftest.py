@@ -19,7 +19,7 @@ def golden() -> dict:
 @pytest.fixture
 def clean(golden: dict) -> dict:
     """The same case without the care site written twice: our own runs never leave a key twice."""
-    golden["given"]["care_site"] = golden["given"]["care_site"][:1]
+    golden["given"]["care_site"] = golden["given"]["care_site"][::2]
     return golden
 
 

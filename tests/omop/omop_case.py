@@ -10,6 +10,7 @@ from omop.cdm import table as cdm_table
 from omop.lake import Lake
 from omop.views.contract import ARROW_TYPES, view, views
 from omop.views.materialise import view_sql
+from omop.views.render import in_order as in_order_of_reading
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -64,9 +65,12 @@ def on_sail(engine, tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
     """The views, computed by a Spark engine, the embedded one most often."""
     for name, table in tables.items():
         on_engine(engine, f"omop__{name}", table)
-    return {
-        name: in_order(name, engine.sql(view_sql(name, lambda table: f"omop__{table}")).toArrow()) for name in views()
-    }
+    found = {}
+    for name in in_order_of_reading():
+        query = engine.sql(view_sql(name, "omop__{}".format, "view__{}".format))
+        query.createOrReplaceTempView(f"view__{name}")
+        found[name] = in_order(name, query.toArrow())
+    return found
 
 
 def on_engine(engine, name: str, table: pa.Table) -> None:

@@ -83,7 +83,7 @@ def test_eras_and_tables_beside_the_cdm_arrive_filled_or_empty(clean, sail, data
     }
     done = publish(database, write_lake(tmp_path, given, sail))["tables"]
     assert [done[name] for name in ("drug_era", "image_feature", "external_exposure", "dose_era")] == [1, 1, 1, 0]
-    assert done["image_occurrence"] == 0  # no run wrote it: it is there and empty
+    assert done["cost"] == 0  # no run wrote it: it is there and empty
     assert query(database, "SELECT drug_era_id, drug_era_end_date, gap_days FROM omop.drug_era") == [
         (2**62, date(2025, 3, 9), 3)
     ]
