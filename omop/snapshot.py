@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omop.delta_read import dataset
@@ -57,6 +58,10 @@ def dataset_of(lake: Lake, snapshot: Snapshot, table: str) -> "ds.Dataset":
             looked=f"snapshot {snapshot.run_id}: {', '.join(sorted(snapshot.versions))}",
             do="passerelle publish SOURCE --workspace W",
         )
+    return dataset(path_of(lake, table), snapshot.versions[table])
+
+
+def path_of(lake: Lake, table: str) -> Path:
+    """Where a table of a snapshot lies."""
     room, name = table.split(".")
-    path = lake.omop(name) if room == "omop" else lake.root / room / name
-    return dataset(path, snapshot.versions[table])
+    return lake.omop(name) if room == "omop" else lake.root / room / name

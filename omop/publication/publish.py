@@ -1,19 +1,23 @@
-"""Publish a snapshot of the lake to PostgreSQL: loaded beside, checked, then swapped in by one transaction."""
+"""Publish a snapshot of the lake to PostgreSQL: what is new travels, readers see one snapshot or the next.
+
+The first time, and where much has changed, everything is loaded beside, checked, and swapped in by one transaction.
+Afterwards the rows that differ from what was published are replaced in one transaction.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, TypedDict
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from omop.cdm import Table
 from omop.lake import CONTRACT, Lake
 from omop.publication import schemas
-from omop.publication.ddl import create_keys, create_table, published_tables, quote
-from omop.publication.views import OMOP_READER, VIEWS_SCHEMA, Origin, grant_reading, install_views
+from omop.publication.ddl import published_tables, quote
+from omop.publication.increment import Step, apply_increment, plan_increment
+from omop.publication.load import at_once, load_table
+from omop.publication.record import read_record, write_record
+from omop.publication.roles import OMOP_READER, give_delivery_its_schema, grant_reading
+from omop.publication.views import VIEWS_SCHEMA, Origin, store_views
 from omop.snapshot import Snapshot, dataset_of, last_snapshot
-from omop.views.contract import ARROW_TYPES
 from passerelle.errors import ReceiptError, SourceUnreachable, WorkspaceBusy
 
 if TYPE_CHECKING:
@@ -31,15 +35,17 @@ class Published(TypedDict):
     tables: dict[str, int]  # CDM table → rows
     views: dict[str, int]  # view → rows
     kept: list[str]  # old schemas that could not be dropped, because something of others depends on them
+    travelled: dict[str, int]  # table or view → rows sent; everything, the first time
 
 
-def publish(dsn: str, lake: Lake, snapshot: Snapshot | None = None) -> Published:
+def publish(dsn: str, lake: Lake, snapshot: Snapshot | None = None, *, whole: bool = False) -> Published:
     """Put a snapshot in the schemas ``omop`` and ``views_v1``; readers see the old one or the new one, never a mixture.
 
     Args:
         dsn: PostgreSQL that receives it; its user may create schemas.
         lake: where the tables are.
         snapshot: which state; None: the last complete run.
+        whole: load everything again, whatever was published before.
 
     Raises:
         SourceUnreachable: the database does not answer.
@@ -52,16 +58,47 @@ def publish(dsn: str, lake: Lake, snapshot: Snapshot | None = None) -> Published
         for schema in (OMOP, VIEWS_SCHEMA):
             schemas.refuse_foreign(connection, schema)
         with connection.transaction():
-            _create_empty(connection)
-        tables = {table.name: _load(dsn, lake, snapshot, table) for table in published_tables()}
-        with connection.transaction():
-            _finish_tables(connection, tables)
-            origin = Origin(snapshot.run_id, snapshot.created_at)
-            views = install_views(connection, OMOP + NEXT, origin, schema=VIEWS_SCHEMA + NEXT, stored=True)
-            _same_views(lake, snapshot, views)
-        _swap(connection)
-        kept = [schema for schema in schemas.replaced(connection) if not schemas.drop(connection, schema)]
-    return Published(snapshot=snapshot.run_id, tables=tables, views=views, kept=kept)
+            for schema in (VIEWS_SCHEMA + NEXT, OMOP + NEXT):  # what a killed publication left
+                connection.execute(f"DROP SCHEMA IF EXISTS {quote(schema)} CASCADE")
+            schemas.create(connection, OMOP + NEXT, "OMOP CDM, replaced by each publication")
+        before = None if whole else read_record(connection, lake)
+        plan = plan_increment(lake, before, snapshot) if before is not None else None
+        if plan is not None:
+            return _increment(connection, dsn, lake, snapshot, plan)
+        return _whole(connection, dsn, lake, snapshot)
+
+
+def _whole(connection: "Connection", dsn: str, lake: Lake, snapshot: Snapshot) -> Published:
+    sizes = {table.name: _rows_meant(lake, snapshot, f"omop.{table.name}") for table in published_tables()}
+    tables = sorted(published_tables(), key=lambda table: -sizes[table.name])
+    rows = at_once(partial(load_table, dsn, lake, snapshot, table, OMOP + NEXT) for table in tables)
+    origin = Origin(snapshot.run_id, snapshot.created_at)
+    views = store_views(connection, dsn, OMOP + NEXT, origin, VIEWS_SCHEMA + NEXT)
+    _same_views(lake, snapshot, views)
+    with connection.transaction():
+        grant_reading(connection, OMOP_READER, OMOP + NEXT)
+        give_delivery_its_schema(connection)
+        for schema in (VIEWS_SCHEMA, OMOP):  # a rename waits for no reader
+            schemas.set_aside(connection, schema)
+            connection.execute(f"ALTER SCHEMA {quote(schema + NEXT)} RENAME TO {quote(schema)}")
+        write_record(connection, lake, snapshot)
+    kept = [schema for schema in schemas.replaced(connection) if not schemas.drop(connection, schema)]
+    arrived = dict(zip((table.name for table in tables), rows, strict=True))
+    published = {table.name: arrived[table.name] for table in published_tables()}
+    return Published(snapshot=snapshot.run_id, tables=published, views=views, kept=kept, travelled=published | views)
+
+
+def _increment(connection: "Connection", dsn: str, lake: Lake, snapshot: Snapshot, plan: list[Step]) -> Published:
+    travelled = apply_increment(connection, dsn, lake, snapshot, plan, OMOP + NEXT)
+    connection.execute(f"DROP SCHEMA {quote(OMOP + NEXT)} CASCADE")
+    tables = {table.name: _rows_meant(lake, snapshot, f"omop.{table.name}") for table in published_tables()}
+    names = [name.removeprefix(f"{VIEWS_SCHEMA}.") for name in snapshot.versions if name.startswith(f"{VIEWS_SCHEMA}.")]
+    views = {name: _rows_meant(lake, snapshot, f"{VIEWS_SCHEMA}.{name}") for name in names}
+    return Published(snapshot=snapshot.run_id, tables=tables, views=views, kept=[], travelled=travelled)
+
+
+def _rows_meant(lake: Lake, snapshot: Snapshot, name: str) -> int:
+    return dataset_of(lake, snapshot, name).count_rows() if name in snapshot.versions else 0
 
 
 @contextmanager
@@ -87,71 +124,6 @@ def _alone(connection: "Connection") -> Iterator[None]:
         connection.execute("SELECT pg_advisory_unlock(%s)", (LOCK,))
 
 
-def _create_empty(connection: "Connection") -> None:
-    for schema in (VIEWS_SCHEMA + NEXT, OMOP + NEXT):  # what a killed publication left
-        connection.execute(f"DROP SCHEMA IF EXISTS {quote(schema)} CASCADE")
-    schemas.create(connection, OMOP + NEXT, "OMOP CDM, replaced by each publication")
-    for table in published_tables():
-        connection.execute(create_table(table, OMOP + NEXT))
-
-
-def _load(dsn: str, lake: Lake, snapshot: Snapshot, table: Table) -> int:
-    """Copy one table; a table that the snapshot does not have stays empty.
-
-    Raises: ReceiptError: fewer or more rows arrived than the lake holds.
-    """
-    name = f"{OMOP}.{table.name}"
-    if name not in snapshot.versions:
-        return 0
-    from adbc_driver_postgresql import dbapi
-
-    dataset = dataset_of(lake, snapshot, name)
-    meant = dataset.count_rows()
-    present = set(dataset.schema.names)
-    columns = {column.name: _cell(column.name, column.type, present) for column in table.columns}
-    reader = dataset.scanner(columns=columns).to_reader()
-    with dbapi.connect(dsn, autocommit=True) as connection, connection.cursor() as cursor:
-        if meant:
-            cursor.adbc_ingest(table.name, reader, mode="append", db_schema_name=OMOP + NEXT)
-        cursor.execute(f"SELECT count(*) FROM {quote(OMOP + NEXT)}.{quote(table.name)}")
-        row = cursor.fetchone()
-    arrived = int(row[0]) if row else 0
-    if arrived != meant:
-        raise ReceiptError(
-            f"{table.name}: {arrived} rows arrived, {meant} meant",
-            looked=f"snapshot {snapshot.run_id}, version {snapshot.versions[name]}",
-            do="publish again; what was published before is still there",
-        )
-    return arrived
-
-
-def _cell(name: str, kind: str, present: set[str]) -> pc.Expression:
-    # Copied as binary: the Arrow type must be the column's exactly. Times lose their zone, which is UTC.
-    arrow = pa.timestamp("us") if kind == "timestamp" else ARROW_TYPES[kind]
-    if name not in present:
-        return pc.scalar(None).cast(arrow)
-    value = pc.field(name).cast(arrow)
-    # PostgreSQL holds no NUL, with which some exports fill a field: there it is left out.
-    return pc.replace_substring(value, pattern="\0", replacement="") if pa.types.is_string(arrow) else value
-
-
-def _finish_tables(connection: "Connection", tables: dict[str, int]) -> None:
-    from psycopg.errors import UniqueViolation
-
-    for table in published_tables():
-        try:
-            for statement in create_keys(table, OMOP + NEXT):
-                connection.execute(statement)
-        except UniqueViolation as error:
-            raise ReceiptError(
-                f"{table.name} holds a primary key twice",
-                looked=f"{tables[table.name]} rows",
-                do="passerelle quality: isPrimaryKey says how many; correct the mapping",
-            ) from error
-        connection.execute(f"ANALYZE {quote(OMOP + NEXT)}.{quote(table.name)}")
-    grant_reading(connection, OMOP_READER, OMOP + NEXT)
-
-
 def _same_views(lake: Lake, snapshot: Snapshot, views: dict[str, int]) -> None:
     """The views that PostgreSQL computes have as many rows as those of the lake."""
     for name, rows in views.items():
@@ -162,11 +134,3 @@ def _same_views(lake: Lake, snapshot: Snapshot, views: dict[str, int]) -> None:
                 looked=f"snapshot {snapshot.run_id}",
                 do="report it: an engine reads the view otherwise; what was published before is still there",
             )
-
-
-def _swap(connection: "Connection") -> None:
-    """Rename current to old and new to current, in one transaction: a rename waits for no reader."""
-    with connection.transaction():
-        for schema in (VIEWS_SCHEMA, OMOP):
-            schemas.set_aside(connection, schema)
-            connection.execute(f"ALTER SCHEMA {quote(schema + NEXT)} RENAME TO {quote(schema)}")

@@ -3,21 +3,23 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from omop.cdm import CDM_VERSION
 from omop.lake import CONTRACT
 from omop.publication import schemas
 from omop.publication.ddl import quote
+from omop.publication.load import FOR_KEYS, at_once, connected
+from omop.publication.roles import VIEWS_READER, grant_reading
 from omop.views.contract import View, view, views
-from omop.views.render import Shape, in_order, render
+from omop.views.render import Shape, in_order, render, views_of
 from passerelle.errors import ContractError, TerminalError
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
 VIEWS_SCHEMA = f"views_{CONTRACT}"
-OMOP_READER, VIEWS_READER = "omop_reader", "views_reader"
 
 
 @dataclass(frozen=True)
@@ -29,17 +31,15 @@ class Origin:
 
 
 def install_views(
-    connection: "Connection", omop_schema: str, origin: Origin, *, schema: str = VIEWS_SCHEMA, stored: bool = False
+    connection: "Connection", omop_schema: str, origin: Origin, *, schema: str = VIEWS_SCHEMA
 ) -> dict[str, int]:
-    """Create the schema of the views over an OMOP schema, in the connection's transaction. Ours found there goes.
+    """Create views over an OMOP schema, always as its tables are, in the connection's transaction. Ours found there go.
 
     Args:
         connection: psycopg connection that may create schemas.
         omop_schema: where the CDM tables are: 5.3 or 5.4, any subset, dirty keys.
         origin: written to the table ``contract`` of the new schema.
         schema: name of the new schema.
-        stored: True keeps the rows (a materialised view with an index by person): for a database that changes only by
-            publication. False: plain views, always as the tables are.
 
     Returns: view → number of rows.
 
@@ -60,7 +60,39 @@ def install_views(
         )
     schemas.create(connection, schema, f"views of contract {CONTRACT}")
     for name in in_order():
-        _create(connection, view(name), omop_schema, schema, shape, stored)
+        _create(connection.execute, view(name), omop_schema, schema, shape, "VIEW")
+    _finish(connection, schema, origin)
+    return {name: _count(connection, schema, name) for name in views()}
+
+
+def store_views(connection: "Connection", dsn: str, omop_schema: str, origin: Origin, schema: str) -> dict[str, int]:
+    """The views as tables, with an index and statistics: for a database that changes only by publication.
+
+    Nobody reads the schema yet: each table is committed by itself, on two connections at a time.
+
+    Returns: view → number of rows.
+    """
+    shape = shape_of(connection, omop_schema)
+    schemas.create(connection, schema, f"views of contract {CONTRACT}")
+
+    def store(name: str) -> None:
+        with connected(dsn) as other, other.cursor() as cursor:
+            for setting in FOR_KEYS:
+                cursor.execute(setting)
+            _create(cursor.execute, view(name), omop_schema, schema, shape, "TABLE")
+
+    waiting = in_order()
+    while waiting:
+        now = [name for name in waiting if not views_of(name) & set(waiting)]
+        at_once(partial(store, name) for name in now)
+        waiting = [name for name in waiting if name not in now]
+    with connection.transaction():
+        _finish(connection, schema, origin)
+    return {name: _count(connection, schema, name) for name in views()}
+
+
+def _finish(connection: "Connection", schema: str, origin: Origin) -> None:
+    """Say what the views show, and who may read them."""
     connection.execute(
         f"CREATE TABLE {quote(schema)}.contract "
         "(contract text NOT NULL, snapshot_id text NOT NULL, created_at timestamptz, cdm_version text NOT NULL)"
@@ -70,7 +102,6 @@ def install_views(
         (CONTRACT, origin.snapshot_id, origin.created_at, CDM_VERSION),
     )
     grant_reading(connection, VIEWS_READER, schema)
-    return {name: _count(connection, schema, name) for name in views()}
 
 
 def shape_of(connection: "Connection", schema: str) -> Shape:
@@ -84,38 +115,22 @@ def shape_of(connection: "Connection", schema: str) -> Shape:
     return shape
 
 
-def grant_reading(connection: "Connection", role: str, schema: str) -> None:
-    """Let a role read a schema; the role is made (no login) where it does not exist.
-
-    Raises: TerminalError: this user may not create roles.
-    """
-    from psycopg.errors import InsufficientPrivilege
-
-    if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is None:
-        try:
-            connection.execute(f"CREATE ROLE {role} NOLOGIN")
-        except InsufficientPrivilege as error:
-            raise TerminalError(
-                f"the role {role} does not exist and this user may not create it",
-                do=f"ask the administrator for: CREATE ROLE {role} NOLOGIN",
-            ) from error
-    connection.execute(f"GRANT USAGE ON SCHEMA {quote(schema)} TO {role}")
-    connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {quote(schema)} TO {role}")
-
-
-def _create(connection: "Connection", view: View, omop_schema: str, schema: str, shape: Shape, stored: bool) -> None:
-    query = render(view.name, "postgres", _in_schema(omop_schema), _in_schema(schema), shape)
-    kind = "MATERIALIZED VIEW" if stored else "VIEW"
-    target = f"{quote(schema)}.{quote(view.name)}"
-    connection.execute(f"CREATE {kind} {target} AS {query}")
-    if stored:
-        first = "person_id" if "person_id" in view.columns else view.key[0]
-        connection.execute(f"CREATE INDEX ON {target} ({quote(first)})")
-        connection.execute(f"ANALYZE {target}")
-    connection.execute(f"COMMENT ON {kind} {target} IS {_text(f'{view.title}: {view.grain}')}")
-    for name, column in view.columns.items():
+def _create(
+    execute: Callable[[str], object], declared: View, omop_schema: str, schema: str, shape: Shape, kind: str
+) -> None:
+    query = render(declared.name, "postgres", _in_schema(omop_schema), _in_schema(schema), shape)
+    target = f"{quote(schema)}.{quote(declared.name)}"
+    execute(f"CREATE {kind} {target} AS {query}")
+    if kind == "TABLE":
+        # By person, as it is read; by key, as the next publication replaces rows.
+        indexes = {("person_id",), declared.key} if "person_id" in declared.columns else {declared.key}
+        for columns in sorted(indexes):
+            execute(f"CREATE INDEX ON {target} ({', '.join(quote(name) for name in columns)})")
+        execute(f"ANALYZE {target}")
+    execute(f"COMMENT ON {kind} {target} IS {_text(f'{declared.title}: {declared.grain}')}")
+    for name, column in declared.columns.items():
         unit = f" [{column.unit}]" if column.unit else ""
-        connection.execute(f"COMMENT ON COLUMN {target}.{quote(name)} IS {_text(column.meaning + unit)}")
+        execute(f"COMMENT ON COLUMN {target}.{quote(name)} IS {_text(column.meaning + unit)}")
 
 
 def _in_schema(schema: str) -> Callable[[str], str]:

@@ -3,9 +3,9 @@
 The view files are Spark SQL in a small subset; sqlglot carries them to PostgreSQL, DuckDB and SQL Server. They read in
 source steps (``SELECT … FROM omop.person``), which are settled here, once:
 
-* ``omop.<table>``: **types**: each column of the result is cast to the type that the contract declares; **time**: outside
-  Spark the SQL computes on times without a zone that mean UTC, and gives instants; **shape**: a database made by others
-  may be CDM 5.3, lack tables or columns, or hold instants: a column that is missing reads as null, a table as empty.
+* ``omop.<table>``: **types**: each column of the result is cast to the type that the contract declares; **time**:
+  outside Spark the SQL computes on times without a zone that mean UTC, and gives instants; **shape**: a database that
+  others made may be CDM 5.3, lack tables or columns, or hold instants: a missing column reads as null, a table as empty.
 * ``views.<view>``: another view of the contract, which must stand before.
 * ``knowledge.<table>``: a table of ``knowledge/``, written into the SQL.
 * ``steps.<name>``: a query that several views begin with, taken in from ``steps/``.

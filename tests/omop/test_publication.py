@@ -1,18 +1,24 @@
 """Publication: whole or not at all, for readers who never stop reading."""
 
+import copy
+import signal
+import subprocess
+import sys
 import threading
 from datetime import UTC, date, datetime
 
 import psycopg
 import pytest
+import yaml
 
 from omop.cdm import cdm_tables
 from omop.publication import publish
 from omop.publication.ddl import create_table, published_tables
 from omop.publication.publish import LOCK
 from omop.snapshot import last_snapshot
+from omop.views.contract import views
 from passerelle.errors import ReceiptError, TerminalError, WorkspaceBusy
-from tests.omop.omop_case import write_lake
+from tests.omop.omop_case import GOLDEN, write_lake
 
 
 def query(url: str, text: str, **options):
@@ -109,26 +115,51 @@ def test_results_of_others_are_not_replaced():
     assert '"offset" text' in create_table(cdm_tables()["note_nlp"], "omop")
 
 
-def test_a_reader_of_views_reads_views_and_nothing_else(lake, database):
-    publish(database, lake)
-
-    def as_reader(text: str):
-        return query(database, text, options="-c role=views_reader")
-
-    assert as_reader("SELECT count(*) FROM views_v1.stays") == [(3,)]
-    assert as_reader("SELECT snapshot_id FROM views_v1.contract") == [("run-1",)]
-    for forbidden in (
-        "SELECT * FROM omop.person",
-        "SELECT * FROM omop.drug_exposure",
+FORBIDDEN = {
+    "views_reader": (
+        *(f"SELECT * FROM omop.{table.name}" for table in published_tables()),
+        "SELECT * FROM ops.publication",
+        "CREATE TABLE delivery.mine (a int)",
         "DELETE FROM views_v1.contract RETURNING 1",
+        "DELETE FROM views_v1.stays RETURNING 1",
         "CREATE TABLE views_v1.mine (a int)",
-        "REFRESH MATERIALIZED VIEW views_v1.stays",
-    ):
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            as_reader(forbidden)
+    ),
+    "omop_reader": ("SELECT * FROM views_v1.stays", "SELECT * FROM ops.publication", "DELETE FROM omop.person"),
+    "delivery": (
+        "SELECT * FROM views_v1.stays",
+        "SELECT * FROM omop.person",
+        "SELECT * FROM ops.publication",
+        "CREATE TABLE omop.mine (a int)",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def published(sail, postgres, tmp_path_factory):
+    case = yaml.safe_load((GOLDEN / "two_patients.yaml").read_text(encoding="utf-8"))
+    case["given"]["care_site"] = case["given"]["care_site"][::2]
+    publish(postgres, write_lake(tmp_path_factory.mktemp("w"), case["given"], sail))
+    return postgres
+
+
+@pytest.mark.parametrize(("role", "text"), [(role, text) for role, texts in FORBIDDEN.items() for text in texts])
+def test_a_role_does_what_it_is_for_and_nothing_else(published, role, text):
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
-        query(database, "SELECT * FROM views_v1.stays", options="-c role=omop_reader")
-    assert query(database, "SELECT count(*) FROM omop.person", options="-c role=omop_reader") == [(3,)]
+        query(published, text, options=f"-c role={role}")
+
+
+def test_each_role_does_what_it_is_for(published):
+    def as_role(role: str, text: str):
+        return query(published, text, options=f"-c role={role}")
+
+    for name in views():
+        as_role("views_reader", f"SELECT * FROM views_v1.{name}")
+    assert as_role("views_reader", "SELECT snapshot_id FROM views_v1.contract") == [("run-1",)]
+    assert as_role("omop_reader", "SELECT count(*) FROM omop.person") == [(3,)]
+    as_role("delivery", "CREATE TABLE delivery.outbox (a int); INSERT INTO delivery.outbox VALUES (1)")
+    assert as_role("delivery", "SELECT a FROM delivery.outbox") == [(1,)]
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        as_role("views_reader", "SELECT * FROM delivery.outbox")
 
 
 def test_readers_see_one_publication_or_the_next_never_a_mixture(clean, sail, tmp_path, database):
@@ -155,13 +186,96 @@ def test_readers_see_one_publication_or_the_next_never_a_mixture(clean, sail, tm
 
     reader = threading.Thread(target=read)
     reader.start()
-    for run in ("run-2", "run-3", "run-4"):
-        publish(database, lake, lakes[run])
-    stop.set()
-    reader.join()
+    try:
+        for run in ("run-2", "run-3", "run-4"):
+            publish(database, lake, lakes[run], whole=run == "run-3")
+    finally:
+        stop.set()
+        reader.join()
     assert not faults
     assert {(run, sizes[run], sizes[run]) for run, _, _ in seen} == set(seen)
     assert {run for run, _, _ in seen} >= {"run-1", "run-4"}
+    assert leftovers(database) == []
+
+
+def everything_in(url: str) -> dict[str, list]:
+    """Every row of every table and view, in an order of its own."""
+    names = query(url, "SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('omop', 'views_v1')")
+    return {
+        f"{schema}.{name}": sorted(query(url, f'SELECT t::text FROM {schema}."{name}" AS t')) for schema, name in names
+    }
+
+
+def changed(given: dict) -> dict:
+    """Another day: an order is corrected, a result withdrawn, a person and a death are new, a name is corrected."""
+    rows = copy.deepcopy(given)
+    rows["drug_exposure"][0]["quantity"] = 110
+    rows["measurement"] = [row for row in rows["measurement"] if row["measurement_id"] != 301]
+    rows["person"].append({**rows["person"][1], "person_id": 4})
+    rows["death"].append({**rows["death"][0], "person_id": 4})
+    rows["care_site"][0]["care_site_name"] = "Cardiologie A"
+    return rows
+
+
+def test_an_increment_sends_what_differs_and_leaves_what_a_whole_publication_would(
+    clean, sail, tmp_path, database, postgres
+):
+    lake = write_lake(tmp_path, clean["given"], sail)
+    publish(database, lake)
+    assert publish(database, lake)["travelled"] == {}
+    write_lake(tmp_path, changed(clean["given"]), sail, "run-2", 2)
+    done = publish(database, lake)
+    # An order is gone and came; a death table has no key and travels whole.
+    sent = done["travelled"]
+    assert (sent["drug_exposure"], sent["measurement"], sent["person"], sent["death"], sent["lab_results"]) == (
+        2,
+        1,
+        1,
+        2,
+        1,
+    )
+    assert not sent.get("concept")
+    incremental = everything_in(database)
+    whole = publish(database, lake, whole=True)
+    assert everything_in(database) == incremental
+    assert (done["tables"], done["views"], done["snapshot"]) == (whole["tables"], whole["views"], "run-2")
+    assert leftovers(database) == []
+
+
+def test_another_workspace_is_published_whole(clean, sail, tmp_path, database):
+    publish(database, write_lake(tmp_path / "a", clean["given"], sail))
+    done = publish(database, write_lake(tmp_path / "b", clean["given"], sail, "run-b"))
+    assert done["travelled"]["person"] == 3
+    assert query(database, "SELECT snapshot_id FROM views_v1.contract") == [("run-b",)]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from omop.lake import Lake
+from omop.publication import publish
+module = sys.modules["omop.publication.{module}"]
+module.{name} = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)
+publish(sys.argv[1], Lake(Path(sys.argv[2])), whole={whole})
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "whole"),
+    [("publish", "store_views", True), ("publish", "write_record", True), ("increment", "write_record", False)],
+)
+def test_a_publication_that_is_killed_leaves_the_one_before(
+    clean, sail, tmp_path, database, repository, module, name, whole
+):
+    lake = write_lake(tmp_path, clean["given"], sail)
+    publish(database, lake)
+    before = everything_in(database)
+    write_lake(tmp_path, changed(clean["given"]), sail, "run-2", 2)
+    text = KILLED.format(module=module, name=name, whole=whole)
+    done = subprocess.run([sys.executable, "-c", text, database, str(tmp_path)], cwd=repository, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert everything_in(database) == before
+    assert publish(database, lake)["snapshot"] == "run-2"
     assert leftovers(database) == []
 
 
@@ -186,10 +300,10 @@ def test_a_publication_that_fails_leaves_the_one_before(clean, sail, tmp_path, l
 def test_an_analysts_view_is_not_dropped_with_the_old_tables(lake, database):
     publish(database, lake)
     query(database, "CREATE VIEW public.mine AS SELECT count(*) AS n FROM omop.person")
-    assert publish(database, lake)["kept"] == ["omop_old_1"]
+    assert publish(database, lake, whole=True)["kept"] == ["omop_old_1"]
     assert query(database, "SELECT n FROM public.mine") == [(3,)]
     query(database, "DROP VIEW public.mine")
-    assert publish(database, lake)["kept"] == []
+    assert publish(database, lake, whole=True)["kept"] == []
 
 
 def test_a_schema_of_others_is_never_replaced(lake, database):
