@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from omop.lake import CONTRACT, Lake
-from omop.publication.changes import changes_between
+from omop.publication.changes import Comparison
 from omop.publication.ddl import published_tables, quote
-from omop.publication.load import connected
+from omop.publication.load import Connections
 from omop.publication.record import write_record
 from omop.publication.rows import cells
 from omop.snapshot import Snapshot, dataset_of, path_of
@@ -56,7 +56,12 @@ def plan_increment(lake: Lake, before: Mapping[str, int], snapshot: Snapshot) ->
 
 
 def apply_increment(
-    connection: "Connection", dsn: str, lake: Lake, snapshot: Snapshot, steps: list[Step], staging: str
+    connection: "Connection",
+    connections: Connections,
+    lake: Lake,
+    snapshot: Snapshot,
+    steps: list[Step],
+    staging: str,
 ) -> dict[str, int]:
     """Replace what differs; readers see it when the transaction ends. Returns how many rows travelled.
 
@@ -68,12 +73,15 @@ def apply_increment(
     from psycopg.errors import UniqueViolation
 
     travelled = {}
-    for number, step in enumerate(steps):
-        travelled[step.name.split(".")[1]] = _send(dsn, lake, snapshot, step, staging, number)
+    with Comparison() as comparison, connections.cursor() as cursor:
+        for number, step in enumerate(steps):
+            if rows := _send(cursor, comparison, lake, snapshot, step, f"{number}", staging):
+                travelled[step.name.split(".")[1]] = rows
     try:
         with connection.transaction():
             for number, step in enumerate(steps):
-                _replace(connection, lake, snapshot, step, staging, number)
+                if step.name.split(".")[1] in travelled:
+                    _replace(connection, lake, snapshot, step, f"{number}", staging)
             connection.execute(
                 f"UPDATE {quote(VIEWS)}.contract SET snapshot_id = %s, created_at = %s",
                 (snapshot.run_id, snapshot.created_at),
@@ -85,7 +93,8 @@ def apply_increment(
             do="passerelle quality: isPrimaryKey says how many; what was published before is still there",
         ) from error
     for step in steps:
-        connection.execute(f"ANALYZE {step.target}")
+        if travelled.get(step.name.split(".")[1]):
+            connection.execute(f"ANALYZE {step.target}")
     return travelled
 
 
@@ -114,40 +123,43 @@ def _still_there(lake: Lake, name: str, version: int) -> bool:
     return all((path / file).exists() for file in files)
 
 
-def _staged(staging: str, number: int, what: str) -> str:
+def _staged(staging: str, what: str, number: str) -> str:
     return f"{quote(staging)}.{quote(f'{what}_{number}')}"
 
 
-def _send(dsn: str, lake: Lake, snapshot: Snapshot, step: Step, staging: str, number: int) -> int:
+def _send(
+    cursor: Any, comparison: Comparison, lake: Lake, snapshot: Snapshot, step: Step, number: str, staging: str
+) -> int:
     """Copy the keys that are gone and the rows that came beside the tables."""
-    came = _staged(staging, number, "came")
-    with connected(dsn) as connection, connection.cursor() as cursor:
-        cursor.execute(f"CREATE UNLOGGED TABLE {came} (LIKE {step.target})")
-        if not step.key:
-            dataset = dataset_of(lake, snapshot, step.name)
-            rows = dataset.scanner(columns=cells(step.columns, dataset)).to_reader()
-            cursor.adbc_ingest(f"came_{number}", rows, mode="append", db_schema_name=staging)
-            return dataset.count_rows()
-        keys = ", ".join(quote(name) for name in step.key)
-        gone = _staged(staging, number, "gone")
-        cursor.execute(f"CREATE UNLOGGED TABLE {gone} AS SELECT {keys} FROM {step.target} LIMIT 0")
-        path, instants = path_of(lake, step.name), step.name.startswith(VIEWS)
-        with changes_between(path, step.before, step.after, step.columns, instants=instants) as changes:
-            if changes.gone:
-                cursor.adbc_ingest(f"gone_{number}", changes.keys_gone(step.key), mode="append", db_schema_name=staging)
-            if changes.came:
-                cursor.adbc_ingest(f"came_{number}", changes.rows_came(), mode="append", db_schema_name=staging)
-            return changes.gone + changes.came
+    path, instants = path_of(lake, step.name), step.name.startswith(VIEWS)
+    gone, came = comparison.between(path, step.before, step.after, step.columns, instants=instants)
+    if not gone + came:
+        return 0
+    cursor.execute(f"CREATE UNLOGGED TABLE {_staged(staging, 'came', number)} (LIKE {step.target})")
+    if not step.key:
+        dataset = dataset_of(lake, snapshot, step.name)
+        rows = dataset.scanner(columns=cells(step.columns, dataset)).to_reader()
+        cursor.adbc_ingest(f"came_{number}", rows, mode="append", db_schema_name=staging)
+        return dataset.count_rows()
+    keys = ", ".join(quote(name) for name in step.key)
+    cursor.execute(
+        f"CREATE UNLOGGED TABLE {_staged(staging, 'gone', number)} AS SELECT {keys} FROM {step.target} LIMIT 0"
+    )
+    if gone:
+        cursor.adbc_ingest(f"gone_{number}", comparison.keys_gone(step.key), mode="append", db_schema_name=staging)
+    if came:
+        cursor.adbc_ingest(f"came_{number}", comparison.rows_came(), mode="append", db_schema_name=staging)
+    return gone + came
 
 
-def _replace(connection: "Connection", lake: Lake, snapshot: Snapshot, step: Step, staging: str, number: int) -> None:
+def _replace(connection: "Connection", lake: Lake, snapshot: Snapshot, step: Step, number: str, staging: str) -> None:
     if step.key:
         same = " AND ".join(f"t.{quote(name)} = g.{quote(name)}" for name in step.key)
-        gone = _staged(staging, number, "gone")
+        gone = _staged(staging, "gone", number)
         connection.execute(f"DELETE FROM {step.target} AS t USING {gone} AS g WHERE {same}")
     else:
         connection.execute(f"DELETE FROM {step.target}")
-    came = _staged(staging, number, "came")
+    came = _staged(staging, "came", number)
     connection.execute(f"INSERT INTO {step.target} SELECT * FROM {came}")
     row = connection.execute(f"SELECT count(*) FROM {step.target}").fetchone()
     meant = dataset_of(lake, snapshot, step.name).count_rows()

@@ -1,9 +1,10 @@
-"""Load whole tables into a schema that nobody reads yet: binary COPY, two connections at a time, keys afterwards."""
+"""Load whole tables into a schema that nobody reads yet: binary COPY on two connections, keys afterwards."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from queue import Queue
 from typing import Any, TypeVar
 
 import pyarrow.compute as pc
@@ -24,84 +25,106 @@ SPLIT = 500_000  # rows: a table of more is copied in two halves
 FOR_KEYS = ("SET maintenance_work_mem = '512MB'", "SET max_parallel_maintenance_workers = 2")
 
 
-def load_table(dsn: str, lake: Lake, snapshot: Snapshot, table: Table, schema: str) -> int:
-    """Create a table of a schema, copy the rows of a snapshot into it, give it keys, indexes and statistics.
+class Connections:
+    """A few ADBC connections on which every statement commits by itself; opening one takes a tenth of a second."""
 
-    Returns: its rows; 0, and an empty table, where the snapshot does not have it.
+    def __init__(self, dsn: str) -> None:
+        from adbc_driver_postgresql import dbapi
+
+        self._free: Queue[Any] = Queue()
+        for _ in range(AT_ONCE):
+            self._free.put(dbapi.connect(dsn, autocommit=True))
+
+    def __enter__(self) -> "Connections":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while not self._free.empty():
+            self._free.get().close()
+
+    @contextmanager
+    def cursor(self) -> Iterator[Any]:
+        """A cursor of a connection that nobody else uses meanwhile."""
+        connection = self._free.get()
+        try:
+            with connection.cursor() as cursor:
+                yield cursor
+        finally:
+            self._free.put(connection)
+
+    def at_once(self, steps: Iterable[Callable[[], T]]) -> list[T]:
+        """Take steps as many at a time as there are connections; their results, in order."""
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            return list(threads.map(lambda step: step(), steps))
+
+
+def load_tables(
+    connections: Connections, lake: Lake, snapshot: Snapshot, tables: Sequence[Table], schema: str
+) -> dict[str, int]:
+    """Create tables of a schema, copy the rows of a snapshot into them, give them keys, indexes and statistics.
+
+    Returns: table → rows; a table that the snapshot does not have is there and empty.
 
     Raises: ReceiptError: fewer or more rows arrived than the lake holds, or a primary key is there twice.
     """
-    target = f"{quote(schema)}.{quote(table.name)}"
-    with connected(dsn) as connection:
-        _execute(connection, create_table(table, schema))
-        meant = _copy(dsn, lake, snapshot, table, schema)
-        for statement in (*FOR_KEYS, *create_keys(table, schema), f"ANALYZE {target}"):
-            _make(connection, statement, table.name, meant)
-        arrived = int(_execute(connection, f"SELECT count(*) FROM {target}"))
-    if arrived != meant:
-        raise ReceiptError(
-            f"{table.name}: {arrived} rows arrived, {meant} meant",
-            looked=f"snapshot {snapshot.run_id}",
-            do="publish again; what was published before is still there",
-        )
-    return arrived
+    meant = {table.name: rows_of(lake, snapshot, f"omop.{table.name}") for table in tables}
+    with connections.cursor() as cursor:
+        for table in tables:
+            cursor.execute(create_table(table, schema))
+    by_size = sorted(tables, key=lambda table: -meant[table.name])
+    connections.at_once(
+        partial(_copy, connections, lake, snapshot, table, schema, part)
+        for table in by_size
+        for part in _parts(lake, snapshot, table, meant[table.name])
+    )
+    arrived = connections.at_once(partial(_finish, connections, table, schema) for table in by_size)
+    for table, rows in zip(by_size, arrived, strict=True):
+        if rows != meant[table.name]:
+            raise ReceiptError(
+                f"{table.name}: {rows} rows arrived, {meant[table.name]} meant",
+                looked=f"snapshot {snapshot.run_id}",
+                do="publish again; what was published before is still there",
+            )
+    return meant
 
 
-def at_once(steps: Iterable[Callable[[], T]]) -> list[T]:
-    """Take steps on several connections; their results, in order. Raises the error of the first that fails."""
-    with ThreadPoolExecutor(AT_ONCE) as threads:
-        return list(threads.map(lambda step: step(), steps))
+def rows_of(lake: Lake, snapshot: Snapshot, name: str) -> int:
+    """Rows of a table of a snapshot (``omop.person``); 0 where it does not have it."""
+    return dataset_of(lake, snapshot, name).count_rows() if name in snapshot.versions else 0
 
 
-@contextmanager
-def connected(dsn: str) -> Iterator[Any]:
-    """An ADBC connection on which every statement commits by itself."""
-    from adbc_driver_postgresql import dbapi
-
-    with dbapi.connect(dsn, autocommit=True) as connection:
-        yield connection
-
-
-def _copy(dsn: str, lake: Lake, snapshot: Snapshot, table: Table, schema: str) -> int:
-    name = f"omop.{table.name}"
-    if name not in snapshot.versions:
-        return 0
-    dataset = dataset_of(lake, snapshot, name)
-    rows = dataset.count_rows()
-    columns = cells({column.name: column.type for column in table.columns}, dataset)
-
-    def copy(part: pc.Expression | None) -> None:
-        reader = dataset.scanner(columns=columns, filter=part).to_reader()
-        with connected(dsn) as connection, connection.cursor() as cursor:
-            cursor.adbc_ingest(table.name, reader, mode="append", db_schema_name=schema)
-
-    if rows:
-        at_once(partial(copy, part) for part in _parts(dataset.schema.names, rows))
-    return rows
-
-
-def _parts(columns: list[str], rows: int) -> list[pc.Expression | None]:
-    if rows < SPLIT or BUCKET not in columns:
-        return [None]
+def _parts(lake: Lake, snapshot: Snapshot, table: Table, rows: int) -> list[pc.Expression | None]:
+    """Conditions that divide a table; a large one is copied in two halves at once."""
+    if rows < SPLIT or BUCKET not in dataset_of(lake, snapshot, f"omop.{table.name}").schema.names:
+        return [None] if rows else []
     odd = pc.equal(pc.bit_wise_and(pc.field(BUCKET), 1), 1)
     return [odd, ~odd]
 
 
-def _make(connection: Any, statement: str, table: str, rows: int) -> None:
+def _copy(
+    connections: Connections, lake: Lake, snapshot: Snapshot, table: Table, schema: str, part: pc.Expression | None
+) -> None:
+    dataset = dataset_of(lake, snapshot, f"omop.{table.name}")
+    columns = cells({column.name: column.type for column in table.columns}, dataset)
+    reader = dataset.scanner(columns=columns, filter=part).to_reader()
+    with connections.cursor() as cursor:
+        cursor.adbc_ingest(table.name, reader, mode="append", db_schema_name=schema)
+
+
+def _finish(connections: Connections, table: Table, schema: str) -> int:
+    """Keys, indexes, statistics; the rows that are there."""
     import adbc_driver_manager
 
-    try:
-        _execute(connection, statement)
-    except adbc_driver_manager.IntegrityError as error:
-        raise ReceiptError(
-            f"{table} holds a primary key twice",
-            looked=f"{rows} rows",
-            do="passerelle quality: isPrimaryKey says how many; correct the mapping",
-        ) from error
-
-
-def _execute(connection: Any, statement: str) -> Any:
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
-        row = cursor.fetchone() if statement.startswith("SELECT") else None
-    return row[0] if row else None
+    target = f"{quote(schema)}.{quote(table.name)}"
+    with connections.cursor() as cursor:
+        try:
+            for statement in (*FOR_KEYS, *create_keys(table, schema), f"ANALYZE {target}"):
+                cursor.execute(statement)
+        except adbc_driver_manager.IntegrityError as error:
+            raise ReceiptError(
+                f"{table.name} holds a primary key twice",
+                looked=str(error).splitlines()[0],
+                do="passerelle quality: isPrimaryKey says how many; correct the mapping",
+            ) from error
+        cursor.execute(f"SELECT count(*) FROM {target}")
+        return int(cursor.fetchone()[0])

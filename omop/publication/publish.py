@@ -6,14 +6,13 @@ Afterwards the rows that differ from what was published are replaced in one tran
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, TypedDict
 
 from omop.lake import CONTRACT, Lake
 from omop.publication import schemas
 from omop.publication.ddl import published_tables, quote
 from omop.publication.increment import Step, apply_increment, plan_increment
-from omop.publication.load import at_once, load_table
+from omop.publication.load import Connections, load_tables, rows_of
 from omop.publication.record import read_record, write_record
 from omop.publication.roles import OMOP_READER, give_delivery_its_schema, grant_reading
 from omop.publication.views import VIEWS_SCHEMA, Origin, store_views
@@ -69,11 +68,10 @@ def publish(dsn: str, lake: Lake, snapshot: Snapshot | None = None, *, whole: bo
 
 
 def _whole(connection: "Connection", dsn: str, lake: Lake, snapshot: Snapshot) -> Published:
-    sizes = {table.name: _rows_meant(lake, snapshot, f"omop.{table.name}") for table in published_tables()}
-    tables = sorted(published_tables(), key=lambda table: -sizes[table.name])
-    rows = at_once(partial(load_table, dsn, lake, snapshot, table, OMOP + NEXT) for table in tables)
-    origin = Origin(snapshot.run_id, snapshot.created_at)
-    views = store_views(connection, dsn, OMOP + NEXT, origin, VIEWS_SCHEMA + NEXT)
+    with Connections(dsn) as connections:
+        tables = load_tables(connections, lake, snapshot, published_tables(), OMOP + NEXT)
+        origin = Origin(snapshot.run_id, snapshot.created_at)
+        views = store_views(connection, connections, OMOP + NEXT, origin, VIEWS_SCHEMA + NEXT)
     _same_views(lake, snapshot, views)
     with connection.transaction():
         grant_reading(connection, OMOP_READER, OMOP + NEXT)
@@ -83,22 +81,17 @@ def _whole(connection: "Connection", dsn: str, lake: Lake, snapshot: Snapshot) -
             connection.execute(f"ALTER SCHEMA {quote(schema + NEXT)} RENAME TO {quote(schema)}")
         write_record(connection, lake, snapshot)
     kept = [schema for schema in schemas.replaced(connection) if not schemas.drop(connection, schema)]
-    arrived = dict(zip((table.name for table in tables), rows, strict=True))
-    published = {table.name: arrived[table.name] for table in published_tables()}
-    return Published(snapshot=snapshot.run_id, tables=published, views=views, kept=kept, travelled=published | views)
+    return Published(snapshot=snapshot.run_id, tables=tables, views=views, kept=kept, travelled=tables | views)
 
 
 def _increment(connection: "Connection", dsn: str, lake: Lake, snapshot: Snapshot, plan: list[Step]) -> Published:
-    travelled = apply_increment(connection, dsn, lake, snapshot, plan, OMOP + NEXT)
+    with Connections(dsn) as connections:
+        travelled = apply_increment(connection, connections, lake, snapshot, plan, OMOP + NEXT)
     connection.execute(f"DROP SCHEMA {quote(OMOP + NEXT)} CASCADE")
-    tables = {table.name: _rows_meant(lake, snapshot, f"omop.{table.name}") for table in published_tables()}
+    tables = {table.name: rows_of(lake, snapshot, f"omop.{table.name}") for table in published_tables()}
     names = [name.removeprefix(f"{VIEWS_SCHEMA}.") for name in snapshot.versions if name.startswith(f"{VIEWS_SCHEMA}.")]
-    views = {name: _rows_meant(lake, snapshot, f"{VIEWS_SCHEMA}.{name}") for name in names}
+    views = {name: rows_of(lake, snapshot, f"{VIEWS_SCHEMA}.{name}") for name in names}
     return Published(snapshot=snapshot.run_id, tables=tables, views=views, kept=[], travelled=travelled)
-
-
-def _rows_meant(lake: Lake, snapshot: Snapshot, name: str) -> int:
-    return dataset_of(lake, snapshot, name).count_rows() if name in snapshot.versions else 0
 
 
 @contextmanager

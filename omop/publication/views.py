@@ -10,7 +10,7 @@ from omop.cdm import CDM_VERSION
 from omop.lake import CONTRACT
 from omop.publication import schemas
 from omop.publication.ddl import quote
-from omop.publication.load import FOR_KEYS, at_once, connected
+from omop.publication.load import FOR_KEYS, Connections
 from omop.publication.roles import VIEWS_READER, grant_reading
 from omop.views.contract import View, view, views
 from omop.views.render import Shape, in_order, render, views_of
@@ -65,7 +65,9 @@ def install_views(
     return {name: _count(connection, schema, name) for name in views()}
 
 
-def store_views(connection: "Connection", dsn: str, omop_schema: str, origin: Origin, schema: str) -> dict[str, int]:
+def store_views(
+    connection: "Connection", connections: Connections, omop_schema: str, origin: Origin, schema: str
+) -> dict[str, int]:
     """The views as tables, with an index and statistics: for a database that changes only by publication.
 
     Nobody reads the schema yet: each table is committed by itself, on two connections at a time.
@@ -76,7 +78,7 @@ def store_views(connection: "Connection", dsn: str, omop_schema: str, origin: Or
     schemas.create(connection, schema, f"views of contract {CONTRACT}")
 
     def store(name: str) -> None:
-        with connected(dsn) as other, other.cursor() as cursor:
+        with connections.cursor() as cursor:
             for setting in FOR_KEYS:
                 cursor.execute(setting)
             _create(cursor.execute, view(name), omop_schema, schema, shape, "TABLE")
@@ -84,7 +86,7 @@ def store_views(connection: "Connection", dsn: str, omop_schema: str, origin: Or
     waiting = in_order()
     while waiting:
         now = [name for name in waiting if not views_of(name) & set(waiting)]
-        at_once(partial(store, name) for name in now)
+        connections.at_once(partial(store, name) for name in now)
         waiting = [name for name in waiting if name not in now]
     with connection.transaction():
         _finish(connection, schema, origin)

@@ -5,7 +5,7 @@ source steps (``SELECT … FROM omop.person``), which are settled here, once:
 
 * ``omop.<table>``: **types**: each column of the result is cast to the type that the contract declares; **time**:
   outside Spark the SQL computes on times without a zone that mean UTC, and gives instants; **shape**: a database that
-  others made may be CDM 5.3, lack tables or columns, or hold instants: a missing column reads as null, a table as empty.
+  others made may be CDM 5.3, lack tables or columns, or hold instants; what is missing reads as null or as no row.
 * ``views.<view>``: another view of the contract, which must stand before.
 * ``knowledge.<table>``: a table of ``knowledge/``, written into the SQL.
 * ``steps.<name>``: a query that several views begin with, taken in from ``steps/``.
