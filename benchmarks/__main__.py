@@ -5,7 +5,18 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import days, engines, eras, fhir_results, generated_hospital, identifiers, landing, real_extract, start
+from benchmarks import (
+    days,
+    engines,
+    eras,
+    fhir_results,
+    generated_hospital,
+    identifiers,
+    landing,
+    publication,
+    real_extract,
+    start,
+)
 from benchmarks.figures import Figure, machine_facts
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
@@ -17,6 +28,7 @@ MEASUREMENTS: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "eras": eras.measure,
     "landing": landing.measure,
     "identifiers": identifiers.measure,
+    "publication": publication.measure,
     "fhir_results": fhir_results.measure,
     "start": start.measure,
 }

@@ -1,12 +1,27 @@
 """What differs between two versions of a Delta table: rows that are gone and rows that came, by their files."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 
 from omop.publication.rows import cells
+
+HASH = "_hash"
+BATCH = 65_536
+_TYPES = {
+    "bigint": "bigint",
+    "int": "int",
+    "double": "double",
+    "string": "varchar",
+    "date": "date",
+    "timestamp": "timestamptz",
+}
+
+
+class NotComparable(Exception):
+    """Two versions of a table differ in a way that rows by key do not tell."""
 
 
 class Comparison:
@@ -23,35 +38,44 @@ class Comparison:
         self._connection.close()
 
     def between(
-        self, path: Path, before: int, after: int, columns: Mapping[str, str], *, instants: bool = False
+        self, path: Path, before: int, after: int, columns: Mapping[str, str], key: tuple[str, ...]
     ) -> tuple[int, int]:
         """How many rows are gone and how many came, reading only the files that one of the versions has.
 
+        Rows are compared by key and by a hash of 64 bits of all their cells.
+
         Args:
-            columns, instants: as in `cells`.
+            columns: column → type.
+            key: columns that make a row itself.
+
+        Raises: NotComparable: a key is there twice.
         """
         old, new = _files(path, before), _files(path, after)
-        if old == new:
-            return 0, 0
-        for name, files in (("was", old - new), ("is_now", new - old)):
-            self._connection.register("rows_of_files", _rows(sorted(files), columns, instants))
-            self._connection.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM rows_of_files")
-            self._connection.unregister("rows_of_files")
+        self._files = sorted(new - old)
+        for name, files in (("was", sorted(old - new)), ("is_now", self._files)):
+            self._connection.execute(f"CREATE OR REPLACE TABLE {name} AS {_hashes(files, columns, key)}")
+        same = " AND ".join(f"ours.{_quote(name)} IS NOT DISTINCT FROM theirs.{_quote(name)}" for name in (*key, HASH))
         for name, ours, theirs in (("gone", "was", "is_now"), ("came", "is_now", "was")):
-            difference = f"SELECT * FROM {ours} EXCEPT ALL SELECT * FROM {theirs}"
+            difference = f"SELECT ours.* FROM {ours} AS ours ANTI JOIN {theirs} AS theirs ON {same}"
             self._connection.execute(f"CREATE OR REPLACE TABLE {name} AS {difference}")
-        counts = self._connection.sql("SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM came)").fetchall()
-        gone, came = counts[0]
+        counted = ", ".join(f"(SELECT count(*) FROM {name})" for name in ("was", "is_now", "gone", "came"))
+        was, is_now, gone, came = self._connection.sql(f"SELECT {counted}").fetchall()[0]
+        if was - gone + came != is_now:
+            raise NotComparable(f"{path.name} holds a key twice")
         return gone, came
 
     def keys_gone(self, key: tuple[str, ...]) -> pa.RecordBatchReader:
         """Key columns of the rows that are gone, and of those that are otherwise now."""
-        columns = ", ".join(f'"{name}"' for name in key)
-        return self._connection.cursor().sql(f"SELECT {columns} FROM gone").to_arrow_reader(65_536)
+        return self._connection.cursor().sql(f"SELECT {_list(key)} FROM gone").to_arrow_reader(BATCH)
 
-    def rows_came(self) -> pa.RecordBatchReader:
-        """Rows that are new, and those that are otherwise now."""
-        return self._connection.cursor().sql("SELECT * FROM came").to_arrow_reader(65_536)
+    def rows_came(self, columns: Mapping[str, str], key: tuple[str, ...], *, instants: bool) -> pa.RecordBatchReader:
+        """Rows that are new, and those that are otherwise now. ``columns`` and ``instants`` as in `cells`."""
+        dataset = ds.dataset(self._files, format="parquet")
+        rows = dataset.scanner(columns=cells(columns, dataset, instants=instants)).to_reader()
+        other = self._connection.cursor()
+        other.register("rows_of_files", rows)
+        same = " AND ".join(f"r.{_quote(name)} IS NOT DISTINCT FROM c.{_quote(name)}" for name in key)
+        return other.sql(f"SELECT r.* FROM rows_of_files AS r SEMI JOIN came AS c ON {same}").to_arrow_reader(BATCH)
 
 
 def _files(path: Path, version: int) -> set[str]:
@@ -60,6 +84,17 @@ def _files(path: Path, version: int) -> set[str]:
     return set(DeltaTable(str(path.resolve()), version=version).file_uris())
 
 
-def _rows(files: list[str], columns: Mapping[str, str], instants: bool) -> pa.RecordBatchReader:
-    dataset = ds.dataset(files, format="parquet") if files else ds.dataset(pa.table({}))
-    return dataset.scanner(columns=cells(columns, dataset, instants=instants)).to_reader()
+def _hashes(files: list[str], columns: Mapping[str, str], key: tuple[str, ...]) -> str:
+    if not files:
+        nothing = ", ".join(f"CAST(NULL AS {_TYPES[columns[name]]}) AS {_quote(name)}" for name in key)
+        return f"SELECT {nothing}, CAST(NULL AS ubigint) AS {HASH} WHERE false"
+    names = ", ".join(f"'{file}'" for file in files)
+    return f"SELECT {_list(key)}, hash({_list(columns)}) AS {HASH} FROM read_parquet([{names}], union_by_name = true)"
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(_quote(name) for name in names)
+
+
+def _quote(name: str) -> str:
+    return f'"{name}"'

@@ -16,6 +16,7 @@ from passerelle.errors import ReceiptError
 
 if TYPE_CHECKING:
     from psycopg import Connection
+    from pyarrow import RecordBatchReader
 
 VIEWS = f"views_{CONTRACT}"
 
@@ -131,25 +132,26 @@ def _send(
     cursor: Any, comparison: Comparison, lake: Lake, snapshot: Snapshot, step: Step, number: str, staging: str
 ) -> int:
     """Copy the keys that are gone and the rows that came beside the tables."""
-    path, instants = path_of(lake, step.name), step.name.startswith(VIEWS)
-    gone, came = comparison.between(path, step.before, step.after, step.columns, instants=instants)
-    if not gone + came:
-        return 0
-    cursor.execute(f"CREATE UNLOGGED TABLE {_staged(staging, 'came', number)} (LIKE {step.target})")
     if not step.key:
         dataset = dataset_of(lake, snapshot, step.name)
-        rows = dataset.scanner(columns=cells(step.columns, dataset)).to_reader()
-        cursor.adbc_ingest(f"came_{number}", rows, mode="append", db_schema_name=staging)
+        _stage(cursor, step, staging, "came", number, dataset.scanner(columns=cells(step.columns, dataset)).to_reader())
         return dataset.count_rows()
-    keys = ", ".join(quote(name) for name in step.key)
-    cursor.execute(
-        f"CREATE UNLOGGED TABLE {_staged(staging, 'gone', number)} AS SELECT {keys} FROM {step.target} LIMIT 0"
-    )
-    if gone:
-        cursor.adbc_ingest(f"gone_{number}", comparison.keys_gone(step.key), mode="append", db_schema_name=staging)
-    if came:
-        cursor.adbc_ingest(f"came_{number}", comparison.rows_came(), mode="append", db_schema_name=staging)
+    gone, came = comparison.between(path_of(lake, step.name), step.before, step.after, step.columns, step.key)
+    if not gone + came:
+        return 0
+    _stage(cursor, step, staging, "gone", number, comparison.keys_gone(step.key) if gone else None)
+    instants = step.name.startswith(VIEWS)
+    rows = comparison.rows_came(step.columns, step.key, instants=instants) if came else None
+    _stage(cursor, step, staging, "came", number, rows)
     return gone + came
+
+
+def _stage(cursor: Any, step: Step, staging: str, what: str, number: str, rows: "RecordBatchReader | None") -> None:
+    columns = ", ".join(quote(name) for name in (step.key if what == "gone" else step.columns))
+    target = _staged(staging, what, number)
+    cursor.execute(f"CREATE UNLOGGED TABLE {target} AS SELECT {columns} FROM {step.target} LIMIT 0")
+    if rows is not None:
+        cursor.adbc_ingest(f"{what}_{number}", rows, mode="append", db_schema_name=staging)
 
 
 def _replace(connection: "Connection", lake: Lake, snapshot: Snapshot, step: Step, number: str, staging: str) -> None:

@@ -5,11 +5,12 @@ Afterwards the rows that differ from what was published are replaced in one tran
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypedDict
 
 from omop.lake import CONTRACT, Lake
 from omop.publication import schemas
+from omop.publication.changes import NotComparable
 from omop.publication.ddl import published_tables, quote
 from omop.publication.increment import Step, apply_increment, plan_increment
 from omop.publication.load import Connections, load_tables, rows_of
@@ -56,18 +57,24 @@ def publish(dsn: str, lake: Lake, snapshot: Snapshot | None = None, *, whole: bo
     with _connection(dsn) as connection, _alone(connection):
         for schema in (OMOP, VIEWS_SCHEMA):
             schemas.refuse_foreign(connection, schema)
-        with connection.transaction():
-            for schema in (VIEWS_SCHEMA + NEXT, OMOP + NEXT):  # what a killed publication left
-                connection.execute(f"DROP SCHEMA IF EXISTS {quote(schema)} CASCADE")
-            schemas.create(connection, OMOP + NEXT, "OMOP CDM, replaced by each publication")
         before = None if whole else read_record(connection, lake)
         plan = plan_increment(lake, before, snapshot) if before is not None else None
         if plan is not None:
-            return _increment(connection, dsn, lake, snapshot, plan)
+            with suppress(NotComparable):
+                return _increment(connection, dsn, lake, snapshot, plan)
         return _whole(connection, dsn, lake, snapshot)
 
 
+def _make_room(connection: "Connection") -> None:
+    """An empty schema for what is on its way; what a killed publication left goes."""
+    with connection.transaction():
+        for schema in (VIEWS_SCHEMA + NEXT, OMOP + NEXT):
+            connection.execute(f"DROP SCHEMA IF EXISTS {quote(schema)} CASCADE")
+        schemas.create(connection, OMOP + NEXT, "OMOP CDM, replaced by each publication")
+
+
 def _whole(connection: "Connection", dsn: str, lake: Lake, snapshot: Snapshot) -> Published:
+    _make_room(connection)
     with Connections(dsn) as connections:
         tables = load_tables(connections, lake, snapshot, published_tables(), OMOP + NEXT)
         origin = Origin(snapshot.run_id, snapshot.created_at)
@@ -85,6 +92,7 @@ def _whole(connection: "Connection", dsn: str, lake: Lake, snapshot: Snapshot) -
 
 
 def _increment(connection: "Connection", dsn: str, lake: Lake, snapshot: Snapshot, plan: list[Step]) -> Published:
+    _make_room(connection)
     with Connections(dsn) as connections:
         travelled = apply_increment(connection, connections, lake, snapshot, plan, OMOP + NEXT)
     connection.execute(f"DROP SCHEMA {quote(OMOP + NEXT)} CASCADE")

@@ -287,7 +287,7 @@ def test_a_publication_that_fails_leaves_the_one_before(clean, sail, tmp_path, l
     publish(database, lake)
     twice = {**clean["given"], "person": clean["given"]["person"] * 2}
     write_lake(tmp_path, twice, sail, "run-2", 2)
-    with pytest.raises(ReceiptError, match="primary key.* twice"):
+    with pytest.raises(ReceiptError, match=r"primary key.* twice"):
         publish(database, lake)
     assert query(database, "SELECT snapshot_id, (SELECT count(*) FROM omop.person) FROM views_v1.contract") == [
         ("run-1", 3)
