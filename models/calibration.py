@@ -133,6 +133,21 @@ def calibration_line(probability: ArrayLike, positive: ArrayLike) -> tuple[float
     return logistic_line(logit(clip(probability)), truth)
 
 
+def calibration_slope_error(probability: ArrayLike, positive: ArrayLike) -> float:
+    """Standard error of the slope of :func:`calibration_line`, from the information of its fit."""
+    truth = np.asarray(positive, float)
+    slope, intercept = calibration_line(probability, positive)
+    if not np.isfinite(slope):
+        return float("nan")
+    x = logit(clip(probability))
+    design = np.column_stack([x, np.ones_like(x)])
+    fitted = sigmoid(slope * x + intercept)
+    information = (design * (fitted * (1 - fitted))[:, None]).T @ design
+    if np.linalg.cond(information) > 1e12 or not len(truth):
+        return float("nan")
+    return float(np.sqrt(np.linalg.inv(information)[0, 0]))
+
+
 def clip(probability: ArrayLike) -> Array:
     """Probabilities away from 0 and 1."""
     return np.clip(np.asarray(probability, dtype=np.float64), EDGE, 1 - EDGE)

@@ -107,6 +107,7 @@ def calibration_figures(probability: Array, positive: Array) -> dict[str, Any]:
         "brier": calibration.brier(probability, positive),
         "brier_skill": calibration.brier_skill(probability, positive),
         "slope": slope,
+        "slope_error": calibration.calibration_slope_error(probability, positive),
         "intercept": intercept,
         "mean_forecast": float(np.mean(probability)),
         "observed_rate": float(np.mean(positive)),

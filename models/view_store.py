@@ -1,6 +1,6 @@
 """How a model meets data: a store of views, and the refusal when it is not the store the model needs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,6 +19,10 @@ class ViewStore(Protocol):
         """Version of the view contract, e.g. ``v1``."""
 
     @property
+    def versions(self) -> Mapping[str, str]:
+        """The views that are there, and the version of each."""
+
+    @property
     def snapshot_id(self) -> str:
         """Which complete state of the warehouse is read."""
 
@@ -32,17 +36,27 @@ class ViewStore(Protocol):
         """Rows of a view; with ``as_of`` only what was known at that instant."""
 
 
-def require_contract(store: ViewStore, needed: str, model: str) -> None:
-    """Refuse a store of another contract: a column may keep its name and change its meaning.
+def require_contract(store: ViewStore, needed: str, views: Iterable[str], model: str) -> None:
+    """Refuse a store of another contract, or without a view: a column may keep its name and change its meaning.
+
+    Args:
+        needed: version of the contract that the model was written for.
+        views: names of the views that it reads.
 
     Raises:
-        ContractError: the store's contract is not the one that the model was written for.
+        ContractError: the store's contract is another one, or it lacks a view of it.
     """
     if store.contract != needed:
         raise ContractError(
             what=f"{model} needs the view contract {needed}, this store has {store.contract}",
             looked=f"snapshot {store.snapshot_id}",
             do=f"install the views of contract {needed}: passerelle views install",
+        )
+    if lacking := sorted(name for name in views if store.versions.get(name) != needed):
+        raise ContractError(
+            what=f"{model} reads views that this store does not have in version {needed}: {', '.join(lacking)}",
+            looked=f"snapshot {store.snapshot_id}: {', '.join(sorted(store.versions))}",
+            do="publish again with this release, or install the views: passerelle views install",
         )
 
 

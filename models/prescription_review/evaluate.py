@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import Literal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
@@ -38,11 +40,29 @@ def evaluate(
         ContractError: the store lacks the contract, a view or a column that the model declares.
         NotEnoughLabels: no intervention, or no accepted order, among these rows.
     """
-    started = time.monotonic()
     stored = Registry(tracking_uri).load(load_config().model, version=version)
     artefact = Artefact.read(stored.folder)
+    return evaluate_artefact(store, artefact, identity(artefact, stored), rows=rows, seed=seed)
+
+
+def evaluate_folder(store: ViewStore, folder: Path, *, named: Mapping[str, str], seed: int = 0) -> EvaluationReport:
+    """The same of a model's files, on every reviewed order of a hospital that the model has never seen.
+
+    Args:
+        named: ``model``, ``model_version``, ``run_id`` and ``model_sha256``, as the files were packed.
+    """
+    artefact = Artefact.read(folder)
+    names = {**named, "knowledge_sha256": artefact.knowledge_sha256}
+    return evaluate_artefact(store, artefact, names, rows="all", seed=seed)
+
+
+def evaluate_artefact(
+    store: ViewStore, artefact: Artefact, names: Mapping[str, Any], *, rows: Literal["test", "all"], seed: int
+) -> EvaluationReport:
+    """Figures of a model that has been read. Arguments and errors as `evaluate`."""
+    started = time.monotonic()
     config = artefact.config
-    require_contract(store, config.contract, config.model)
+    require_contract(store, config.contract, {**config.views, **config.labels}, config.model)
     views = read_views(store, {**config.views, **config.labels}, model=config.model)
     orders = build_cases(views, config, load_knowledge()).orders
     labels = order_labels(views["order_reviews"], orders)
@@ -56,7 +76,7 @@ def evaluate(
         )
     return EvaluationReport(
         action="evaluate",
-        **identity(artefact, stored),
+        **names,
         view_contract=store.contract,
         snapshot_id=store.snapshot_id,
         rows={"orders": len(orders), "reviewed": int(labels["label"].notna().sum()), rows: int(chosen.sum())},

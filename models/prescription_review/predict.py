@@ -44,7 +44,7 @@ def predict(
     stored = Registry(tracking_uri).load(load_config().model, version=version)
     artefact, knowledge = Artefact.read(stored.folder), load_knowledge()
     config = artefact.config
-    require_contract(store, config.contract, config.model)
+    require_contract(store, config.contract, config.views, config.model)
     cases = build_cases(read_views(store, config.views, model=config.model, as_of=as_of), config, knowledge)
     names = identity(artefact, stored)
     common = {

@@ -87,7 +87,7 @@ def reproduce(store: ViewStore, *, tracking_uri: str, run_id: str) -> bool:
 
 def fit(store: ViewStore, config: Config, knowledge: Knowledge, seed: int) -> Trained:
     """Everything of training that touches no registry."""
-    require_contract(store, config.contract, config.model)
+    require_contract(store, config.contract, {**config.views, **config.labels}, config.model)
     views = read_views(store, {**config.views, **config.labels}, model=config.model)
     cases = build_cases(views, config, knowledge)
     orders = cases.orders

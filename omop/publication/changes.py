@@ -50,10 +50,11 @@ class Comparison:
 
         Raises: NotComparable: a key is there twice.
         """
-        old, new = _files(path, before), _files(path, after)
+        (old, old_names), (new, new_names) = _files(path, before), _files(path, after)
         self._files = sorted(new - old)
-        for name, files in (("was", sorted(old - new)), ("is_now", self._files)):
-            self._connection.execute(f"CREATE OR REPLACE TABLE {name} AS {_hashes(files, columns, key)}")
+        for name, files, there in (("was", sorted(old - new), old_names), ("is_now", self._files, new_names)):
+            hashed = {column: kind for column, kind in columns.items() if column in there}
+            self._connection.execute(f"CREATE OR REPLACE TABLE {name} AS {_hashes(files, hashed, key)}")
         same = " AND ".join(f"ours.{_quote(name)} IS NOT DISTINCT FROM theirs.{_quote(name)}" for name in (*key, HASH))
         for name, ours, theirs in (("gone", "was", "is_now"), ("came", "is_now", "was")):
             difference = f"SELECT ours.* FROM {ours} AS ours ANTI JOIN {theirs} AS theirs ON {same}"
@@ -78,10 +79,12 @@ class Comparison:
         return other.sql(f"SELECT r.* FROM rows_of_files AS r SEMI JOIN came AS c ON {same}").to_arrow_reader(BATCH)
 
 
-def _files(path: Path, version: int) -> set[str]:
+def _files(path: Path, version: int) -> tuple[set[str], set[str]]:
+    """Files of a version, and its columns."""
     from deltalake import DeltaTable
 
-    return set(DeltaTable(str(path.resolve()), version=version).file_uris())
+    table = DeltaTable(str(path.resolve()), version=version)
+    return set(table.file_uris()), {field.name for field in table.schema().fields}
 
 
 def _hashes(files: list[str], columns: Mapping[str, str], key: tuple[str, ...]) -> str:

@@ -1,6 +1,7 @@
 """Views of a workspace: Delta tables at the versions of its last complete run."""
 
-from collections.abc import Iterator
+import operator
+from collections.abc import Callable, Iterator, Mapping
 from functools import reduce
 from operator import and_
 from pathlib import Path
@@ -11,7 +12,8 @@ import pyarrow.compute as pc
 from omop.lake import CONTRACT, Lake
 from omop.snapshot import dataset_of, last_snapshot
 from omop.views.contract import ARROW_TYPES
-from omop.views.store import Request, ViewStore
+from omop.views.request import Condition, Request
+from omop.views.store import ViewStore
 
 
 class DeltaViewStore(ViewStore):
@@ -24,6 +26,11 @@ class DeltaViewStore(ViewStore):
     @property
     def snapshot_id(self) -> str:
         return self._snapshot.run_id
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        rooms = (name.partition(".") for name in self._snapshot.versions)
+        return {name: CONTRACT for room, _, name in rooms if room == f"views_{CONTRACT}"}
 
     def _scan(self, request: Request) -> Iterator[pa.RecordBatch]:
         dataset = dataset_of(self._lake, self._snapshot, f"views_{CONTRACT}.{request.view.name}")
@@ -47,12 +54,29 @@ def _filter(request: Request) -> pc.Expression | None:
     conditions = []
     if request.as_of is not None and request.view.available_at is not None:
         conditions.append(_by(request, request.view.available_at))
-    if (superseded_at := request.view.superseded_at) is not None:
+    if (superseded_at := request.view.superseded_at) is not None and not request.every_state:
         later = ~_by(request, superseded_at) if request.as_of is not None else pc.scalar(False)
         conditions.append(pc.field(superseded_at).is_null() | later)
-    if request.person_ids is not None:
-        conditions.append(pc.field("person_id").isin(pa.array(request.person_ids, pa.int64())))
+    conditions += [_compared(request, condition) for condition in request.where]
     return reduce(and_, conditions) if conditions else None
+
+
+_COMPARE: dict[str, Callable[[pc.Expression, pc.Expression], pc.Expression]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def _compared(request: Request, condition: Condition) -> pc.Expression:
+    kind = ARROW_TYPES[request.view.columns[condition.column].type]
+    cell = _cell(request, condition.column)
+    if condition.operator == "in":
+        return cell.isin(pa.array(condition.value, kind))
+    return _COMPARE[condition.operator](cell, pa.scalar(condition.value, kind))
 
 
 def _by(request: Request, column: str) -> pc.Expression:

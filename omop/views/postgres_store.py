@@ -1,12 +1,14 @@
 """Views of a PostgreSQL database: Arrow batches by ADBC, from one publication."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
 
 from omop.lake import CONTRACT
-from omop.views.store import Request, ViewStore
+from omop.views.contract import views
+from omop.views.request import Request
+from omop.views.store import ViewStore
 from passerelle.errors import ContractError, SourceUnreachable, TransientError
 
 SCHEMA = f"views_{CONTRACT}"
@@ -28,6 +30,11 @@ class PostgresViewStore(ViewStore):
     def snapshot_id(self) -> str:
         return self._snapshot_id
 
+    @property
+    def versions(self) -> Mapping[str, str]:
+        tables = self._fetch(f"SELECT table_name FROM information_schema.tables WHERE table_schema = '{SCHEMA}'")
+        return {name: CONTRACT for name in tables["table_name"].to_pylist() if name in views()}
+
     def close(self) -> None:
         """Give the connection back."""
         self._connection.close()
@@ -44,7 +51,7 @@ class PostgresViewStore(ViewStore):
         return str(versions[0]["snapshot_id"])
 
     def _scan(self, request: Request) -> Iterator[pa.RecordBatch]:
-        for batch in self._batches(_select(request)):
+        for batch in self._batches(request.sql(f"{SCHEMA}.{request.view.name}", "postgres")):
             if batch.num_rows:
                 yield batch.cast(request.schema)
         if (now := self._published()) != self._snapshot_id:
@@ -84,32 +91,3 @@ def _connect(dsn: str) -> Any:
         return dbapi.connect(dsn, autocommit=True)
     except adbc_driver_manager.Error as error:
         raise SourceUnreachable("the database of the views does not answer", do="check host, port and user") from error
-
-
-def _select(request: Request) -> str:
-    cells = ", ".join(f"{_cell(request, name)} AS {_quote(name)}" for name in request.columns)
-    conditions = []
-    if request.as_of is not None and request.view.available_at is not None:
-        conditions.append(_by(request, request.view.available_at))
-    if (superseded_at := request.view.superseded_at) is not None:
-        later = f" OR NOT {_by(request, superseded_at)}" if request.as_of is not None else ""
-        conditions.append(f"({_quote(superseded_at)} IS NULL{later})")
-    if request.person_ids is not None:
-        ids = ",".join(str(person) for person in request.person_ids)
-        conditions.append(f"person_id = ANY('{{{ids}}}'::bigint[])")
-    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    return f"SELECT {cells} FROM {SCHEMA}.{_quote(request.view.name)}{where}"
-
-
-def _cell(request: Request, name: str) -> str:
-    known_at = request.known_at(name)
-    return _quote(name) if known_at is None else f"CASE WHEN {_by(request, known_at)} THEN {_quote(name)} END"
-
-
-def _by(request: Request, column: str) -> str:
-    assert request.as_of is not None
-    return f"{_quote(column)} <= TIMESTAMPTZ '{request.as_of.isoformat()}'"
-
-
-def _quote(name: str) -> str:
-    return f'"{name}"'

@@ -28,6 +28,7 @@ Resolve = Callable[[str], str]
 Shape = Mapping[str, Mapping[str, str]]  # table → column → type in the database; only tables that exist
 
 OMOP, VIEWS, KNOWLEDGE, STEPS = "omop", "views", "knowledge", "steps"
+TEXTS = ("varchar", "text", "character varying")
 INSTANTS = ("timestamp with time zone", "datetimeoffset")
 # CDM 5.3 name of a 5.4 column.
 OLD_NAMES = {
@@ -164,6 +165,11 @@ def _bent(column: str, kind: str, there: Mapping[str, str], dialect: Dialect) ->
     if name not in there:
         return exp.cast(exp.null(), exp.DataType.build(kind, dialect="spark"))
     found: exp.Expr = exp.column(name, quoted=True)
+    if kind != "string" and there[name].lower() in TEXTS:  # a file of text
+        naive = (
+            _NAIVE.copy() if kind == "timestamp" and dialect != "spark" else exp.DataType.build(kind, dialect="spark")
+        )
+        return exp.TryCast(this=found, to=naive)
     if kind == "timestamp" and dialect != "spark":
         return _from_instant(found) if there[name].lower() in INSTANTS else exp.cast(found, _NAIVE)
     return found

@@ -1,37 +1,21 @@
-"""The only way of a model to data: the views of one snapshot, as Arrow, from the lake or from PostgreSQL."""
+"""The only way of a model to data: the views of one snapshot, as Arrow, from a lake, a database, a file or Spark."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from omop.lake import CONTRACT
-from omop.views.contract import View, view
-from passerelle.errors import ContractError
+from omop.views.request import Request, request
 
 POSTGRES = ("postgresql://", "postgres://")
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to read of one view; a store answers it with rows in any order."""
-
-    view: View
-    columns: tuple[str, ...]
-    as_of: datetime | None  # UTC
-    person_ids: tuple[int, ...] | None
-
-    @property
-    def schema(self) -> pa.Schema:
-        """Arrow schema of the answer."""
-        return pa.schema([self.view.schema.field(name) for name in self.columns])
-
-    def known_at(self, column: str) -> str | None:
-        """The column that says when this one was known; None: with the row, or no instant is asked for."""
-        return self.view.columns[column].known_at if self.as_of is not None else None
+CONNECT = "sc://"
+DUCKDB = ".duckdb"
+Filters = Sequence[tuple[str, str, Any]]
 
 
 class ViewStore(ABC):
@@ -42,7 +26,9 @@ class ViewStore(ABC):
         """Open the store at a location.
 
         Args:
-            location: a workspace, or the URL of a PostgreSQL database that has the views (``postgresql://…``).
+            location: a workspace; the URL of a PostgreSQL database that has the views (``postgresql://…``); a DuckDB
+                file (``….duckdb``); or a Spark Connect server with the workspace as the server sees it
+                (``sc://host:15002/;workspace=/data/W``).
 
         Raises:
             ContractError: there are no views, or those of another contract.
@@ -52,6 +38,14 @@ class ViewStore(ABC):
             from omop.views.postgres_store import PostgresViewStore
 
             return PostgresViewStore(str(location))
+        if str(location).startswith(CONNECT):
+            from omop.views.spark_store import SparkViewStore
+
+            return SparkViewStore(str(location))
+        if str(location).endswith(DUCKDB):
+            from omop.views.duckdb_store import DuckDBViewStore
+
+            return DuckDBViewStore(Path(location))
         from omop.views.delta_store import DeltaViewStore
 
         return DeltaViewStore(Path(location))
@@ -60,6 +54,11 @@ class ViewStore(ABC):
     def contract(self) -> str:
         """Version of the contract of the views, e.g. ``v1``."""
         return CONTRACT
+
+    @property
+    @abstractmethod
+    def versions(self) -> Mapping[str, str]:
+        """The views that are there, and the version of each."""
 
     @property
     @abstractmethod
@@ -72,6 +71,7 @@ class ViewStore(ABC):
         columns: Sequence[str] | None = None,
         as_of: datetime | None = None,
         person_ids: Sequence[int] | None = None,
+        where: Filters = (),
     ) -> pa.Table:
         """Rows of a view, in the order of its key.
 
@@ -80,17 +80,15 @@ class ViewStore(ABC):
             columns: names, in the order wanted; None: all, in contract order.
             as_of: an instant with its zone. Only rows available by then; later-known values are null.
             person_ids: only these persons; None: all.
+            where: conditions that all hold: (column, operator, value), with = != < <= > >= in.
 
         Raises:
-            ContractError: the view or a column does not exist, ``as_of`` has no zone, or the view is not of persons.
+            ContractError: the view, a column or an operator does not exist, ``as_of`` has no zone, or the view is
+                not of persons.
             TransientError: the views were published anew during the read.
         """
-        request = _request(view, columns, as_of, person_ids)
-        order = tuple(name for name in request.view.key if name not in request.columns)
-        asked = Request(request.view, request.columns + order, request.as_of, request.person_ids)
-        table = pa.Table.from_batches(self._scan(asked), schema=asked.schema)
-        in_order = table.sort_by([(name, "ascending") for name in request.view.key])
-        return in_order.select(list(request.columns)).combine_chunks()
+        asked = request(view, columns, as_of, where, person_ids)
+        return self._in_order(asked)
 
     def batches(
         self,
@@ -98,26 +96,22 @@ class ViewStore(ABC):
         columns: Sequence[str] | None = None,
         as_of: datetime | None = None,
         person_ids: Sequence[int] | None = None,
+        where: Filters = (),
     ) -> Iterator[pa.RecordBatch]:
         """The same rows as `read`, in any order, without holding them all. Arguments and errors as `read`."""
-        yield from self._scan(_request(view, columns, as_of, person_ids))
+        yield from self._scan(request(view, columns, as_of, where, person_ids))
+
+    def every_state(self, view: str) -> pa.Table:
+        """All rows of a view, those that others have superseded too, in the order of its key. For comparing stores."""
+        return self._in_order(replace(request(view), every_state=True))
+
+    def _in_order(self, asked: Request) -> pa.Table:
+        order = tuple(name for name in asked.view.key if name not in asked.columns)
+        whole = replace(asked, columns=asked.columns + order)
+        table = pa.Table.from_batches(self._scan(whole), schema=whole.schema)
+        in_order = table.sort_by([(name, "ascending") for name in asked.view.key])
+        return in_order.select(list(asked.columns)).combine_chunks()
 
     @abstractmethod
     def _scan(self, request: Request) -> Iterator[pa.RecordBatch]:
         """Answer a request; every batch has exactly ``request.schema``."""
-
-
-def _request(
-    name: str, columns: Sequence[str] | None, as_of: datetime | None, person_ids: Sequence[int] | None
-) -> Request:
-    declared = view(name)
-    wanted = tuple(columns) if columns is not None else tuple(declared.columns)
-    declared.check_columns(wanted)
-    if as_of is not None and as_of.tzinfo is None:
-        raise ContractError("as_of has no time zone, so it is no instant", do="give one, e.g. datetime(…, tzinfo=UTC)")
-    if person_ids is not None and "person_id" not in declared.columns:
-        raise ContractError(
-            f"the view {name} is not of persons", looked=f"grain: {declared.grain}", do="read it without person_ids"
-        )
-    persons = None if person_ids is None else tuple(int(person) for person in person_ids)
-    return Request(declared, wanted, as_of.astimezone(UTC) if as_of else None, persons)

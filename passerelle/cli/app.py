@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from passerelle import __version__
-from passerelle.cli import demo, generate, inspect, keys, models, results, sources, steps, vocabulary
+from passerelle.cli import demo, generate, inspect, keys, models, results, sources, steps, study, views, vocabulary
 
 app = typer.Typer(
     name="passerelle",
@@ -37,8 +37,10 @@ steps.register(app)
 inspect.register(app)
 sources.register(app)
 vocabulary.register(app)
+views.register(app)
 keys.register(app)
 models.register(app)
+study.register(app)
 results.register(app)
 generate.register(app)
 demo.register(app)

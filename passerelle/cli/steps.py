@@ -64,7 +64,9 @@ def register(app: typer.Typer) -> None:
     ))(check)  # fmt: skip
     app.command("publish", epilog=examples(
         "passerelle publish mimic_iv --workspace W",
-        "PASSERELLE_WAREHOUSE_DSN=postgresql://… passerelle publish mimic_iv --workspace W    to PostgreSQL as well",
+        "passerelle publish mimic_iv --workspace W --to postgresql://…    OMOP and views, for readers of a database",
+        "passerelle publish mimic_iv --workspace W --to views.duckdb      one file that a researcher takes away",
+        "PASSERELLE_WAREHOUSE_DSN=postgresql://… passerelle publish mimic_iv --workspace W    after every run",
     ))(publish)  # fmt: skip
 
 
@@ -194,14 +196,34 @@ def publish(
     source: SourceArgument,
     workspace: WorkspaceOption = None,
     engine: EngineOption = None,
+    to: Annotated[
+        list[str] | None, typer.Option("--to", help="postgresql:// URL or file.duckdb; may be given several times")
+    ] = None,
+    whole: Annotated[bool, typer.Option("--whole", help="PostgreSQL: send everything, not what differs")] = False,
+    with_omop: Annotated[bool, typer.Option("--with-omop", help="DuckDB: the CDM tables beside the views")] = False,
     json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Write the views and the snapshot: only now do readers see the run. Then PostgreSQL, where one is set."""
-    from passerelle import pipeline
+    """Write the views and the snapshot: only now do readers see the run. Then the places of --to, or the warehouse."""
+    from omop.lake import Lake
+    from passerelle import pipeline, publication
 
-    result = _one_step(source, workspace, engine, pipeline.publish)
-    show(result, json, lambda: f"{len(result['views'])} views published")
+    settings = settings_of(workspace=workspace, engine=engine)
+    lake = Lake(settings.workspace)
+    result: dict[str, Any] = {}
+    if not (to and publication.is_published(lake, source)):
+        result = _one_step(source, workspace, engine, pipeline.publish)
+    with progress() as report:
+        sent = [publication.send(lake, place, whole=whole, with_omop=with_omop, progress=report) for place in to or ()]
+    show({**result, "sent": sent}, json, lambda: _published(result, sent))
+
+
+def _published(result: dict[str, Any], sent: list[dict[str, Any]]) -> str:
+    lines = [f"{len(result['views'])} views published"] if result else []
+    for place in sent:
+        rows = sum(place["travelled"].values()) if "travelled" in place else sum(place["views"].values())
+        lines.append(f"{place['to']}: snapshot {place['snapshot']}, {len(place['views'])} views, {rows} rows sent")
+    return "\n".join(lines)
 
 
 def _one_step(source: str, workspace: Any, engine: Any, step: Any, *, with_vocabulary: bool = True) -> dict[str, Any]:

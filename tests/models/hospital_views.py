@@ -86,6 +86,10 @@ class TableStore:
     snapshot_id: str = "test-snapshot"
     reads: list[str] = field(default_factory=list)
 
+    @property
+    def versions(self) -> dict[str, str]:
+        return dict.fromkeys(self.tables, self.contract)
+
     def read(
         self,
         view: str,

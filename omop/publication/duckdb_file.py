@@ -1,0 +1,175 @@
+"""The views in one DuckDB file, for a researcher to take away: from a snapshot, or over OMOP tables of others."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from omop.cdm import CDM_VERSION, cdm_tables
+from omop.lake import CONTRACT, Lake
+from omop.publication.ddl import quote
+from omop.publication.views import VIEWS_SCHEMA, Origin
+from omop.snapshot import Snapshot, dataset_of, last_snapshot
+from omop.views.contract import views
+from omop.views.duckdb_open import open_file
+from omop.views.render import Shape, in_order, render
+from passerelle.errors import ContractError, ReceiptError, TerminalError
+
+FILES = (".parquet", ".csv", ".csv.gz")
+
+
+def publish_to_file(
+    file: Path, lake: Lake, snapshot: Snapshot | None = None, *, with_omop: bool = False
+) -> dict[str, Any]:
+    """Write the views of a snapshot to a file, computed by DuckDB; the file appears when it is complete.
+
+    Args:
+        file: ``….duckdb``; one that is there is replaced, and who reads it goes on reading the old one.
+        with_omop: the CDM tables too, in the schema ``omop``.
+
+    Returns: snapshot and rows of each view.
+
+    Raises: ReceiptError: a view has more or fewer rows than in the lake.
+    """
+    snapshot = snapshot or last_snapshot(lake)
+    names = [name.removeprefix("omop.") for name in snapshot.versions if name.startswith("omop.")]
+    with _new(file) as connection:
+        shape = {}
+        for name in names:
+            dataset = dataset_of(lake, snapshot, f"omop.{name}")
+            connection.register(f"omop__{name}", dataset)
+            shape[name] = _columns_of(connection, f"omop__{name}")
+            if with_omop:
+                connection.execute("CREATE SCHEMA IF NOT EXISTS omop")
+                connection.execute(f"CREATE TABLE omop.{quote(name)} AS SELECT * FROM omop__{name}")
+        rows = _create(connection, "omop__{}".format, shape, Origin(snapshot.run_id, snapshot.created_at), "TABLE")
+        for name, found in rows.items():
+            key = f"{VIEWS_SCHEMA}.{name}"
+            if key in snapshot.versions and (meant := dataset_of(lake, snapshot, key).count_rows()) != found:
+                raise ReceiptError(
+                    f"the view {name} has {found} rows in DuckDB and {meant} in the lake",
+                    looked=f"snapshot {snapshot.run_id}",
+                    do="report it: an engine reads the view otherwise",
+                )
+    return {"file": str(file), "snapshot": snapshot.run_id, "views": rows}
+
+
+def install_over_folder(folder: Path) -> dict[str, int]:
+    """Write ``views_v1.duckdb`` beside OMOP tables kept as Parquet or CSV files, one a table.
+
+    Returns: view → rows.
+
+    Raises: ContractError: the folder holds no CDM table.
+    """
+    files = {name: found for name in cdm_tables() if (found := _file_of(folder, name)) is not None}
+    if not files:
+        raise ContractError(
+            "the folder holds no CDM table",
+            looked=f"{folder}: person.parquet, person.csv…",
+            do="give the folder of them",
+        )
+    with _new(folder / f"{VIEWS_SCHEMA}.duckdb") as connection:
+        shape = {}
+        for name, file in files.items():
+            where = _text(str(file))
+            # Text as text: a column that begins with empty cells would be guessed wrongly.
+            read = f"read_parquet({where})" if file.suffix == ".parquet" else f"read_csv({where}, all_varchar = true)"
+            connection.execute(f"CREATE TEMP VIEW omop__{name} AS SELECT * FROM {read}")
+            shape[name] = _columns_of(connection, f"omop__{name}")
+        return _create(connection, "omop__{}".format, shape, _by_hand(), "TABLE")
+
+
+def install_in_file(file: Path) -> dict[str, int]:
+    """Create views over the OMOP tables of a DuckDB file, always as the tables are; returns rows of each view.
+
+    Raises: ContractError: the file holds no CDM table, or a schema that is not ours bears the name of the views.
+    """
+    with open_file(file, read_only=False) as connection:
+        query = "SELECT table_schema FROM information_schema.tables WHERE lower(table_name) = 'person' ORDER BY 1"
+        schemas = [schema for (schema,) in connection.sql(query).fetchall() if schema != VIEWS_SCHEMA]
+        if not schemas:
+            raise ContractError("the file holds no table person", looked=str(file), do="give a file with OMOP tables")
+        names = connection.sql(
+            f"SELECT table_name FROM information_schema.tables WHERE table_schema = {_text(schemas[0])}"
+        ).fetchall()
+        there = {
+            name.lower(): f"{quote(schemas[0])}.{quote(name)}" for (name,) in names if name.lower() in cdm_tables()
+        }
+        shape = {name: _columns_of(connection, target) for name, target in there.items()}
+        _refuse_foreign(connection, file)
+        connection.execute(f"DROP SCHEMA IF EXISTS {VIEWS_SCHEMA} CASCADE")
+        return _create(connection, lambda name: there[name], shape, _by_hand(), "VIEW")
+
+
+def _refuse_foreign(connection: Any, file: Path) -> None:
+    query = f"SELECT table_name FROM information_schema.tables WHERE table_schema = '{VIEWS_SCHEMA}'"
+    there = {name for (name,) in connection.sql(query).fetchall()}
+    if there and "contract" not in there:
+        raise TerminalError(
+            f"the schema {VIEWS_SCHEMA} exists and was not made by passerelle",
+            looked=str(file),
+            do="rename that schema",
+        )
+
+
+def _by_hand() -> Origin:
+    now = datetime.now(UTC)
+    return Origin(f"installed {now:%Y-%m-%dT%H:%M:%SZ}", now)
+
+
+@contextmanager
+def _new(file: Path) -> Iterator[Any]:
+    """A DuckDB that takes its name when the block ends well."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    beside.unlink(missing_ok=True)
+    try:
+        with open_file(beside, read_only=False) as connection:
+            yield connection
+        beside.replace(file)
+    finally:
+        beside.unlink(missing_ok=True)
+        beside.with_name(f"{beside.name}.wal").unlink(missing_ok=True)
+
+
+def _create(connection: Any, table_at: Callable[[str], str], shape: Shape, origin: Origin, kind: str) -> dict[str, int]:
+    connection.execute(f"CREATE SCHEMA {VIEWS_SCHEMA}")
+    rows = {}
+    for name in in_order():
+        target = f"{VIEWS_SCHEMA}.{quote(name)}"
+        query = render(name, "duckdb", table_at, f"{VIEWS_SCHEMA}.{{}}".format, shape)
+        connection.execute(f"CREATE {kind} {target} AS {query}")
+        rows[name] = int(connection.sql(f"SELECT count(*) FROM {target}").fetchall()[0][0])
+        for column, facts in views()[name].columns.items():
+            unit = f" [{facts.unit}]" if facts.unit else ""
+            connection.execute(f"COMMENT ON COLUMN {target}.{quote(column)} IS {_text(facts.meaning + unit)}")
+    connection.execute(
+        f"CREATE TABLE {VIEWS_SCHEMA}.contract "
+        "(contract varchar, snapshot_id varchar, created_at timestamptz, cdm_version varchar)"
+    )
+    connection.execute(
+        f"INSERT INTO {VIEWS_SCHEMA}.contract VALUES (?, ?, ?, ?)",
+        [CONTRACT, origin.snapshot_id, origin.created_at, CDM_VERSION],
+    )
+    return {name: rows[name] for name in views()}
+
+
+def _columns_of(connection: Any, relation: str) -> dict[str, str]:
+    rows: Sequence[tuple[str, str]] = connection.sql(
+        f"SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM {relation})"
+    ).fetchall()
+    return {name.lower(): kind for name, kind in rows}
+
+
+def _file_of(folder: Path, table: str) -> Path | None:
+    for name in (table, table.upper()):
+        for suffix in FILES:
+            if (file := folder / f"{name}{suffix}").is_file():
+                return file
+    return None
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
