@@ -116,7 +116,13 @@ def views_page() -> str:
     for view in views().values():
         known = f"`{view.available_at}`" if view.available_at else "always"
         key = ", ".join(f"`{name}`" for name in view.key)
-        lines += ["", f"## {view.name}", "", f"{view.title}: {view.grain}. Key: {key}. Available: {known}.", ""]
+        until = f", until `{view.superseded_at}`" if view.superseded_at else ""
+        made = ", ".join(f"`{name}`" for name in view.rows_of)
+        lines += ["", f"## {view.name}", ""]
+        lines += [
+            f"{view.title}: {view.grain}. Key: {key}. Available: {known}{until}. Its rows are those of {made}.",
+            "",
+        ]
         lines += [*(f"- {note}" for note in view.notes), *([""] if view.notes else [])]
         lines += _table(
             ("column", "type", "unit", "null", "meaning"), map(_column, *zip(*view.columns.items(), strict=True))

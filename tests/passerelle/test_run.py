@@ -242,3 +242,31 @@ def test_dry_run_writes_nothing(tiny, tmp_path, capsys):
         == 0
     )
     assert "measurement" in capsys.readouterr().out and not (tmp_path / "W").exists()
+
+
+def test_the_views_go_to_a_file_are_checked_and_compared_there(tiny, tmp_path, capsys):
+    workspace, file = str(tiny["workspace"]), str(tmp_path / "views.duckdb")
+    assert cli(["publish", str(tiny["source"]), "--workspace", workspace, "--to", file, "--json"]) == 0
+    sent = json.loads(capsys.readouterr().out)["sent"]
+    assert (sent[0]["to"], sent[0]["views"]["persons"]) == ("duckdb", len(table(tiny, "person")))
+    for place in (workspace, file):
+        assert cli(["views", "check", "--on", place, "--json"]) == 0
+        found = {row["view"]: row for row in json.loads(capsys.readouterr().out)}
+        assert (found["stays"]["status"], found["drug_orders"]["status"]) == ("ok", "empty")
+        assert found["drug_orders"]["findings"] == ["drug_exposure is not there or has no row"] or place == file
+    assert cli(["views", "compare", workspace, file]) == 0
+    assert "NO" not in capsys.readouterr().out
+
+
+def test_views_that_are_lacking_or_differ_are_an_error(tiny, tmp_path, capsys):
+    import duckdb
+
+    workspace, file = str(tiny["workspace"]), str(tmp_path / "views.duckdb")
+    assert cli(["publish", str(tiny["source"]), "--workspace", workspace, "--to", file]) == 0
+    with duckdb.connect(file) as connection:
+        connection.execute("DELETE FROM views_v1.stays; DROP TABLE views_v1.deaths")
+    assert cli(["views", "compare", workspace, file]) == 1
+    assert cli(["views", "check", "--on", file]) == 1
+    assert cli(["views", "install", "--on", workspace]) == 2  # the runs of a workspace write its views
+    assert cli(["publish", str(tiny["source"]), "--workspace", workspace, "--to", "elsewhere"]) == 2
+    assert "postgresql://" in capsys.readouterr().err
