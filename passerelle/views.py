@@ -9,12 +9,13 @@ from omop.views.store import DUCKDB, POSTGRES
 from passerelle.errors import ContractError, SourceUnreachable, UsageError
 
 
-def install(place: str, schema: str | None) -> dict[str, int]:
+def install(place: str, schema: str | None = None, out: Path | None = None) -> dict[str, int]:
     """Install the views; returns view → rows.
 
     Args:
         place: PostgreSQL URL, ``….duckdb`` file, or a folder with one Parquet or CSV file a CDM table.
         schema: PostgreSQL: where the CDM tables are; None: the schema that holds ``person``.
+        out: folder: the DuckDB file to write; None: ``views_v1.duckdb`` in it.
 
     Raises: UsageError: a workspace, whose runs write the views themselves.
     """
@@ -31,7 +32,7 @@ def install(place: str, schema: str | None) -> dict[str, int]:
         )
     from omop.publication.duckdb_file import install_over_folder
 
-    return install_over_folder(folder)
+    return install_over_folder(folder, out)
 
 
 def _in_postgres(url: str, schema: str | None) -> dict[str, int]:

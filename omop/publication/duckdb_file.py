@@ -56,8 +56,11 @@ def publish_to_file(
     return {"file": str(file), "snapshot": snapshot.run_id, "views": rows}
 
 
-def install_over_folder(folder: Path) -> dict[str, int]:
-    """Write ``views_v1.duckdb`` beside OMOP tables kept as Parquet or CSV files, one a table.
+def install_over_folder(folder: Path, file: Path | None = None) -> dict[str, int]:
+    """Write the views of OMOP tables kept as Parquet or CSV files, one a table, to a DuckDB file.
+
+    Args:
+        file: ``….duckdb``; None: ``views_v1.duckdb`` beside the tables.
 
     Returns: view → rows.
 
@@ -70,7 +73,7 @@ def install_over_folder(folder: Path) -> dict[str, int]:
             looked=f"{folder}: person.parquet, person.csv…",
             do="give the folder of them",
         )
-    with _new(folder / f"{VIEWS_SCHEMA}.duckdb") as connection:
+    with _new(file or folder / f"{VIEWS_SCHEMA}.duckdb") as connection:
         shape = {}
         for name, file in files.items():
             where = _text(str(file))

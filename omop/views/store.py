@@ -73,7 +73,7 @@ class ViewStore(ABC):
         person_ids: Sequence[int] | None = None,
         where: Filters = (),
     ) -> pa.Table:
-        """Rows of a view, in the order of its key.
+        """Rows of a view, in the order of its key; the metadata of the schema name contract and snapshot.
 
         Args:
             view: name of the view.
@@ -88,7 +88,7 @@ class ViewStore(ABC):
             TransientError: the views were published anew during the read.
         """
         asked = request(view, columns, as_of, where, person_ids)
-        return self._in_order(asked)
+        return self._in_order(asked).replace_schema_metadata(self._origin)
 
     def batches(
         self,
@@ -99,7 +99,13 @@ class ViewStore(ABC):
         where: Filters = (),
     ) -> Iterator[pa.RecordBatch]:
         """The same rows as `read`, in any order, without holding them all. Arguments and errors as `read`."""
-        yield from self._scan(request(view, columns, as_of, where, person_ids))
+        for batch in self._scan(request(view, columns, as_of, where, person_ids)):
+            yield batch.replace_schema_metadata(self._origin)
+
+    @property
+    def _origin(self) -> dict[str, str]:
+        """Written in the schema of every answer."""
+        return {"contract": self.contract, "snapshot_id": self.snapshot_id}
 
     def every_state(self, view: str) -> pa.Table:
         """All rows of a view, those that others have superseded too, in the order of its key. For comparing stores."""

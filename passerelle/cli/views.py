@@ -1,5 +1,6 @@
 """views install|check|compare."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -22,7 +23,7 @@ def register(app: typer.Typer) -> None:
         "passerelle views install --on postgresql://…                over the OMOP tables of a database, 5.3 or 5.4",
         "passerelle views install --on postgresql://… --schema cdm   where several schemas hold OMOP tables",
         "passerelle views install --on omop.duckdb                   over the tables of a DuckDB file",
-        "passerelle views install --on DIR                           person.parquet, … → DIR/views_v1.duckdb",
+        "passerelle views install --on DIR --out views.duckdb        person.parquet or person.csv, … in a folder",
     ))(install)  # fmt: skip
     group.command("check", epilog=examples(
         "passerelle views check --on postgresql://…    schema, contract, keys, missing values, units",
@@ -38,6 +39,9 @@ def register(app: typer.Typer) -> None:
 def install(
     on: Annotated[str, typer.Option("--on", help="postgresql:// URL, file.duckdb, or a folder of OMOP tables")],
     schema: Annotated[str | None, typer.Option("--schema", help="PostgreSQL schema of the CDM tables")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="folder of tables: file.duckdb to write; default in the folder")
+    ] = None,
     json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
@@ -49,7 +53,7 @@ def install(
 
     with progress() as report:
         report("installing the views")
-        rows = views.install(on, schema)
+        rows = views.install(on, schema, out)
     show(rows, json, lambda: table([{"view": name, "rows": n} for name, n in rows.items()], ["view", "rows"]))
 
 

@@ -26,7 +26,7 @@ def results(packed, tmp_path_factory):
     """Three hospitals that the model has never seen."""
     folder = tmp_path_factory.mktemp("results")
     for centre, seed in (("A", 11), ("B", 12), ("C", 13)):
-        result = study.run(packed[0], generate(seed=seed), centre)
+        result = study.run(packed[0], generate(patients=250, seed=seed), centre)
         (folder / f"{centre}.json").write_text(json.dumps(result))
     return sorted(folder.iterdir())
 

@@ -77,6 +77,10 @@ def test_every_store_names_contract_snapshot_and_views(stores):
     assert {store.contract for store in stores.values()} == {"v1"}
     assert {store.snapshot_id for store in stores.values()} == {"run-1"}
     assert [dict(store.versions) for store in stores.values()] == [dict.fromkeys(VIEWS, "v1")] * 4
+    for store in stores.values():
+        told = {b"contract": b"v1", b"snapshot_id": b"run-1"}
+        assert store.read("persons").schema.metadata == told
+        assert [batch.schema.metadata for batch in store.batches("persons")] == [told]
 
 
 FILTERS = st.sampled_from(
