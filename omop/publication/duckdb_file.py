@@ -75,10 +75,12 @@ def install_over_folder(folder: Path, file: Path | None = None) -> dict[str, int
         )
     with _new(file or folder / f"{VIEWS_SCHEMA}.duckdb") as connection:
         shape = {}
-        for name, file in files.items():
-            where = _text(str(file))
+        for name, found_at in files.items():
+            where = _text(str(found_at))
             # Text as text: a column that begins with empty cells would be guessed wrongly.
-            read = f"read_parquet({where})" if file.suffix == ".parquet" else f"read_csv({where}, all_varchar = true)"
+            read = (
+                f"read_parquet({where})" if found_at.suffix == ".parquet" else f"read_csv({where}, all_varchar = true)"
+            )
             connection.execute(f"CREATE TEMP VIEW omop__{name} AS SELECT * FROM {read}")
             shape[name] = _columns_of(connection, f"omop__{name}")
         return _create(connection, "omop__{}".format, shape, _by_hand(), "TABLE")

@@ -42,15 +42,16 @@ def _compare(name: str, a: ViewStore, b: ViewStore) -> Compared:
     ours, theirs = (store.every_state(name) if name in store.versions else None for store in (a, b))
     if ours is None or theirs is None:
         return Compared(name, ours and ours.num_rows, theirs and theirs.num_rows)
-    if _same(ours, theirs):
+    if same_rows(ours, theirs):
         return Compared(name, ours.num_rows, theirs.num_rows)
     return Compared(name, ours.num_rows, theirs.num_rows, _surplus(ours, theirs), _surplus(theirs, ours))
 
 
-def _same(ours: pa.Table, theirs: pa.Table) -> bool:
+def same_rows(ours: pa.Table, theirs: pa.Table) -> bool:
+    """Whether two tables of one schema hold the same rows, in whatever order."""
     if ours.num_rows != theirs.num_rows:
         return False
-    ours, theirs = _sorted(ours), _sorted(theirs)
+    ours, theirs = _sorted(ours.cast(theirs.schema)), _sorted(theirs)
     return all(_same_column(ours[name], theirs[name]) for name in ours.column_names)
 
 

@@ -16,6 +16,7 @@ from omop.views.render import in_order as in_order_of_reading
 from omop.views.render import render
 from passerelle.errors import ContractError
 from tests.omop.omop_case import arrow, expected, in_order, needed, on_sail
+from tests.omop.views_on_spark import differing
 
 VIEWS = sorted(views())
 CDM_5_3 = {
@@ -276,3 +277,8 @@ def test_gibleed_gives_the_same_rows_on_the_embedded_engine(gibleed_on_duckdb, s
         query = sail.sql(render(name, "spark", "gibleed__{}".format, "gibleed_view__{}".format, shape))
         query.createOrReplaceTempView(f"gibleed_view__{name}")
         assert in_order(name, utc(query.toArrow())).equals(found[name]), name
+
+
+def test_gibleed_gives_the_same_rows_on_apache_spark(gibleed_on_duckdb, shared_data, delta_jars, repository, tmp_path):
+    _, _, found = gibleed_on_duckdb
+    assert differing(delta_jars, repository, tmp_path, shared_data / "omop-gibleed", found) == []

@@ -18,6 +18,7 @@ from omop.views.contract import view, views
 from omop.views.places import open_place
 from omop.views.store import ViewStore
 from passerelle.cli import run as cli
+from tests.omop.views_on_spark import differing
 
 VIEWS = sorted(views())
 PATIENTS = "100"
@@ -73,6 +74,11 @@ def test_postgresql_and_duckdb_compute_the_same_rows(lake, store, database, tmp_
     for place in (database, tmp_path / "views.duckdb"):
         found = compare_views(store, ViewStore.open(place))
         assert [row for row in found if not row.equal] == []
+
+
+def test_apache_spark_computes_the_same_rows(lake, store, delta_jars, repository, tmp_path):
+    expected = {name: store.every_state(name) for name in VIEWS}
+    assert differing(delta_jars, repository, tmp_path, lake.root / "omop", expected) == []
 
 
 def test_each_measurement_is_in_exactly_one_view(omop):
