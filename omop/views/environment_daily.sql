@@ -35,7 +35,7 @@ valued AS (
 spread AS (
     -- A period longer than a month says nothing about a day.
     SELECT valued.location_id, valued.exposure_concept_id, valued.driver, valued.unit, valued.value,
-        date_add(valued.first_day, later.days) AS day, date_add(valued.last_day, 1) AS known_on
+        date_add(valued.first_day, CAST(later.days AS int)) AS day, date_add(valued.last_day, 1) AS known_on
     FROM valued
     JOIN later ON later.days <= datediff(valued.last_day, valued.first_day)
     WHERE valued.value IS NOT NULL AND datediff(valued.last_day, valued.first_day) <= 30

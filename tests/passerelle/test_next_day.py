@@ -33,7 +33,9 @@ def state_of(workspace: Path) -> dict[str, Any]:
         rows = [{k: v for k, v in row.items() if k != "run_id"} for row in ops.read(Lake(workspace), name)]
         seen[name] = sorted((sorted(row.items()) for row in rows), key=repr)
     for name in ("omop.note",):
-        seen[name] = [[(k, TAG.sub("<>", v) if k == "note_text" else v) for k, v in row] for row in seen[name]]
+        seen[name] = [
+            [(k, TAG.sub("<>", v) if k in ("note_text", "text") else v) for k, v in row] for row in seen[name]
+        ]
     return seen
 
 
