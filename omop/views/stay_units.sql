@@ -9,10 +9,18 @@ detail AS (
 ),
 care_site AS (SELECT care_site_id, care_site_name FROM omop.care_site),
 known AS (SELECT concept_id, kind FROM knowledge.unit_kinds),
+intensive AS (SELECT name_like FROM knowledge.critical_care_names),
 -- 2. Steps.
 site AS (
     -- A repeated care site must not multiply passages.
     SELECT care_site_id, min(care_site_name) AS care_site_name FROM care_site GROUP BY care_site_id
+),
+critical AS (
+    -- Where a vocabulary has no concept for it, a unit is an inpatient one and its name says more.
+    SELECT site.care_site_id
+    FROM site
+    JOIN intensive ON lower(site.care_site_name) LIKE intensive.name_like
+    GROUP BY site.care_site_id
 ),
 timed AS (
     SELECT visit_detail_id, person_id, visit_occurrence_id, parent_visit_detail_id, visit_detail_concept_id,
@@ -34,7 +42,7 @@ SELECT
     timed.visit_occurrence_id,
     timed.parent_visit_detail_id,
     timed.visit_detail_concept_id,
-    coalesce(known.kind, 'other') AS kind,
+    CASE WHEN critical.care_site_id IS NOT NULL THEN 'critical care' ELSE coalesce(known.kind, 'other') END AS kind,
     timed.care_site_id,
     site.care_site_name,
     timed.started_at,
@@ -44,3 +52,4 @@ SELECT
 FROM timed
 LEFT JOIN site ON site.care_site_id = timed.care_site_id
 LEFT JOIN known ON known.concept_id = timed.visit_detail_concept_id
+LEFT JOIN critical ON critical.care_site_id = timed.care_site_id
