@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from etl.declaration import load_source, source_folder
 from omop.lake import Lake
 from omop.views.store import DUCKDB, POSTGRES
 from passerelle import runs
@@ -11,8 +12,8 @@ from passerelle.errors import UsageError
 
 
 def is_published(lake: Lake, source: str) -> bool:
-    """Whether the newest run of a source is one that readers see."""
-    newest = runs.load(lake, source)[-1:]
+    """Whether the newest run of a source (its name or its folder) is one that readers see."""
+    newest = runs.load(lake, load_source(source_folder(source)).name)[-1:]
     return bool(newest) and "published" in newest[0].events
 
 
