@@ -32,7 +32,7 @@ def state_of(workspace: Path) -> dict[str, Any]:
     for name in ("coverage", "socle"):
         rows = [{k: v for k, v in row.items() if k != "run_id"} for row in ops.read(Lake(workspace), name)]
         seen[name] = sorted((sorted(row.items()) for row in rows), key=repr)
-    for name in ("omop.note",):
+    for name in ("omop.note", "view notes"):
         seen[name] = [
             [(k, TAG.sub("<>", v) if k in ("note_text", "text") else v) for k, v in row] for row in seen[name]
         ]
