@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CONTRACT = "v1"
+VIEWS = f"views_{CONTRACT}"  # folder of the lake, schema of a database
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Lake:
         return self.root / "ops" / table
 
     def view(self, name: str) -> Path:
-        return self.root / f"views_{CONTRACT}" / name
+        return self.root / VIEWS / name
 
     def predictions(self, model: str) -> Path:
         return self.root / "predictions" / model

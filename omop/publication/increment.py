@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from omop.lake import CONTRACT, Lake
+from omop.lake import VIEWS, Lake
 from omop.publication.changes import Comparison
 from omop.publication.ddl import published_tables, quote
 from omop.publication.load import Connections
@@ -17,8 +17,6 @@ from passerelle.errors import ReceiptError
 if TYPE_CHECKING:
     from psycopg import Connection
     from pyarrow import RecordBatchReader
-
-VIEWS = f"views_{CONTRACT}"
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ def plan_increment(lake: Lake, before: Mapping[str, int], snapshot: Snapshot) ->
 
     It cannot where a table appeared or went, or lost its old files.
     """
-    keys, columns = _shapes()
+    keys, columns = keys_and_columns()
     after = {name: version for name, version in snapshot.versions.items() if name in columns}
     if set(after) != {name for name in before if name in columns}:
         return None
@@ -76,7 +74,8 @@ def apply_increment(
     travelled = {}
     with Comparison() as comparison, connections.cursor() as cursor:
         for number, step in enumerate(steps):
-            if rows := _send(cursor, comparison, lake, snapshot, step, f"{number}", staging):
+            rows = _send(cursor, comparison, lake, snapshot, step, f"{number}", staging)
+            if rows is not None:
                 travelled[step.name.split(".")[1]] = rows
     try:
         with connection.transaction():
@@ -94,12 +93,12 @@ def apply_increment(
             do="passerelle quality: isPrimaryKey says how many; what was published before is still there",
         ) from error
     for step in steps:
-        if travelled.get(step.name.split(".")[1]):
+        if step.name.split(".")[1] in travelled:
             connection.execute(f"ANALYZE {step.target}")
     return travelled
 
 
-def _shapes() -> tuple[dict[str, tuple[str, ...]], dict[str, dict[str, str]]]:
+def keys_and_columns() -> tuple[dict[str, tuple[str, ...]], dict[str, dict[str, str]]]:
     """Keys and columns of what is published."""
     keys: dict[str, tuple[str, ...]] = {f"{VIEWS}.{name}": view.key for name, view in views().items()}
     columns: dict[str, dict[str, str]] = {
@@ -130,15 +129,15 @@ def _staged(staging: str, what: str, number: str) -> str:
 
 def _send(
     cursor: Any, comparison: Comparison, lake: Lake, snapshot: Snapshot, step: Step, number: str, staging: str
-) -> int:
-    """Copy the keys that are gone and the rows that came beside the tables."""
+) -> int | None:
+    """Copy the keys that are gone and the rows that came beside the tables; None where nothing differs."""
     if not step.key:
         dataset = dataset_of(lake, snapshot, step.name)
         _stage(cursor, step, staging, "came", number, dataset.scanner(columns=cells(step.columns, dataset)).to_reader())
         return dataset.count_rows()
     gone, came = comparison.between(path_of(lake, step.name), step.before, step.after, step.columns, step.key)
     if not gone + came:
-        return 0
+        return None
     _stage(cursor, step, staging, "gone", number, comparison.keys_gone(step.key) if gone else None)
     instants = step.name.startswith(VIEWS)
     rows = comparison.rows_came(step.columns, step.key, instants=instants) if came else None

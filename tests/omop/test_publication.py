@@ -242,6 +242,17 @@ def test_an_increment_sends_what_differs_and_leaves_what_a_whole_publication_wou
     assert leftovers(database) == []
 
 
+def test_a_table_without_a_key_may_become_empty(clean, sail, tmp_path, database):
+    lake = write_lake(tmp_path, clean["given"], sail)
+    publish(database, lake)
+    write_lake(tmp_path, {**clean["given"], "death": []}, sail, "run-2", 2)
+    sent = publish(database, lake)["travelled"]
+    assert (sent["death"], sent["deaths"]) == (0, 1)
+    assert query(database, "SELECT (SELECT count(*) FROM omop.death), (SELECT count(*) FROM views_v1.deaths)") == [
+        (0, 0)
+    ]
+
+
 def test_another_workspace_is_published_whole(clean, sail, tmp_path, database):
     publish(database, write_lake(tmp_path / "a", clean["given"], sail))
     done = publish(database, write_lake(tmp_path / "b", clean["given"], sail, "run-b"))
