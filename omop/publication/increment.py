@@ -86,7 +86,7 @@ def apply_increment(
                 f"UPDATE {quote(VIEWS)}.contract SET snapshot_id = %s, created_at = %s",
                 (snapshot.run_id, snapshot.created_at),
             )
-            write_record(connection, lake, snapshot)
+            write_record(connection, lake, snapshot, keys_and_columns()[1])
     except UniqueViolation as error:
         raise ReceiptError(
             f"a primary key is there twice: {str(error).splitlines()[0]}",

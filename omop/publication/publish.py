@@ -12,7 +12,7 @@ from omop.lake import CONTRACT, Lake
 from omop.publication import schemas
 from omop.publication.changes import NotComparable
 from omop.publication.ddl import published_tables, quote
-from omop.publication.increment import Step, apply_increment, plan_increment
+from omop.publication.increment import Step, apply_increment, keys_and_columns, plan_increment
 from omop.publication.load import Connections, load_tables, rows_of
 from omop.publication.record import read_record, write_record
 from omop.publication.roles import OMOP_READER, give_delivery_its_schema, grant_reading
@@ -57,7 +57,7 @@ def publish(dsn: str, lake: Lake, snapshot: Snapshot | None = None, *, whole: bo
     with _connection(dsn) as connection, _alone(connection):
         for schema in (OMOP, VIEWS_SCHEMA):
             schemas.refuse_foreign(connection, schema)
-        before = None if whole else read_record(connection, lake)
+        before = None if whole else read_record(connection, lake, keys_and_columns()[1])
         plan = plan_increment(lake, before, snapshot) if before is not None else None
         if plan is not None:
             with suppress(NotComparable):
@@ -86,7 +86,7 @@ def _whole(connection: "Connection", dsn: str, lake: Lake, snapshot: Snapshot) -
         for schema in (VIEWS_SCHEMA, OMOP):  # a rename waits for no reader
             schemas.set_aside(connection, schema)
             connection.execute(f"ALTER SCHEMA {quote(schema + NEXT)} RENAME TO {quote(schema)}")
-        write_record(connection, lake, snapshot)
+        write_record(connection, lake, snapshot, keys_and_columns()[1])
     kept = [schema for schema in schemas.replaced(connection) if not schemas.drop(connection, schema)]
     return Published(snapshot=snapshot.run_id, tables=tables, views=views, kept=kept, travelled=tables | views)
 

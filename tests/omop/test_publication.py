@@ -12,9 +12,10 @@ import pytest
 import yaml
 
 from omop.cdm import cdm_tables
-from omop.publication import publish
+from omop.publication import install_views, publish
 from omop.publication.ddl import create_table, published_tables
 from omop.publication.publish import LOCK
+from omop.publication.views import Origin
 from omop.snapshot import last_snapshot
 from omop.views.contract import views
 from passerelle.errors import ReceiptError, TerminalError, WorkspaceBusy
@@ -253,6 +254,19 @@ def test_a_table_without_a_key_may_become_empty(clean, sail, tmp_path, database)
     ]
 
 
+def test_what_was_installed_or_declared_otherwise_is_published_whole(clean, sail, tmp_path, database):
+    """Views that somebody installed by hand over our tables, or columns of another release, take no increment."""
+    lake = write_lake(tmp_path, clean["given"], sail)
+    publish(database, lake)
+    with psycopg.connect(database) as connection:
+        install_views(connection, "omop", Origin("by-hand", None))
+    assert publish(database, lake)["travelled"]["person"] == 3
+    query(database, "UPDATE ops.publication SET columns = 'person_id' WHERE name = 'omop.person'")
+    assert publish(database, lake)["travelled"]["person"] == 3
+    assert query(database, "SELECT snapshot_id FROM views_v1.contract") == [("run-1",)]
+    assert publish(database, lake)["travelled"] == {}
+
+
 def test_another_workspace_is_published_whole(clean, sail, tmp_path, database):
     publish(database, write_lake(tmp_path / "a", clean["given"], sail))
     done = publish(database, write_lake(tmp_path / "b", clean["given"], sail, "run-b"))
@@ -264,7 +278,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from omop.lake import Lake
-from omop.publication import publish
+from omop.publication import install_views, publish
 module = sys.modules["omop.publication.{module}"]
 module.{name} = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)
 publish(sys.argv[1], Lake(Path(sys.argv[2])), whole={whole})
