@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from models.disclosure import MIN_CELL, suppress_bins, suppress_subgroups
+from models.disclosure import suppress_bins, suppress_subgroups
 from models.pooling import PLAIN, RATIO, SHARE, Pooled, pool, pool_intervals
 
 FORMAT = "passerelle study result 1"
@@ -112,6 +112,3 @@ def _subgroups(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             }
         )
     return pooled
-
-
-__all__ = ["FORMAT", "MIN_CELL", "centre_result", "merge_results"]

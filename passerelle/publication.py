@@ -14,7 +14,7 @@ from passerelle.errors import UsageError
 def is_published(lake: Lake, source: str) -> bool:
     """Whether the newest run of a source (its name or its folder) is one that readers see."""
     newest = runs.load(lake, load_source(source_folder(source)).name)[-1:]
-    return bool(newest) and "published" in newest[0].events
+    return bool(newest) and runs.COMPLETE in newest[0].events
 
 
 def send(

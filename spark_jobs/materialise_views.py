@@ -13,7 +13,7 @@ from omop.cdm import table as cdm_table
 from omop.lake import Lake, is_delta
 from omop.views.contract import view, views
 from omop.views.materialise import view_sql
-from omop.views.render import in_order, tables_of, views_of
+from omop.views.render import in_order, in_waves, tables_of, views_of
 from spark_jobs.delta import overwrite, overwrite_with_nothing, row_count, table_version
 from spark_jobs.engine import Engine
 
@@ -41,10 +41,8 @@ def materialise_views(engine: Engine, lake: Lake, staging: Path, before: Mapping
             waiting.append(name)
     for table in {table for name in waiting for table in tables_of(name)}:
         _open(engine, lake, table)
-    while waiting:
-        now = [name for name in waiting if not views_of(name) & set(waiting)]
-        waiting = [name for name in waiting if name not in now]
-        made |= _write(engine, lake, staging, now, made, sum(rows_of.values()))
+    for names in in_waves(waiting):
+        made |= _write(engine, lake, staging, names, made, sum(rows_of.values()))
     return {name: made[name] for name in views()}
 
 

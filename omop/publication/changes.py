@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from omop.publication.ddl import quote
 from omop.publication.rows import cells
 
 HASH = "_hash"
@@ -55,7 +56,7 @@ class Comparison:
         for name, files, there in (("was", sorted(old - new), old_names), ("is_now", self._files, new_names)):
             hashed = {column: kind for column, kind in columns.items() if column in there}
             self._connection.execute(f"CREATE OR REPLACE TABLE {name} AS {_hashes(files, hashed, key)}")
-        same = " AND ".join(f"ours.{_quote(name)} IS NOT DISTINCT FROM theirs.{_quote(name)}" for name in (*key, HASH))
+        same = " AND ".join(f"ours.{quote(name)} IS NOT DISTINCT FROM theirs.{quote(name)}" for name in (*key, HASH))
         for name, ours, theirs in (("gone", "was", "is_now"), ("came", "is_now", "was")):
             difference = f"SELECT ours.* FROM {ours} AS ours ANTI JOIN {theirs} AS theirs ON {same}"
             self._connection.execute(f"CREATE OR REPLACE TABLE {name} AS {difference}")
@@ -75,7 +76,7 @@ class Comparison:
         rows = dataset.scanner(columns=cells(columns, dataset, instants=instants)).to_reader()
         other = self._connection.cursor()
         other.register("rows_of_files", rows)
-        same = " AND ".join(f"r.{_quote(name)} IS NOT DISTINCT FROM c.{_quote(name)}" for name in key)
+        same = " AND ".join(f"r.{quote(name)} IS NOT DISTINCT FROM c.{quote(name)}" for name in key)
         return other.sql(f"SELECT r.* FROM rows_of_files AS r SEMI JOIN came AS c ON {same}").to_arrow_reader(BATCH)
 
 
@@ -89,15 +90,11 @@ def _files(path: Path, version: int) -> tuple[set[str], set[str]]:
 
 def _hashes(files: list[str], columns: Mapping[str, str], key: tuple[str, ...]) -> str:
     if not files:
-        nothing = ", ".join(f"CAST(NULL AS {_TYPES[columns[name]]}) AS {_quote(name)}" for name in key)
+        nothing = ", ".join(f"CAST(NULL AS {_TYPES[columns[name]]}) AS {quote(name)}" for name in key)
         return f"SELECT {nothing}, CAST(NULL AS ubigint) AS {HASH} WHERE false"
     names = ", ".join(f"'{file}'" for file in files)
     return f"SELECT {_list(key)}, hash({_list(columns)}) AS {HASH} FROM read_parquet([{names}], union_by_name = true)"
 
 
 def _list(names: Iterable[str]) -> str:
-    return ", ".join(_quote(name) for name in names)
-
-
-def _quote(name: str) -> str:
-    return f'"{name}"'
+    return ", ".join(quote(name) for name in names)

@@ -67,3 +67,8 @@ def create_keys(table: Table, schema: str) -> list[str]:
 def quote(name: str) -> str:
     """An identifier of ours, quoted (``offset`` is a column of note_nlp and a word of SQL)."""
     return f'"{name}"'
+
+
+def literal(value: str) -> str:
+    """A text, quoted."""
+    return "'" + value.replace("'", "''") + "'"

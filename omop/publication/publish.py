@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypedDict
 
-from omop.lake import CONTRACT, Lake
+from omop.lake import VIEWS as VIEWS_SCHEMA
+from omop.lake import Lake
 from omop.publication import schemas
 from omop.publication.changes import NotComparable
 from omop.publication.ddl import published_tables, quote
@@ -16,9 +17,9 @@ from omop.publication.increment import Step, apply_increment, keys_and_columns, 
 from omop.publication.load import Connections, load_tables, rows_of
 from omop.publication.record import read_record, write_record
 from omop.publication.roles import OMOP_READER, give_delivery_its_schema, grant_reading
-from omop.publication.views import VIEWS_SCHEMA, Origin, store_views
-from omop.snapshot import Snapshot, dataset_of, last_snapshot
-from passerelle.errors import ReceiptError, SourceUnreachable, WorkspaceBusy
+from omop.publication.views import Origin, refuse_other_rows, store_views
+from omop.snapshot import Snapshot, last_snapshot
+from passerelle.errors import SourceUnreachable, WorkspaceBusy
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -79,7 +80,7 @@ def _whole(connection: "Connection", dsn: str, lake: Lake, snapshot: Snapshot) -
         tables = load_tables(connections, lake, snapshot, published_tables(), OMOP + NEXT)
         origin = Origin(snapshot.run_id, snapshot.created_at)
         views = store_views(connection, connections, OMOP + NEXT, origin, VIEWS_SCHEMA + NEXT)
-    _same_views(lake, snapshot, views)
+    refuse_other_rows(lake, snapshot, views, "PostgreSQL")
     with connection.transaction():
         grant_reading(connection, OMOP_READER, OMOP + NEXT)
         give_delivery_its_schema(connection)
@@ -123,15 +124,3 @@ def _alone(connection: "Connection") -> Iterator[None]:
         yield
     finally:
         connection.execute("SELECT pg_advisory_unlock(%s)", (LOCK,))
-
-
-def _same_views(lake: Lake, snapshot: Snapshot, views: dict[str, int]) -> None:
-    """The views that PostgreSQL computes have as many rows as those of the lake."""
-    for name, rows in views.items():
-        key = f"views_{CONTRACT}.{name}"
-        if key in snapshot.versions and (meant := dataset_of(lake, snapshot, key).count_rows()) != rows:
-            raise ReceiptError(
-                f"the view {name} has {rows} rows in PostgreSQL and {meant} in the lake",
-                looked=f"snapshot {snapshot.run_id}",
-                do="report it: an engine reads the view otherwise; what was published before is still there",
-            )

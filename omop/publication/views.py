@@ -1,25 +1,25 @@
 """Install the views on a PostgreSQL database, ours or another's, with the role that may read them and nothing else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from omop.cdm import CDM_VERSION
-from omop.lake import CONTRACT
+from omop.lake import CONTRACT, Lake
+from omop.lake import VIEWS as VIEWS_SCHEMA
 from omop.publication import schemas
-from omop.publication.ddl import quote
-from omop.publication.load import FOR_KEYS, Connections
+from omop.publication.ddl import literal, quote
+from omop.publication.load import FOR_KEYS, Connections, rows_of
 from omop.publication.roles import VIEWS_READER, grant_reading
+from omop.snapshot import Snapshot
 from omop.views.contract import View, view, views
-from omop.views.render import Shape, in_order, render, views_of
-from passerelle.errors import ContractError, TerminalError
+from omop.views.render import Shape, in_order, in_waves, render
+from passerelle.errors import ContractError, ReceiptError, TerminalError
 
 if TYPE_CHECKING:
     from psycopg import Connection
-
-VIEWS_SCHEMA = f"views_{CONTRACT}"
 
 
 @dataclass(frozen=True)
@@ -83,14 +83,23 @@ def store_views(
                 cursor.execute(setting)
             _create(cursor.execute, view(name), omop_schema, schema, shape, "TABLE")
 
-    waiting = in_order()
-    while waiting:
-        now = [name for name in waiting if not views_of(name) & set(waiting)]
-        connections.at_once(partial(store, name) for name in now)
-        waiting = [name for name in waiting if name not in now]
+    for names in in_waves(views()):
+        connections.at_once(partial(store, name) for name in names)
     with connection.transaction():
         _finish(connection, schema, origin)
     return {name: _count(connection, schema, name) for name in views()}
+
+
+def refuse_other_rows(lake: Lake, snapshot: Snapshot, found: Mapping[str, int], where: str) -> None:
+    """Raises: ReceiptError: a view that another engine computed has more or fewer rows than that of the lake."""
+    for name, rows in found.items():
+        key = f"{VIEWS_SCHEMA}.{name}"
+        if key in snapshot.versions and (meant := rows_of(lake, snapshot, key)) != rows:
+            raise ReceiptError(
+                f"the view {name} has {rows} rows in {where} and {meant} in the lake",
+                looked=f"snapshot {snapshot.run_id}",
+                do="report it: an engine reads the view otherwise; what was published before is still there",
+            )
 
 
 def _finish(connection: "Connection", schema: str, origin: Origin) -> None:
@@ -129,10 +138,10 @@ def _create(
         for columns in sorted(indexes):
             execute(f"CREATE INDEX ON {target} ({', '.join(quote(name) for name in columns)})")
         execute(f"ANALYZE {target}")
-    execute(f"COMMENT ON {kind} {target} IS {_text(f'{declared.title}: {declared.grain}')}")
+    execute(f"COMMENT ON {kind} {target} IS {literal(f'{declared.title}: {declared.grain}')}")
     for name, column in declared.columns.items():
         unit = f" [{column.unit}]" if column.unit else ""
-        execute(f"COMMENT ON COLUMN {target}.{quote(name)} IS {_text(column.meaning + unit)}")
+        execute(f"COMMENT ON COLUMN {target}.{quote(name)} IS {literal(column.meaning + unit)}")
 
 
 def _in_schema(schema: str) -> Callable[[str], str]:
@@ -143,7 +152,3 @@ def _count(connection: "Connection", schema: str, name: str) -> int:
     row = connection.execute(f"SELECT count(*) FROM {quote(schema)}.{quote(name)}").fetchone()
     assert row is not None
     return int(row[0])
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -6,13 +6,13 @@ from pathlib import Path
 import pyarrow as pa
 
 from omop.lake import CONTRACT
+from omop.lake import VIEWS as SCHEMA
 from omop.views.contract import views
 from omop.views.duckdb_open import CATALOG, open_file
 from omop.views.request import Request
 from omop.views.store import ViewStore
 from passerelle.errors import ContractError
 
-SCHEMA = f"views_{CONTRACT}"
 BATCH = 65_536
 
 

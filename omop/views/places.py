@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from omop.lake import CONTRACT, Lake
+from omop.lake import VIEWS as SCHEMA
 from omop.snapshot import dataset_of, last_snapshot
 from omop.views.check import Place
 from omop.views.duckdb_open import open_file
 from omop.views.store import DUCKDB, POSTGRES
 from passerelle.errors import ContractError, SourceUnreachable
 
-SCHEMA = f"views_{CONTRACT}"
 _COLUMNS = (
     "SELECT column_name, data_type FROM information_schema.columns "
     "WHERE table_schema = '{}' AND table_name = '{}' ORDER BY ordinal_position"

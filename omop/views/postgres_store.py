@@ -6,12 +6,12 @@ from typing import Any
 import pyarrow as pa
 
 from omop.lake import CONTRACT
+from omop.lake import VIEWS as SCHEMA
 from omop.views.contract import views
 from omop.views.request import Request
 from omop.views.store import ViewStore
 from passerelle.errors import ContractError, SourceUnreachable, TransientError
 
-SCHEMA = f"views_{CONTRACT}"
 UNDEFINED = ("3F000", "42P01", "42501")  # no such schema, no such table, not allowed
 
 

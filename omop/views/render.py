@@ -12,7 +12,7 @@ source steps (``SELECT … FROM omop.person``), which are settled here, once:
 """
 
 import csv
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Literal
 
@@ -86,6 +86,14 @@ def views_of(name: str) -> frozenset[str]:
 def in_order() -> list[str]:
     """Every view, each after those that it reads."""
     return sorted(views(), key=lambda name: (_depth(name), name))
+
+
+def in_waves(names: Iterable[str]) -> list[list[str]]:
+    """Views in groups, each after those that hold what it reads: the views of a group may be made at once."""
+    by_depth: dict[int, list[str]] = {}
+    for name in names:
+        by_depth.setdefault(_depth(name), []).append(name)
+    return [by_depth[depth] for depth in sorted(by_depth)]
 
 
 def _depth(name: str) -> int:

@@ -1,5 +1,8 @@
 """Write a small OMOP database as the engine would: Arrow tables, a workspace, the views on Sail."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,6 +84,22 @@ def on_engine(engine, name: str, table: pa.Table) -> None:
     kinds = {arrow_type: kind for kind, arrow_type in ARROW_TYPES.items()}
     cells = ", ".join(f"CAST(NULL AS {kinds[field.type]}) AS {field.name}" for field in table.schema)
     engine.sql(f"SELECT {cells} WHERE false").createOrReplaceTempView(name)
+
+
+def on_its_own(repository: Path, module: str, *words: object) -> None:
+    """Run a module in a process of its own: one process holds Spark Connect or classic Spark, not both."""
+    # The embedded engine of this process leaves SPARK_CONNECT_MODE_ENABLED behind, which classic Spark would obey.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("SPARK_")}
+    done = subprocess.run(
+        [sys.executable, "-m", module, *map(str, words)],
+        cwd=repository,
+        check=False,
+        env={**inherited, "TZ": "UTC"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr[:3000]
 
 
 def in_order(name: str, table: pa.Table) -> pa.Table:

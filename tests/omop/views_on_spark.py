@@ -3,8 +3,6 @@
 python -m tests.omop.views_on_spark JARS OUT TABLES: ``TABLES`` has a Delta table or a Parquet file a CDM table.
 """
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,23 +13,12 @@ from omop.lake import is_delta
 from omop.views.compare import same_rows
 from omop.views.render import in_order, render, tables_of
 from spark_jobs.engine import open_engine
+from tests.omop.omop_case import on_its_own
 
 
 def differing(jars: Path, repository: Path, out: Path, tables: Path, expected: dict[str, pa.Table]) -> list[str]:
     """Views whose rows on Apache Spark are not those expected."""
-    # The embedded engine of this process leaves SPARK_CONNECT_MODE_ENABLED behind, which classic Spark would obey.
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("SPARK_")} | {"TZ": "UTC"}
-    command = [sys.executable, "-m", "tests.omop.views_on_spark", *map(str, (jars, out, tables))]
-    done = subprocess.run(
-        command,
-        cwd=repository,
-        check=False,
-        env={**inherited, "TZ": "UTC"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stderr[:3000]
+    on_its_own(repository, "tests.omop.views_on_spark", jars, out, tables)
     return [name for name, table in expected.items() if not same_rows(pq.read_table(out / f"{name}.parquet"), table)]
 
 
