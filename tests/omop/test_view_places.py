@@ -10,6 +10,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from omop.cdm import cdm_tables
 from omop.publication import publish
 from omop.publication.duckdb_file import install_in_file, install_over_folder, publish_to_file
 from omop.views.check import check_views
@@ -200,6 +201,13 @@ def test_rows_that_differ_are_counted_on_both_sides(stores, given_rows, sail, tm
     assert (found["drug_orders"].only_a, found["drug_orders"].only_b) == (1, 1)
     assert (found["lab_results"].rows_a, found["lab_results"].rows_b, found["lab_results"].only_a) == (5, 4, 1)
     assert found["notes"].equal and not found["persons"].equal
+
+
+def test_a_file_with_the_cdm_has_its_columns_and_no_other(places):
+    with duckdb.connect(places["duckdb"], read_only=True) as connection:
+        query = "SELECT column_name FROM duckdb_columns() WHERE schema_name = 'omop' AND table_name = 'measurement'"
+        found = [name for (name,) in connection.sql(query).fetchall()]
+    assert found == list(cdm_tables()["measurement"].column_names)
 
 
 def test_views_over_the_tables_of_a_duckdb_file(places, stores, tmp_path):
