@@ -50,18 +50,30 @@ def create_table(table: Table, schema: str) -> str:
     return f"CREATE TABLE {quote(schema)}.{quote(table.name)} (\n  {columns}\n)"
 
 
-def create_keys(table: Table, schema: str) -> list[str]:
-    """Primary key and indexes of a loaded table."""
+def create_indexes(table: Table, schema: str) -> list[str]:
+    """Indexes of a loaded table, that of its primary key first: statements that may run at once."""
     target = f"{quote(schema)}.{quote(table.name)}"
     statements = []
     if table.primary_key:
-        statements.append(f"ALTER TABLE {target} ADD PRIMARY KEY ({quote(table.primary_key)})")
+        statements.append(f"CREATE UNIQUE INDEX {_key_name(table)} ON {target} ({quote(table.primary_key)})")
     indexes = list(INDEXES.get(table.name, ()))
     if table.person_column and table.primary_key != "person_id":
         indexes.insert(0, ("person_id",))
     for columns in indexes:
         statements.append(f"CREATE INDEX ON {target} ({', '.join(quote(column) for column in columns)})")
     return statements
+
+
+def add_primary_key(table: Table, schema: str) -> list[str]:
+    """The unique index of a table becomes its primary key; nothing for a table without one."""
+    if not table.primary_key:
+        return []
+    target = f"{quote(schema)}.{quote(table.name)}"
+    return [f"ALTER TABLE {target} ADD PRIMARY KEY USING INDEX {_key_name(table)}"]
+
+
+def _key_name(table: Table) -> str:
+    return quote(f"{table.name}_pkey")
 
 
 def quote(name: str) -> str:

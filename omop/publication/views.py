@@ -11,7 +11,7 @@ from omop.lake import CONTRACT, Lake
 from omop.lake import VIEWS as VIEWS_SCHEMA
 from omop.publication import schemas
 from omop.publication.ddl import literal, quote
-from omop.publication.load import FOR_KEYS, Connections, rows_of
+from omop.publication.load import Connections, rows_of
 from omop.publication.roles import VIEWS_READER, grant_reading
 from omop.snapshot import Snapshot
 from omop.views.contract import View, view, views
@@ -79,8 +79,6 @@ def store_views(
 
     def store(name: str) -> None:
         with connections.cursor() as cursor:
-            for setting in FOR_KEYS:
-                cursor.execute(setting)
             _create(cursor.execute, view(name), omop_schema, schema, shape, "TABLE")
 
     for names in in_waves(views()):
