@@ -13,6 +13,7 @@ from models.pooling import PLAIN, RATIO, SHARE, Pooled, pool, pool_intervals
 
 FORMAT = "passerelle study result 1"
 FIGURES = ("auroc", "average_precision")
+TOLD = ("centre", "rows", "persons", "positives", "suppressed", "trained_here")  # of each centre, beside what is pooled
 
 
 def centre_result(report: Mapping[str, Any], centre: str, plan: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,6 +32,8 @@ def centre_result(report: Mapping[str, Any], centre: str, plan: Mapping[str, Any
         "study": {name: plan[name] for name in ("model", "model_version", "model_sha256", "contract")},
         "centre": centre,
         "snapshot_id": report["snapshot_id"],
+        # These rows taught the model: their figures say how well it remembers.
+        "trained_here": report["snapshot_id"] == plan["trained_on"],
         "min_cell": min_cell,
         "suppressed": small,
     }
@@ -53,15 +56,12 @@ def centre_result(report: Mapping[str, Any], centre: str, plan: Mapping[str, Any
 
 
 def merge_results(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Pooled discrimination, calibration and subgroups of the centres of one study."""
-    told = [result for result in results if not result["suppressed"]]
+    """Pooled discrimination, calibration and subgroups of the centres of one study that did not train the model."""
+    told = [result for result in results if not (result["suppressed"] or result["trained_here"])]
     names = list(dict.fromkeys(name for result in told for name in result["scores"]))
     return {
         "study": results[0]["study"],
-        "centres": [
-            {name: result.get(name) for name in ("centre", "rows", "persons", "positives", "suppressed")}
-            for result in results
-        ],
+        "centres": [{name: result.get(name) for name in TOLD} for result in results],
         "discrimination": {
             name: {
                 figure: pool_intervals(

@@ -40,6 +40,7 @@ def pack(settings: Settings, model: str, file: Path, version: int | None = None)
         "model_version": f"{config.version}.{stored.version}",
         "model_sha256": stored.sha256,
         "run_id": stored.run_id,
+        "trained_on": stored.tags["snapshot_id"],
         "contract": config.contract,
         "views": {name: list(columns) for name, columns in reads.items()},
         "rows": "every labelled row of the centre",

@@ -118,6 +118,8 @@ def _of_centre(result: dict[str, Any]) -> str:
         for name, scores in result["scores"].items()
     ]
     head = f"{result['centre']}: {result['rows']} rows of {result['persons']} persons, {result['positives']} positive"
+    if result["trained_here"]:
+        head += "; the model was trained on this snapshot, so these figures are not pooled"
     return f"{head}\n{table(rows, ['score', 'auroc', 'average_precision'])}"
 
 
@@ -133,7 +135,7 @@ def _merged(result: dict[str, Any]) -> str:
         for row in result["subgroups"]
         if row["auroc"]["centres"]
     ]
-    centres = table(result["centres"], ["centre", "rows", "persons", "positives"])
+    centres = table(result["centres"], ["centre", "rows", "persons", "positives", "suppressed", "trained_here"])
     return f"{centres}\n\n{table(rows, ['figure', 'centres', 'pooled', 'new centre', 'I²'])}"
 
 

@@ -56,8 +56,8 @@ def test_a_result_holds_no_person_and_no_small_cell(results):
                 assert min(row["positives"], row["n"] - row["positives"]) >= MIN_CELL
         assert all(row["n"] >= MIN_CELL for row in result["calibration"]["bins"])
         assert set(result) == {
-            "format", "study", "centre", "snapshot_id", "min_cell", "suppressed", "rows", "persons", "positives",
-            "scores", "calibration", "subgroups", "views",
+            "format", "study", "centre", "snapshot_id", "trained_here", "min_cell", "suppressed", "rows", "persons",
+            "positives", "scores", "calibration", "subgroups", "views",
         }  # fmt: skip
 
 

@@ -18,7 +18,8 @@ BCG = [
     (-1.6209, 0.2230), (0.0120, 0.0040), (-0.4694, 0.0564), (-1.3713, 0.0730), (-0.3394, 0.0124), (0.4459, 0.5325),
     (-0.0173, 0.0714),
 ]  # fmt: skip
-PLAN = {"model": "m", "model_version": "0.1.1", "model_sha256": "abc", "contract": "v1", "min_cell": MIN_CELL}
+STUDY = {"model": "m", "model_version": "0.1.1", "model_sha256": "abc", "contract": "v1"}
+PLAN = {**STUDY, "min_cell": MIN_CELL, "trained_on": "another"}
 
 
 def test_random_effects_agree_with_the_textbook():
@@ -120,3 +121,11 @@ def test_a_centre_with_few_cases_tells_nothing_and_is_counted():
     merged = merge_results([few, centre_result(report(120, 0.8), "A", PLAN)])
     assert [centre["suppressed"] for centre in merged["centres"]] == [True, False]
     assert merged["discrimination"]["model"]["auroc"]["centres"] == 1
+
+
+def test_the_centre_that_trained_the_model_is_told_and_not_pooled():
+    there = centre_result(report(120, 0.95), "trained", {**PLAN, "trained_on": "s"})
+    merged = merge_results([there, centre_result(report(120, 0.8), "A", PLAN)])
+    assert [centre["trained_here"] for centre in merged["centres"]] == [True, False]
+    pooled = merged["discrimination"]["model"]["auroc"]
+    assert pooled["centres"] == 1 and pooled["value"] == pytest.approx(0.8)
