@@ -61,7 +61,7 @@ def install_views(
     schemas.create(connection, schema, f"views of contract {CONTRACT}")
     for name in in_order():
         _create(connection.execute, view(name), omop_schema, schema, shape, "VIEW")
-    _finish(connection, schema, origin)
+    _finish(connection, schema, origin, "VIEW")
     return {name: _count(connection, schema, name) for name in views()}
 
 
@@ -84,7 +84,7 @@ def store_views(
     for names in in_waves(views()):
         connections.at_once(partial(store, name) for name in names)
     with connection.transaction():
-        _finish(connection, schema, origin)
+        _finish(connection, schema, origin, "TABLE")
     return {name: _count(connection, schema, name) for name in views()}
 
 
@@ -100,8 +100,10 @@ def refuse_other_rows(lake: Lake, snapshot: Snapshot, found: Mapping[str, int], 
             )
 
 
-def _finish(connection: "Connection", schema: str, origin: Origin) -> None:
-    """Say what the views show, and who may read them."""
+def _finish(connection: "Connection", schema: str, origin: Origin, kind: str) -> None:
+    """Say what the views mean and show, and who may read them."""
+    comments = [comment for declared in views().values() for comment in _comments(declared, schema, kind)]
+    connection.execute(";\n".join(comments))
     connection.execute(
         f"CREATE TABLE {quote(schema)}.contract "
         "(contract text NOT NULL, snapshot_id text NOT NULL, created_at timestamptz, cdm_version text NOT NULL)"
@@ -136,10 +138,16 @@ def _create(
         for columns in sorted(indexes):
             execute(f"CREATE INDEX ON {target} ({', '.join(quote(name) for name in columns)})")
         execute(f"ANALYZE {target}")
-    execute(f"COMMENT ON {kind} {target} IS {literal(f'{declared.title}: {declared.grain}')}")
+
+
+def _comments(declared: View, schema: str, kind: str) -> list[str]:
+    """What a view and its columns mean, for whoever looks at the database."""
+    target = f"{quote(schema)}.{quote(declared.name)}"
+    comments = [f"COMMENT ON {kind} {target} IS {literal(f'{declared.title}: {declared.grain}')}"]
     for name, column in declared.columns.items():
         unit = f" [{column.unit}]" if column.unit else ""
-        execute(f"COMMENT ON COLUMN {target}.{quote(name)} IS {literal(column.meaning + unit)}")
+        comments.append(f"COMMENT ON COLUMN {target}.{quote(name)} IS {literal(column.meaning + unit)}")
+    return comments
 
 
 def _in_schema(schema: str) -> Callable[[str], str]:

@@ -72,12 +72,14 @@ def render(name: str, dialect: Dialect, resolve: Resolve, view_at: Resolve, shap
     return result.sql(dialect, pretty=True, comments=False)
 
 
+@cache
 def tables_of(name: str) -> frozenset[str]:
     """CDM tables that a view reads, itself or through other views."""
     own = {reference.name for reference in _assembled(name).find_all(exp.Table) if reference.db == OMOP}
     return frozenset(own.union(*(tables_of(other) for other in views_of(name))))
 
 
+@cache
 def views_of(name: str) -> frozenset[str]:
     """Views that a view reads."""
     return frozenset(reference.name for reference in _assembled(name).find_all(exp.Table) if reference.db == VIEWS)
@@ -222,13 +224,14 @@ def _values(name: str) -> exp.Values:
     cells = [[_literal(cell, kind) for cell, kind in zip(row, kinds, strict=True)] for row in rows]
     # The first row says the types of all.
     cells[0] = [exp.cast(cell, exp.DataType.build(k, dialect="spark")) for cell, k in zip(cells[0], kinds, strict=True)]
-    return exp.values([exp.Tuple(expressions=row) for row in cells], alias=name, columns=columns)
+    alias = exp.TableAlias(this=exp.to_identifier(name), columns=[exp.to_identifier(column) for column in columns])
+    return exp.Values(expressions=[exp.Tuple(expressions=row) for row in cells], alias=alias)
 
 
 def _literal(cell: str, kind: str) -> exp.Expr:
     if not cell:
         return exp.null()
-    return exp.Literal.string(cell) if kind == "string" else parse_one(cell, read="spark")
+    return exp.Literal.string(cell) if kind == "string" else exp.Literal.number(cell)
 
 
 # --- dialects --------------------------------------------------------------------------------------------------------
@@ -249,7 +252,7 @@ def _regular_expressions_of_postgres(tree: exp.Expr) -> None:
 def _typed(declared: View, tree: exp.Query, dialect: Dialect) -> exp.Select:
     cells = [_cell(name, column.type, dialect).as_(name) for name, column in declared.columns.items()]
     steps = tree.args["with_"].pop()  # before the whole: SQL Server has them nowhere else
-    result = exp.select(*cells).from_(tree.subquery("v"))
+    result = exp.select(*cells, copy=False).from_(tree.subquery("v", copy=False), copy=False)
     result.set("with_", steps)
     return result
 
