@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = {name: os.environ.get(name) for name in ("PASSERELLE_JARS", "PASSERELLE_HELM", "PASSERELLE_MUTATIONS")}
@@ -26,6 +27,9 @@ MARKS = frozenset(MARK_OF_FIXTURE.values())
 # Before the first import of numpy, scikit-learn or LightGBM: two threads on two shared cores are slower than one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 gc.set_threshold(50_000)  # as the command line does
+# How long one example takes says more about the machine and what it imports first than about a law.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

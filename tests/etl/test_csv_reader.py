@@ -5,7 +5,7 @@ import io
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.declaration import Source
@@ -48,7 +48,6 @@ def written(rows: list[tuple[str, ...] | list[str]], terminator: str = "\n") -> 
     return file.getvalue(), lines
 
 
-@settings(deadline=None)
 @given(rows=ROWS, terminator=st.sampled_from(["\n", "\r\n"]))
 def test_any_table_comes_back_equal_with_its_lines(rows, terminator):
     text, lines = written(rows, terminator)
@@ -59,7 +58,6 @@ def test_any_table_comes_back_equal_with_its_lines(rows, terminator):
     assert (found.read, found.bad) == (len(rows), [])
 
 
-@settings(deadline=None)
 @given(rows=RAGGED)
 def test_records_of_another_length_are_set_aside_and_counted(rows):
     text, lines = written(rows)
@@ -120,7 +118,6 @@ def test_what_is_not_the_declared_table_is_refused(text, says):
     assert says in refused.value.what and "mot.csv" in refused.value.what and refused.value.do
 
 
-@settings(deadline=None)
 @given(before=st.integers(0, 50), text=TEXTS)
 def test_a_byte_of_another_encoding_is_named_with_its_line(before, text):
     stream = Utf8Stream(io.BytesIO(b"ok\n" * before + b"\xe9t\xe9\n" + text.encode()), "utf-8", "mot.csv")

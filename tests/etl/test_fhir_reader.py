@@ -155,7 +155,7 @@ FORMS = (
 )
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(resources=st.lists(OBSERVATIONS, max_size=6), form=st.sampled_from(FORMS), seed=st.integers(0, 2**32))
 def test_any_form_and_any_order_give_the_same_rows(resources, form, seed, tmp_path_factory):
     folder = tmp_path_factory.mktemp("forms")

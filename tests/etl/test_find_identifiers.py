@@ -4,7 +4,7 @@ import re
 import string
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.find_identifiers import find_identifiers
@@ -49,7 +49,6 @@ def test_of_two_that_overlap_the_longer_one_counts():
 WORDS = st.text(alphabet=string.ascii_letters + string.digits + "éÈç", min_size=3, max_size=8)
 
 
-@settings(deadline=None)
 @given(
     value=WORDS,
     text=st.text(alphabet=string.ascii_letters + string.digits + "éÈç -.'_", max_size=60),

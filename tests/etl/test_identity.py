@@ -28,7 +28,6 @@ def hashed(values: list[str | None], secret: bytes = SECRETS.identity, source: s
 # --- hashes --------------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(values=COLUMNS)
 def test_the_same_identifier_has_the_same_hash_wherever_it_stands(values):
     alone = {value: hashed([value])[0] for value in values}
@@ -36,7 +35,6 @@ def test_the_same_identifier_has_the_same_hash_wherever_it_stands(values):
     assert hashed(values[::-1]) == hashed(values)[::-1]
 
 
-@settings(deadline=None)
 @given(values=COLUMNS)
 def test_hashes_are_positive_numbers_and_null_stays_null(values):
     for value, number in zip(values, hashed(values), strict=True):
@@ -44,13 +42,11 @@ def test_hashes_are_positive_numbers_and_null_stays_null(values):
         assert number is None or 0 <= number <= POSITIVE_63_BITS
 
 
-@settings(deadline=None)
 @given(first=IDENTIFIERS, second=IDENTIFIERS)
 def test_two_identifiers_have_two_hashes(first, second):
     assert (hashed([first]) == hashed([second])) == (first.strip() == second.strip())
 
 
-@settings(deadline=None)
 @given(value=IDENTIFIERS, other=st.binary(min_size=1, max_size=64))
 def test_another_secret_source_or_kind_gives_another_hash(value, other):
     given_ = hashed([value])
@@ -134,7 +130,7 @@ def content(crosswalk: Crosswalk, source: str = "chu") -> set[tuple]:
     return {tuple(row[name] for name in SCHEMA.names) for row in crosswalk.open(source, why="a test").to_pylist()}
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(first=ROWS, second=ROWS)
 def test_what_was_merged_comes_back_once_in_any_order(tmp_path_factory, first, second):
     one, other = (Crosswalk(tmp_path_factory.mktemp("crosswalk"), SECRETS.crosswalk) for _ in range(2))

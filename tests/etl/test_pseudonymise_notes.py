@@ -6,7 +6,7 @@ In a sentence ``{06 12 34 56 78:TEL}`` marks what must go and the tag that must 
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.pseudonymise_notes import Pseudonymiser
@@ -94,7 +94,6 @@ def test_names_of_two_letters_are_only_found_behind_a_title():
     assert pseudonymiser.text("Le bilan. Dr Le absent.", ["LE"]) == "Le bilan. Dr <NOM> absent."
 
 
-@settings(deadline=None)
 @given(
     digits=st.lists(st.integers(0, 99), min_size=4, max_size=4),
     first=st.integers(1, 9),
@@ -105,7 +104,6 @@ def test_no_french_telephone_stays_however_it_is_written(digits, first, separato
     assert Pseudonymiser().text(f"Appeler le {number} demain.") == "Appeler le <TEL> demain."
 
 
-@settings(deadline=None)
 @given(
     name=st.sampled_from(["zurbriggen", "anne-gaëlle", "d'ornano", "lefèvre"]),
     shape=st.sampled_from(

@@ -38,7 +38,7 @@ def kind_of_server(request):
 
 @given(steps)
 @example([({1: 0.7, 2: 0.7}, ["timeout-after-commit"], 4), ({1: 0.8}, ["timeout-after-commit", "500-after-commit"], 4)])
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_one_current_resource_a_key_with_the_last_content_and_nothing_lost(kind_of_server, history):
     name, server = kind_of_server
     server.reset()

@@ -47,7 +47,7 @@ predictions = st.builds(
 
 
 @given(predictions)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_whatever_a_model_says_becomes_valid_r4(one):
     built = build(one)
     bundle = transaction("https://x.example/fhir", built)
@@ -63,7 +63,7 @@ def test_r4b_classes_accept_what_our_rules_accept(name):
 
 
 @given(predictions)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_same_prediction_is_built_the_same(one):
     assert exact_json.dumps(build(one)) == exact_json.dumps(build(copy.deepcopy(one)))
 

@@ -83,7 +83,7 @@ junk = st.recursive(
 
 
 @given(data=st.data(), value=junk)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_json_makes_the_check_itself_fail(data, value):
     resource = copy.deepcopy(data.draw(st.sampled_from(list(VALID.values()))))
     node, name = data.draw(st.sampled_from(list(_places(resource))))

@@ -165,7 +165,7 @@ def test_a_port_that_is_taken_is_said_to_be_taken(server):
 
 
 @given(st.binary(max_size=60) | st.from_regex(rb'\{"resourceType": ?"(Bundle|Device)".{0,30}\}', fullmatch=True))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_no_body_makes_it_fall(_running, body):
     for path in ("", "/Device", "/Device/_search"):
         assert CLIENT.post(_running.url + path, content=body).status_code < 500

@@ -40,7 +40,6 @@ def active_slowly(orders):
     }
 
 
-@settings(deadline=None)
 @given(lines)
 def test_active_orders_are_counted_and_paired_as_defined(rows):
     orders = frame(rows)
@@ -61,7 +60,6 @@ def dosed(rows):
     return orders.assign(person_id=np.arange(len(rows)) // 2)
 
 
-@settings(deadline=None)
 @given(doses, doses)
 def test_shares_are_those_of_the_definition(past, now):
     past, now = dosed(past), dosed(now)
@@ -76,7 +74,7 @@ def test_shares_are_those_of_the_definition(past, now):
         assert found.daily_median == pytest.approx(np.sort(known)[(len(known) - 1) // 2])
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(doses)
 def test_a_reference_is_the_same_after_writing_and_reading(tmp_path_factory, rows):
     reference = DoseReference.learn(dosed(rows), min_patients=1)

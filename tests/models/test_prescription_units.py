@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.prescription_review.renal import ckd_epi_2009, cockcroft_gault
@@ -75,7 +75,6 @@ def test_routes_are_grouped():
 adults = {"age": st.floats(18, 100), "weight": st.floats(35, 150), "creatinine": st.floats(30, 900)}
 
 
-@settings(deadline=None)
 @given(**adults, factor=st.floats(1.01, 3))
 def test_kidney_function_falls_when_creatinine_rises(age, weight, creatinine, factor):
     for female in (0.0, 1.0):

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models import calibration
@@ -21,7 +21,6 @@ def arrays(rows):
     return tuple(np.array(column, dtype=float) for column in zip(*rows, strict=True))
 
 
-@settings(deadline=None)
 @given(samples)
 def test_auroc_and_average_precision_are_those_of_scikit_learn(rows):
     from sklearn.metrics import average_precision_score, roc_auc_score
@@ -37,7 +36,6 @@ def test_auroc_and_average_precision_are_those_of_scikit_learn(rows):
         assert ranking.auroc(weight) == pytest.approx(roc_auc_score(positive, score, sample_weight=weight))
 
 
-@settings(deadline=None)
 @given(samples)
 def test_a_row_weighted_twice_is_a_row_written_twice(rows):
     positive, score, weight = arrays(rows)
@@ -48,7 +46,6 @@ def test_a_row_weighted_twice_is_a_row_written_twice(rows):
         assert weighted.hits_at(budget, weight) == pytest.approx(written.hits_at(budget))
 
 
-@settings(deadline=None)
 @given(samples, st.floats(0.05, 1))
 def test_precision_within_a_budget_does_not_depend_on_the_order_of_the_rows(rows, budget):
     positive, score, _ = arrays(rows)
@@ -61,7 +58,6 @@ def test_the_whole_budget_has_the_prevalence_as_precision_and_finds_all():
     assert (ranking.precision_at(1.0), ranking.recall_at(1.0)) == (0.25, 1.0)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=40), st.integers(0, 99))
 def test_bootstrap_draws_whole_patients_and_as_many_as_there_are(persons, seed):
     persons = np.array(persons)
@@ -71,7 +67,6 @@ def test_bootstrap_draws_whole_patients_and_as_many_as_there_are(persons, seed):
         assert sum(values.pop() for values in of_person.values()) == len(of_person)
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(-5, 5), min_size=3, max_size=40), st.integers(0, 99))
 def test_interval_is_reproducible_and_holds_the_extremes_of_the_draws(values, seed):
     values, persons = np.array(values), np.arange(len(values)) // 2
@@ -105,7 +100,6 @@ def test_an_interval_that_exists_in_no_resample_says_so():
 probabilities = st.lists(st.floats(0, 1), min_size=30, max_size=120)
 
 
-@settings(deadline=None)
 @given(probabilities, st.integers(0, 99), st.sampled_from(["auto", "platt", "isotonic"]))
 def test_a_calibrator_keeps_the_order_and_gives_probabilities(raw, seed, method):
     positive = (np.random.default_rng(seed).random(len(raw)) < np.array(raw)).astype(float)
@@ -134,7 +128,6 @@ def test_too_few_positives_leave_the_probability_alone_and_say_so():
     assert calibration.fit_calibrator([0.1] * 50, [1.0] * 4 + [0.0] * 46).kind == "identity"
 
 
-@settings(deadline=None)
 @given(probabilities)
 def test_calibration_error_is_between_0_and_1_and_0_for_its_own_observed_share(raw):
     positive = np.arange(len(raw)) % 2
@@ -152,7 +145,6 @@ def test_reliability_bins_hold_the_same_number_of_rows():
 events = st.lists(st.tuples(st.integers(0, 400), st.integers(0, 12)), min_size=4, max_size=80)
 
 
-@settings(deadline=None)
 @given(events)
 def test_no_patient_is_on_two_sides_and_time_goes_forward(rows):
     days, persons = (np.array(column) for column in zip(*rows, strict=True))
@@ -167,7 +159,6 @@ def test_no_patient_is_on_two_sides_and_time_goes_forward(rows):
     assert Cut.from_dict(cut.as_dict()) == cut
 
 
-@settings(deadline=None)
 @given(events, st.integers(2, 6))
 def test_the_fold_of_a_patient_depends_on_nobody_else(rows, folds):
     persons = np.array([person for _, person in rows]) + 2**60

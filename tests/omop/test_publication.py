@@ -164,8 +164,8 @@ def test_each_role_does_what_it_is_for(published):
 
 
 def test_readers_see_one_publication_or_the_next_never_a_mixture(clean, sail, tmp_path, database):
-    """A reader asks the same question again and again while three publications replace each other."""
-    sizes = {f"run-{n}": 3 + n for n in range(1, 5)}
+    """A reader asks the same question again and again while one publication and the next replace what was there."""
+    sizes = {f"run-{n}": 3 + n for n in range(1, 4)}
     lakes = {}
     for number, run in enumerate(sizes, 1):
         lake = write_lake(tmp_path, more_persons(clean, number), sail, run, number)
@@ -188,14 +188,14 @@ def test_readers_see_one_publication_or_the_next_never_a_mixture(clean, sail, tm
     reader = threading.Thread(target=read)
     reader.start()
     try:
-        for run in ("run-2", "run-3", "run-4"):
+        for run in ("run-2", "run-3"):  # what differs; everything
             publish(database, lake, lakes[run], whole=run == "run-3")
     finally:
         stop.set()
         reader.join()
     assert not faults
     assert {(run, sizes[run], sizes[run]) for run, _, _ in seen} == set(seen)
-    assert {run for run, _, _ in seen} >= {"run-1", "run-4"}
+    assert {run for run, _, _ in seen} >= {"run-1", "run-3"}
     assert leftovers(database) == []
 
 

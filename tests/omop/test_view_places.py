@@ -99,7 +99,7 @@ FILTERS = st.sampled_from(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(asked=FILTERS, as_of=st.none() | INSTANTS, persons=st.none() | st.lists(st.integers(1, 3)))
 def test_every_store_answers_a_request_alike(stores, asked, as_of, persons):
     name, where = asked

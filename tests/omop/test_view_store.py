@@ -54,14 +54,14 @@ def test_both_stores_name_contract_and_snapshot(stores):
     assert {store.snapshot_id for store in stores.values()} == {"run-1"}
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(as_of=INSTANTS, name=st.sampled_from(OF_PERSONS), persons=st.none() | st.lists(st.integers(1, 4)))
 def test_both_stores_agree_at_every_instant(stores, as_of, name, persons):
     delta, server = (store.read(name, as_of=as_of, person_ids=persons) for store in stores.values())
     assert delta.equals(server)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(as_of=INSTANTS, name=st.sampled_from(VIEWS))
 def test_nothing_later_than_the_instant_is_seen(stores, as_of, name):
     declared = view(name)

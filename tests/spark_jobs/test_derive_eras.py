@@ -118,27 +118,27 @@ def quickly(engine, rows: list[Span]) -> list[tuple]:
     return sorted(tuple(row.values()) for row in found)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(spans)
 def test_eras_are_those_of_a_slow_and_obvious_version(engine, rows):
     assert quickly(engine, rows) == slowly(rows)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(spans, st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(engine, rows, random):
     shuffled = random.sample(rows, len(rows))
     assert quickly(engine, shuffled) == quickly(engine, rows)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(spans)
 def test_two_eras_of_one_concept_lie_further_apart_than_the_window(engine, rows):
     for one, next_one in pairwise(quickly(engine, rows)):
         assert one[:2] != next_one[:2] or (next_one[2] - one[3]).days > PERSISTENCE_DAYS
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(spans)
 def test_every_covered_day_lies_in_an_era_and_every_event_counts_once(engine, rows):
     found = quickly(engine, rows)
