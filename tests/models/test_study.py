@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -26,7 +27,8 @@ def results(packed, tmp_path_factory):
     """Three hospitals that the model has never seen."""
     folder = tmp_path_factory.mktemp("results")
     for centre, seed in (("A", 11), ("B", 12), ("C", 13)):
-        result = study.run(packed[0], generate(patients=250, seed=seed), centre)
+        hospital = replace(generate(patients=250, seed=seed), snapshot_id=f"of-{centre}")
+        result = study.run(packed[0], hospital, centre)
         (folder / f"{centre}.json").write_text(json.dumps(result))
     return sorted(folder.iterdir())
 

@@ -29,8 +29,8 @@ def query(url: str, text: str, **options):
 
 
 @pytest.fixture
-def lake(clean, sail, tmp_path):
-    return write_lake(tmp_path, clean["given"], sail)
+def lake(clean, tmp_path):
+    return write_lake(tmp_path, clean["given"])
 
 
 def more_persons(clean: dict, number: int) -> dict:
@@ -39,10 +39,10 @@ def more_persons(clean: dict, number: int) -> dict:
     return {**clean["given"], "person": persons + copies}
 
 
-def test_a_nul_which_postgresql_does_not_hold_is_left_out(clean, sail, database, tmp_path):
+def test_a_nul_which_postgresql_does_not_hold_is_left_out(clean, database, tmp_path):
     first, *others = clean["given"]["measurement"]
     padded = {**first, "measurement_source_value": "K\0\0"}
-    publish(database, write_lake(tmp_path, {**clean["given"], "measurement": [padded, *others]}, sail))
+    publish(database, write_lake(tmp_path, {**clean["given"], "measurement": [padded, *others]}))
     told = f"SELECT measurement_source_value FROM omop.measurement WHERE measurement_id = {first['measurement_id']}"
     assert query(database, told) == [("K",)]
 
@@ -74,7 +74,7 @@ def test_everything_arrives_with_the_types_of_the_cdm(lake, clean, database):
     ]
 
 
-def test_eras_and_tables_beside_the_cdm_arrive_filled_or_empty(clean, sail, database, tmp_path):
+def test_eras_and_tables_beside_the_cdm_arrive_filled_or_empty(clean, database, tmp_path):
     days = {"start": date(2025, 3, 1), "end": date(2025, 3, 9)}
     era = {"drug_era_id": 2**62, "person_id": 1, "drug_concept_id": 1125315, "gap_days": 3, "drug_exposure_count": 2}
     feature = {"image_feature_id": 7, "person_id": 1, "image_occurrence_id": 5, "image_feature_type_concept_id": 32817}
@@ -88,7 +88,7 @@ def test_eras_and_tables_beside_the_cdm_arrive_filled_or_empty(clean, sail, data
         "external_exposure": [air | kinds | {f"exposure_{edge}_date": day for edge, day in days.items()}],
         "dose_era": [],
     }
-    done = publish(database, write_lake(tmp_path, given, sail))["tables"]
+    done = publish(database, write_lake(tmp_path, given))["tables"]
     assert [done[name] for name in ("drug_era", "image_feature", "external_exposure", "dose_era")] == [1, 1, 1, 0]
     assert done["cost"] == 0  # no run wrote it: it is there and empty
     assert query(database, "SELECT drug_era_id, drug_era_end_date, gap_days FROM omop.drug_era") == [
@@ -136,10 +136,10 @@ FORBIDDEN = {
 
 
 @pytest.fixture(scope="module")
-def published(sail, postgres, tmp_path_factory):
+def published(postgres, tmp_path_factory):
     case = yaml.safe_load((GOLDEN / "two_patients.yaml").read_text(encoding="utf-8"))
     case["given"]["care_site"] = case["given"]["care_site"][::2]
-    publish(postgres, write_lake(tmp_path_factory.mktemp("w"), case["given"], sail))
+    publish(postgres, write_lake(tmp_path_factory.mktemp("w"), case["given"]))
     return postgres
 
 
@@ -163,12 +163,12 @@ def test_each_role_does_what_it_is_for(published):
         as_role("views_reader", "SELECT * FROM delivery.outbox")
 
 
-def test_readers_see_one_publication_or_the_next_never_a_mixture(clean, sail, tmp_path, database):
+def test_readers_see_one_publication_or_the_next_never_a_mixture(clean, tmp_path, database):
     """A reader asks the same question again and again while one publication and the next replace what was there."""
     sizes = {f"run-{n}": 3 + n for n in range(1, 4)}
     lakes = {}
     for number, run in enumerate(sizes, 1):
-        lake = write_lake(tmp_path, more_persons(clean, number), sail, run, number)
+        lake = write_lake(tmp_path, more_persons(clean, number), run, number)
         lakes[run] = last_snapshot(lake)
     publish(database, lake, lakes["run-1"])
     seen, faults, stop = [], [], threading.Event()
@@ -218,13 +218,11 @@ def changed(given: dict) -> dict:
     return rows
 
 
-def test_an_increment_sends_what_differs_and_leaves_what_a_whole_publication_would(
-    clean, sail, tmp_path, database, postgres
-):
-    lake = write_lake(tmp_path, clean["given"], sail)
+def test_an_increment_sends_what_differs_and_leaves_what_a_whole_publication_would(clean, tmp_path, database, postgres):
+    lake = write_lake(tmp_path, clean["given"])
     publish(database, lake)
     assert publish(database, lake)["travelled"] == {}
-    write_lake(tmp_path, changed(clean["given"]), sail, "run-2", 2)
+    write_lake(tmp_path, changed(clean["given"]), "run-2", 2)
     done = publish(database, lake)
     # An order is gone and came; a death table has no key and travels whole.
     sent = done["travelled"]
@@ -243,10 +241,10 @@ def test_an_increment_sends_what_differs_and_leaves_what_a_whole_publication_wou
     assert leftovers(database) == []
 
 
-def test_a_table_without_a_key_may_become_empty(clean, sail, tmp_path, database):
-    lake = write_lake(tmp_path, clean["given"], sail)
+def test_a_table_without_a_key_may_become_empty(clean, tmp_path, database):
+    lake = write_lake(tmp_path, clean["given"])
     publish(database, lake)
-    write_lake(tmp_path, {**clean["given"], "death": []}, sail, "run-2", 2)
+    write_lake(tmp_path, {**clean["given"], "death": []}, "run-2", 2)
     sent = publish(database, lake)["travelled"]
     assert (sent["death"], sent["deaths"]) == (0, 1)
     assert query(database, "SELECT (SELECT count(*) FROM omop.death), (SELECT count(*) FROM views_v1.deaths)") == [
@@ -254,9 +252,9 @@ def test_a_table_without_a_key_may_become_empty(clean, sail, tmp_path, database)
     ]
 
 
-def test_what_was_installed_or_declared_otherwise_is_published_whole(clean, sail, tmp_path, database):
+def test_what_was_installed_or_declared_otherwise_is_published_whole(clean, tmp_path, database):
     """Views that somebody installed by hand over our tables, or columns of another release, take no increment."""
-    lake = write_lake(tmp_path, clean["given"], sail)
+    lake = write_lake(tmp_path, clean["given"])
     publish(database, lake)
     with psycopg.connect(database) as connection:
         install_views(connection, "omop", Origin("by-hand", None))
@@ -267,9 +265,9 @@ def test_what_was_installed_or_declared_otherwise_is_published_whole(clean, sail
     assert publish(database, lake)["travelled"] == {}
 
 
-def test_another_workspace_is_published_whole(clean, sail, tmp_path, database):
-    publish(database, write_lake(tmp_path / "a", clean["given"], sail))
-    done = publish(database, write_lake(tmp_path / "b", clean["given"], sail, "run-b"))
+def test_another_workspace_is_published_whole(clean, tmp_path, database):
+    publish(database, write_lake(tmp_path / "a", clean["given"]))
+    done = publish(database, write_lake(tmp_path / "b", clean["given"], "run-b"))
     assert done["travelled"]["person"] == 3
     assert query(database, "SELECT snapshot_id FROM views_v1.contract") == [("run-b",)]
 
@@ -289,13 +287,11 @@ publish(sys.argv[1], Lake(Path(sys.argv[2])), whole={whole})
     ("module", "name", "whole"),
     [("publish", "store_views", True), ("publish", "write_record", True), ("increment", "write_record", False)],
 )
-def test_a_publication_that_is_killed_leaves_the_one_before(
-    clean, sail, tmp_path, database, repository, module, name, whole
-):
-    lake = write_lake(tmp_path, clean["given"], sail)
+def test_a_publication_that_is_killed_leaves_the_one_before(clean, tmp_path, database, repository, module, name, whole):
+    lake = write_lake(tmp_path, clean["given"])
     publish(database, lake)
     before = everything_in(database)
-    write_lake(tmp_path, changed(clean["given"]), sail, "run-2", 2)
+    write_lake(tmp_path, changed(clean["given"]), "run-2", 2)
     text = KILLED.format(module=module, name=name, whole=whole)
     done = subprocess.run([sys.executable, "-c", text, database, str(tmp_path)], cwd=repository, check=False)
     assert done.returncode == -signal.SIGKILL
@@ -308,16 +304,16 @@ def leftovers(url: str) -> list:
     return query(url, "SELECT nspname FROM pg_namespace WHERE nspname ~ '_(old|next)'")
 
 
-def test_a_publication_that_fails_leaves_the_one_before(clean, sail, tmp_path, lake, database):
+def test_a_publication_that_fails_leaves_the_one_before(clean, tmp_path, lake, database):
     publish(database, lake)
     twice = {**clean["given"], "person": clean["given"]["person"] * 2}
-    write_lake(tmp_path, twice, sail, "run-2", 2)
+    write_lake(tmp_path, twice, "run-2", 2)
     with pytest.raises(ReceiptError, match=r"primary key.* twice"):
         publish(database, lake)
     assert query(database, "SELECT snapshot_id, (SELECT count(*) FROM omop.person) FROM views_v1.contract") == [
         ("run-1", 3)
     ]
-    write_lake(tmp_path, clean["given"], sail, "run-3", 3)
+    write_lake(tmp_path, clean["given"], "run-3", 3)
     assert publish(database, lake)["snapshot"] == "run-3"  # what the failed one left is no obstacle
     assert leftovers(database) == []
 

@@ -34,8 +34,8 @@ def given_rows() -> dict:
 
 
 @pytest.fixture(scope="module")
-def lake(given_rows, sail, tmp_path_factory):
-    return write_lake(tmp_path_factory.mktemp("w"), given_rows, sail)
+def lake(given_rows, tmp_path_factory):
+    return write_lake(tmp_path_factory.mktemp("w"), given_rows)
 
 
 @pytest.fixture(scope="module")
@@ -187,16 +187,16 @@ def test_a_place_that_is_wrong_is_told_what(places, tmp_path, name, statement, s
     assert found.status == status and any(words in finding for finding in found.findings), found
 
 
-def test_an_empty_view_says_which_table_is_lacking(given_rows, sail, tmp_path):
+def test_an_empty_view_says_which_table_is_lacking(given_rows, tmp_path):
     rows = {**given_rows, "death": [], "note_nlp": []}
-    with open_place(write_lake(tmp_path, rows, sail).workspace) as opened:
+    with open_place(write_lake(tmp_path, rows).workspace) as opened:
         found = {check.view: check for check in check_views(opened)}
     assert (found["deaths"].status, found["deaths"].findings) == ("empty", ("death is not there or has no row",))
     assert found["note_annotations"].findings == ("note_nlp is not there or has no row",)
 
 
-def test_rows_that_differ_are_counted_on_both_sides(stores, given_rows, sail, tmp_path):
-    other = ViewStore.open(write_lake(tmp_path, changed(given_rows), sail).workspace)
+def test_rows_that_differ_are_counted_on_both_sides(stores, given_rows, tmp_path):
+    other = ViewStore.open(write_lake(tmp_path, changed(given_rows)).workspace)
     found = {row.view: row for row in compare_views(stores["lake"], other)}
     assert (found["drug_orders"].only_a, found["drug_orders"].only_b) == (1, 1)
     assert (found["lab_results"].rows_a, found["lab_results"].rows_b, found["lab_results"].only_a) == (5, 4, 1)

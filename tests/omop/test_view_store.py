@@ -30,8 +30,8 @@ def case() -> dict:
 
 
 @pytest.fixture(scope="module")
-def lake(case, sail, tmp_path_factory):
-    return write_lake(tmp_path_factory.mktemp("w"), case["given"], sail)
+def lake(case, tmp_path_factory):
+    return write_lake(tmp_path_factory.mktemp("w"), case["given"])
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +75,9 @@ def test_nothing_later_than_the_instant_is_seen(stores, as_of, name):
 
 
 @pytest.mark.parametrize("as_of", [datetime(2025, 3, d, h, tzinfo=UTC) for d, h in MOMENTS])
-def test_changing_the_future_changes_nothing(case, sail, tmp_path, stores, as_of):
+def test_changing_the_future_changes_nothing(case, tmp_path, stores, as_of):
     """The law of every model: what happens after t must not move what is seen as of t."""
-    changed = ViewStore.open(write_lake(tmp_path, another_future(case["given"], as_of), sail).workspace)
+    changed = ViewStore.open(write_lake(tmp_path, another_future(case["given"], as_of)).workspace)
     for name in VIEWS:
         assert changed.read(name, as_of=as_of).equals(stores["delta"].read(name, as_of=as_of)), name
 
@@ -184,21 +184,21 @@ def test_a_workspace_without_a_complete_run_is_refused(tmp_path):
         ViewStore.open(tmp_path)
 
 
-def test_an_open_store_keeps_its_snapshot_when_another_run_ends(case, sail, tmp_path):
-    lake = write_lake(tmp_path, case["given"], sail)
+def test_an_open_store_keeps_its_snapshot_when_another_run_ends(case, tmp_path):
+    lake = write_lake(tmp_path, case["given"])
     store = ViewStore.open(tmp_path)
     fewer = {**case["given"], "person": case["given"]["person"][:1]}
-    write_lake(tmp_path, fewer, sail, run_id="run-2", day=2)
+    write_lake(tmp_path, fewer, run_id="run-2", day=2)
     assert (store.snapshot_id, store.read("persons").num_rows) == ("run-1", 3)
     again = ViewStore.open(lake.workspace)
     assert (again.snapshot_id, again.read("persons").num_rows) == ("run-2", 1)
 
 
-def test_a_store_on_postgresql_says_when_its_snapshot_is_gone(case, sail, tmp_path, database):
-    lake = write_lake(tmp_path, case["given"], sail)
+def test_a_store_on_postgresql_says_when_its_snapshot_is_gone(case, tmp_path, database):
+    lake = write_lake(tmp_path, case["given"])
     publish(database, lake)
     store = ViewStore.open(database)
-    write_lake(tmp_path, case["given"], sail, run_id="run-2", day=2)
+    write_lake(tmp_path, case["given"], run_id="run-2", day=2)
     publish(database, lake)
     with pytest.raises(TransientError, match="run-1 when opened, run-2 now"):
         store.read("persons")

@@ -15,7 +15,7 @@ from omop.views.contract import FOLDER, view, views
 from omop.views.render import in_order as in_order_of_reading
 from omop.views.render import render
 from passerelle.errors import ContractError
-from tests.omop.omop_case import arrow, expected, in_order, needed, on_sail
+from tests.omop.omop_case import arrow, expected, in_order, naive, needed, on_duckdb, on_sail, utc, views_of_duckdb
 from tests.omop.views_on_spark import differing
 
 VIEWS = sorted(views())
@@ -29,24 +29,6 @@ CDM_5_3 = {
         "admitting_source_concept_id": "integer",
     }
 }
-
-
-def on_duckdb(tables: dict[str, pa.Table], shape=None) -> dict[str, pa.Table]:
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'America/New_York'")  # the zone of a session must not matter
-        for name, table in tables.items():
-            connection.register(f"omop__{name}", naive(table))
-        return {name: in_order(name, utc(table)) for name, table in views_of_duckdb(connection, shape).items()}
-
-
-def views_of_duckdb(connection: duckdb.DuckDBPyConnection, shape=None) -> dict[str, pa.Table]:
-    """The views over the tables ``omop__…`` of a connection."""
-    found = {}
-    for name in in_order_of_reading():
-        query = render(name, "duckdb", "omop__{}".format, "view__{}".format, shape)
-        connection.execute(f"CREATE TABLE view__{name} AS {query}")
-        found[name] = connection.sql(f"SELECT * FROM view__{name}").to_arrow_table()
-    return found
 
 
 def on_postgres(url: str, tables: dict[str, pa.Table], schema: str = "cdm") -> dict[str, pa.Table]:
@@ -77,21 +59,6 @@ def all_of_postgres(url: str) -> dict[str, pa.Table]:
             cursor.execute(f"SELECT * FROM views_v1.{name}")
             found[name] = in_order(name, utc(cursor.fetch_arrow_table()))
     return found
-
-
-def naive(table: pa.Table) -> pa.Table:
-    """Times without a zone, as OMOP databases keep them."""
-    fields = [pa.field(f.name, pa.timestamp("us") if pa.types.is_timestamp(f.type) else f.type) for f in table.schema]
-    return table.cast(pa.schema(fields))
-
-
-def utc(table: pa.Table) -> pa.Table:
-    """DuckDB names instants after the session's zone."""
-    fields = [
-        pa.field(f.name, pa.timestamp("us", tz="UTC") if pa.types.is_timestamp(f.type) else f.type)
-        for f in table.schema
-    ]
-    return table.cast(pa.schema(fields))
 
 
 def given_tables(golden: dict) -> dict[str, pa.Table]:

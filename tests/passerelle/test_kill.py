@@ -18,10 +18,11 @@ from omop.lake import Lake
 from omop.snapshot import last_snapshot
 from passerelle.cli import run as cli
 from passerelle.runs import load
+from tests.conftest import IN_CI
 from tests.hospital import write_feed
 from tests.passerelle.states import next_day, one_engine, seen_by_readers, seen_by_the_team, write_small_source
 
-KILLS = 10
+KILLS = 10 if IN_CI else 4
 SEED = 20250101
 
 
