@@ -186,7 +186,7 @@ def test_an_increment_ends_where_a_bulk_load_ends(workshop, day):
 
 
 @settings(
-    max_examples=4 if IN_CI else 3,
+    max_examples=4 if IN_CI else 2,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(days=st.lists(st.lists(st.sampled_from(DAYS), min_size=1, max_size=3, unique=True), min_size=2, max_size=3))
