@@ -23,7 +23,7 @@ from passerelle.cli import run as cli
 from passerelle.workspace import Workspace
 from spark_jobs import ops
 from tests.hospital import MAPPINGS, ROWS, SOURCE, write_feed, write_source
-from tests.passerelle.states import next_day, one_engine, seen_by_readers
+from tests.passerelle.states import next_day, quick_runs, seen_by_readers
 
 # What stands in the feed about people; a message must repeat none of it.
 OF_PATIENTS = re.compile(r"zurbriggen|abernathy|06[ .]?12|06 98|\b800[12]\b|\b7700[12]\b|1943|annulé", re.IGNORECASE)
@@ -57,8 +57,8 @@ class Hospital:
 
 @pytest.fixture(scope="module", autouse=True)
 def engine() -> Iterator[None]:
-    """One engine for all runs of this file."""
-    with one_engine():
+    """One engine, one quality check and no view for all runs of this file: what is refused is refused before them."""
+    with quick_runs():
         yield
 
 
