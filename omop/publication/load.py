@@ -21,8 +21,8 @@ T = TypeVar("T")
 AT_ONCE = 2  # connections: the server spends most of a COPY on one core
 BUCKET = "person_bucket"
 SPLIT = 500_000  # rows: a table of more is copied in two halves
-# * Memory of the sort of an index. No helpers: as many indexes as there are connections are made at once (26.7 s for the
-#   four of ten million measurements on two cores; 44.8 s one after the other with helpers).
+# * Memory of the sort of an index. No helpers: as many indexes as there are connections are made at once (four of ten
+#   million measurements on two cores: 26.7 s; 44.8 s one after the other with helpers).
 # * Nobody reads these tables yet, so no statement waits for the disk; the transaction that shows them does, for all.
 SETTINGS = (
     "SET maintenance_work_mem = '256MB'",
