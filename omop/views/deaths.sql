@@ -6,9 +6,7 @@ death AS (
         cause_source_concept_id
     FROM omop.death
 ),
-concept AS (SELECT concept_id, concept_name FROM omop.concept),
--- 2. Steps.
-named AS (SELECT concept_id, min(concept_name) AS concept_name FROM concept WHERE concept_id <> 0 GROUP BY concept_id)
+named AS (SELECT concept_id, concept_name FROM steps.named)
 -- 3. Result.
 SELECT
     death.person_id,

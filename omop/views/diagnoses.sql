@@ -12,7 +12,7 @@ visit AS (
     SELECT visit_occurrence_id, visit_start_date, visit_start_datetime, visit_end_date, visit_end_datetime
     FROM omop.visit_occurrence
 ),
-concept AS (SELECT concept_id, concept_name FROM omop.concept),
+named AS (SELECT concept_id, concept_name FROM steps.named),
 -- 2. Steps.
 stay AS (
     -- One row a stay even where visits are repeated; the end as in the view of stays.
@@ -23,7 +23,6 @@ stay AS (
     FROM visit
     GROUP BY visit_occurrence_id
 ),
-named AS (SELECT concept_id, min(concept_name) AS concept_name FROM concept WHERE concept_id <> 0 GROUP BY concept_id),
 begun AS (
     SELECT condition.condition_occurrence_id, condition.person_id, condition.visit_occurrence_id,
         condition.condition_concept_id, condition.condition_source_value, condition.condition_source_concept_id,

@@ -11,21 +11,9 @@ exposure AS (
     -- 38000180: the old concept for the same fact, in databases of CDM 5.3.
     WHERE drug_type_concept_id IN (32818, 38000180)
 ),
-concept AS (SELECT concept_id, concept_name, concept_code, vocabulary_id FROM omop.concept),
-ancestor AS (SELECT ancestor_concept_id, descendant_concept_id FROM omop.concept_ancestor),
--- 2. Steps.
-named AS (SELECT concept_id, min(concept_name) AS concept_name FROM concept WHERE concept_id <> 0 GROUP BY concept_id),
-atc AS (
-    SELECT concept_id, min(concept_code) AS atc_code FROM concept WHERE vocabulary_id = 'ATC' GROUP BY concept_id
-),
-substance AS (
-    -- A drug may have several ATC codes by route and use: the smallest is one choice, and never a second row.
-    SELECT ancestor.descendant_concept_id AS concept_id, min(atc.atc_code) AS atc_code
-    FROM ancestor
-    JOIN atc ON atc.concept_id = ancestor.ancestor_concept_id
-    WHERE length(atc.atc_code) = 7
-    GROUP BY ancestor.descendant_concept_id
-)
+named AS (SELECT concept_id, concept_name FROM steps.named),
+atc AS (SELECT concept_id, atc_code FROM steps.atc),
+substance AS (SELECT concept_id, atc_code FROM steps.substance)
 -- 3. Result.
 SELECT
     exposure.drug_exposure_id,

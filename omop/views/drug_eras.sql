@@ -6,9 +6,7 @@ era AS (
         gap_days
     FROM omop.drug_era
 ),
-concept AS (SELECT concept_id, concept_name FROM omop.concept),
--- 2. Steps.
-named AS (SELECT concept_id, min(concept_name) AS concept_name FROM concept WHERE concept_id <> 0 GROUP BY concept_id)
+named AS (SELECT concept_id, concept_name FROM steps.named)
 -- 3. Result.
 SELECT
     era.drug_era_id,

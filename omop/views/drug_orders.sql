@@ -11,21 +11,10 @@ exposure AS (
     -- 38000177: the old concept for the same fact, in databases of CDM 5.3.
     WHERE drug_type_concept_id IN (32838, 38000177)
 ),
-concept AS (SELECT concept_id, concept_name, concept_code, vocabulary_id FROM omop.concept),
-ancestor AS (SELECT ancestor_concept_id, descendant_concept_id FROM omop.concept_ancestor),
+named AS (SELECT concept_id, concept_name FROM steps.named),
+atc AS (SELECT concept_id, atc_code FROM steps.atc),
+substance AS (SELECT concept_id, atc_code FROM steps.substance),
 -- 2. Steps.
-named AS (SELECT concept_id, min(concept_name) AS concept_name FROM concept WHERE concept_id <> 0 GROUP BY concept_id),
-atc AS (
-    SELECT concept_id, min(concept_code) AS atc_code FROM concept WHERE vocabulary_id = 'ATC' GROUP BY concept_id
-),
-substance AS (
-    -- A drug may have several ATC codes by route and use: the smallest is one choice, and never a second row.
-    SELECT ancestor.descendant_concept_id AS concept_id, min(atc.atc_code) AS atc_code
-    FROM ancestor
-    JOIN atc ON atc.concept_id = ancestor.ancestor_concept_id
-    WHERE length(atc.atc_code) = 7
-    GROUP BY ancestor.descendant_concept_id
-),
 ordered AS (
     SELECT drug_exposure_id, person_id, visit_occurrence_id, provider_id, drug_concept_id, drug_source_value,
         drug_source_concept_id, route_concept_id, route_source_value, drug_exposure_start_date, sig,

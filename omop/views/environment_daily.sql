@@ -8,17 +8,13 @@ exposure AS (
     FROM omop.external_exposure
 ),
 location AS (SELECT location_id, county, state, zip FROM omop.location),
-concept AS (SELECT concept_id, concept_name, concept_code FROM omop.concept),
+named AS (SELECT concept_id, concept_name, concept_code FROM steps.named),
 later AS (SELECT days FROM knowledge.days_of_a_month),
 -- 2. Steps.
 place AS (
     -- The same places as of the admissions.
     SELECT location_id, min(coalesce(nullif(county, ''), nullif(state, ''), nullif(zip, ''))) AS place
     FROM location GROUP BY location_id
-),
-named AS (
-    SELECT concept_id, min(concept_name) AS concept_name, min(concept_code) AS concept_code
-    FROM concept WHERE concept_id <> 0 GROUP BY concept_id
 ),
 valued AS (
     SELECT exposure.location_id, exposure.exposure_concept_id,

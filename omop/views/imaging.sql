@@ -6,10 +6,8 @@ image AS (
         image_series_uid, local_path, wadors_uri, image_occurrence_date, modality_concept_id, anatomic_site_concept_id
     FROM omop.image_occurrence
 ),
-concept AS (SELECT concept_id, concept_name FROM omop.concept),
-paper AS (SELECT concept_id FROM knowledge.paper_modalities),
--- 2. Steps.
-named AS (SELECT concept_id, min(concept_name) AS concept_name FROM concept WHERE concept_id <> 0 GROUP BY concept_id)
+named AS (SELECT concept_id, concept_name FROM steps.named),
+paper AS (SELECT concept_id FROM knowledge.paper_modalities)
 -- 3. Result.
 SELECT
     image.image_occurrence_id,

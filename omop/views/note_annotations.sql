@@ -7,9 +7,8 @@ annotation AS (
     FROM omop.note_nlp
 ),
 note AS (SELECT note_id, person_id, visit_occurrence_id, note_date, note_datetime FROM omop.note),
-concept AS (SELECT concept_id, concept_name FROM omop.concept),
+named AS (SELECT concept_id, concept_name FROM steps.named),
 -- 2. Steps.
-named AS (SELECT concept_id, min(concept_name) AS concept_name FROM concept WHERE concept_id <> 0 GROUP BY concept_id),
 letter AS (
     SELECT note_id, min(person_id) AS person_id, min(visit_occurrence_id) AS visit_occurrence_id,
         max(coalesce(note_datetime, CAST(note_date AS timestamp) + INTERVAL 1 DAY)) AS available_at

@@ -6,9 +6,7 @@ note AS (
         note_class_concept_id, note_title, note_text, note_source_value, language_concept_id, note_date, note_datetime
     FROM omop.note
 ),
-concept AS (SELECT concept_id, concept_name FROM omop.concept),
--- 2. Steps.
-named AS (SELECT concept_id, min(concept_name) AS concept_name FROM concept WHERE concept_id <> 0 GROUP BY concept_id)
+named AS (SELECT concept_id, concept_name FROM steps.named)
 -- 3. Result.
 SELECT
     note.note_id,

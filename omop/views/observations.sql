@@ -8,7 +8,7 @@ observation AS (
         unit_concept_id, unit_source_value, obs_event_field_concept_id
     FROM omop.observation
 ),
-concept AS (SELECT concept_id, concept_name, concept_code FROM omop.concept),
+named AS (SELECT concept_id, concept_name, concept_code FROM steps.named),
 measured AS (
     SELECT measurement_id, person_id, visit_occurrence_id, measurement_concept_id, concept_name, source_code, quantity,
         kind, measured_at, done_at, value, unit, value_text
@@ -16,10 +16,6 @@ measured AS (
 ),
 sign AS (SELECT kind, name_like, code_like, concept_id FROM knowledge.observation_kinds),
 -- 2. Steps.
-named AS (
-    SELECT concept_id, min(concept_name) AS concept_name, min(concept_code) AS concept_code
-    FROM concept WHERE concept_id <> 0 GROUP BY concept_id
-),
 used AS (
     -- Each pair of concept and code once: few, where observations are many.
     SELECT observation_concept_id, observation_source_value FROM observation

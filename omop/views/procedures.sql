@@ -7,9 +7,7 @@ act AS (
         procedure_datetime, procedure_end_datetime
     FROM omop.procedure_occurrence
 ),
-concept AS (SELECT concept_id, concept_name FROM omop.concept),
--- 2. Steps.
-named AS (SELECT concept_id, min(concept_name) AS concept_name FROM concept WHERE concept_id <> 0 GROUP BY concept_id)
+named AS (SELECT concept_id, concept_name FROM steps.named)
 -- 3. Result.
 SELECT
     act.procedure_occurrence_id,

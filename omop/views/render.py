@@ -14,6 +14,7 @@ source steps (``SELECT … FROM omop.person``), which are settled here, once:
 import csv
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Literal
 
 from sqlglot import exp, parse_one
@@ -107,37 +108,50 @@ def _depth(name: str) -> int:
 
 @cache
 def _assembled(name: str) -> exp.Query:
-    """The SELECT of a view, the steps that it shares with others taken in."""
-    tree = _parsed(view(name).sql_file.read_text(encoding="utf-8"))
+    """The SELECT of a view, before its own steps those that it shares with others."""
+    tree = _parsed(view(name).sql_file)
+    shared: dict[str, exp.Query] = {}
+    _collect(tree, shared)
+    taken = [cte for step, query in shared.items() for cte in _as_steps(step, query)]
+    own = tree.args["with_"]
+    own.set("expressions", taken + own.expressions)
     for reference in list(tree.find_all(exp.Table)):
         if reference.db == STEPS:
-            _take_in(tree, reference)
+            reference.replace(exp.to_table(_whole(reference.name)))
     return tree
 
 
-def _parsed(text: str) -> exp.Query:
-    tree = parse_one(text, read="spark")
+def _parsed(file: Path) -> exp.Query:
+    tree = parse_one(file.read_text(encoding="utf-8"), read="spark")
     assert isinstance(tree, exp.Query)
     return tree
 
 
-def _take_in(tree: exp.Query, reference: exp.Table) -> None:
-    """Put a shared query before the view's own steps, its steps under names that no view has."""
-    step = reference.name
-    query = _parsed((FOLDER / STEPS / f"{step}.sql").read_text(encoding="utf-8"))
+def _collect(query: exp.Query, shared: dict[str, exp.Query]) -> None:
+    """Shared queries that a query reads, itself or through others, each after those that it reads."""
+    for step in sorted({reference.name for reference in query.find_all(exp.Table) if reference.db == STEPS}):
+        if step not in shared:
+            read = _parsed(FOLDER / STEPS / f"{step}.sql")
+            _collect(read, shared)
+            shared[step] = read
+
+
+def _as_steps(step: str, query: exp.Query) -> list[exp.CTE]:
+    """A shared query as steps of a view, its own steps under names that no view has."""
     inner = {cte.alias: f"{step}__{cte.alias}" for cte in query.ctes}
     for used in list(query.find_all(exp.Table)):
         if not used.db and used.name in inner:
             used.replace(exp.alias_(exp.to_table(inner[used.name]), used.alias or used.name, table=True))
-    taken = [
-        exp.CTE(this=cte.this, alias=exp.TableAlias(this=exp.to_identifier(inner[cte.alias]))) for cte in query.ctes
-    ]
+    steps = [(inner[cte.alias], cte.this) for cte in query.ctes]
     query.set("with_", None)
-    whole = f"{STEPS}__{step}"
-    taken.append(exp.CTE(this=query, alias=exp.TableAlias(this=exp.to_identifier(whole))))
-    own = tree.args["with_"]
-    own.set("expressions", taken + own.expressions)
-    reference.replace(exp.to_table(whole))
+    return [
+        exp.CTE(this=this, alias=exp.TableAlias(this=exp.to_identifier(alias)))
+        for alias, this in [*steps, (_whole(step), query)]
+    ]
+
+
+def _whole(step: str) -> str:
+    return f"{STEPS}__{step}"
 
 
 # --- source steps ----------------------------------------------------------------------------------------------------

@@ -9,13 +9,10 @@ measurement AS (
     FROM omop.measurement
 ),
 concept AS (SELECT concept_id, concept_name, concept_code, vocabulary_id FROM omop.concept),
+named AS (SELECT concept_id, concept_name, concept_code FROM steps.named),
 quantity AS (SELECT loinc, concept_id, quantity, kind, unit, conversion FROM knowledge.quantities),
 factor AS (SELECT conversion, written, factor, shift FROM knowledge.unit_conversions),
 -- 2. Steps.
-named AS (
-    SELECT concept_id, min(concept_name) AS concept_name, min(concept_code) AS concept_code
-    FROM concept WHERE concept_id <> 0 GROUP BY concept_id
-),
 recognised AS (
     -- By its OMOP number, and by its LOINC code where a copy of the vocabulary gives the term another number.
     SELECT concept_id, quantity, kind, unit, conversion FROM quantity WHERE concept_id IS NOT NULL
