@@ -70,13 +70,13 @@ def patient_tables(patients: int, seed: int = SEED, day: int = 0, share: float =
     return {name: pa.concat_tables([part[name] for part in parts]) for name in parts[0]}
 
 
-def block_of_day(block: Block, day: int, share: float = SHARE) -> Tables:
+def block_of_day(block: Block, day: int, share: float, patients: int) -> Tables:
     """Every table of one block as of a day, with the patient's index in ``_p``."""
-    return as_of(block_tables(block, load_catalogue(HOSPITAL)), feeds.chu_demo(), block, day, share)
+    return as_of(block_tables(block, load_catalogue(HOSPITAL)), feeds.chu_demo(), block, day, share, patients)
 
 
 def _loads(patients: int, seed: int, day: int, share: float) -> Iterator[Tables]:
-    return loads(patients, seed, lambda block: block_of_day(block, day, share))
+    return loads(patients, seed, lambda block: block_of_day(block, day, share, patients))
 
 
 def _load(connection: "psycopg.Connection[Any]", target: str, table: pa.Table) -> int:

@@ -101,17 +101,18 @@ def reference_tables() -> Tables:
     }
 
 
-def block_of_day(block: Block, day: int, share: float = SHARE) -> Tables:
+def block_of_day(block: Block, day: int, share: float, patients: int) -> Tables:
     """Every table of one block as of a day, with the patient's index in ``_p``."""
     book = load_catalogue(HOSPITAL)
     care = block_tables(block, book)
-    tables = as_of({**second_tables(block, care, book), TRUTH: care[TRUTH]}, feeds.chu_second(), block, day, share)
+    tables = {**second_tables(block, care, book), TRUTH: care[TRUTH]}
+    tables = as_of(tables, feeds.chu_second(), block, day, share, patients)
     known = pc.less(tables["fusions"]["date_fusion"], pa.scalar(EXTRACTION + np.timedelta64(day, "D")))
     return {**tables, "fusions": tables["fusions"].filter(known)}
 
 
 def _loads(patients: int, seed: int, day: int, share: float) -> Iterator[Tables]:
-    return loads(patients, seed, lambda block: block_of_day(block, day, share))
+    return loads(patients, seed, lambda block: block_of_day(block, day, share, patients))
 
 
 def _append(path: Path, table: pa.Table, first: bool) -> None:

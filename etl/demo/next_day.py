@@ -58,28 +58,30 @@ class Feed:
         return next((c for c in table.column_names if c in self.numbers and c not in own), None)
 
 
-def as_of(tables: Tables, feed: Feed, block: Block, day: int, share: float = SHARE) -> Tables:
-    """The tables of a block some days after the extract; day 0 is the extract itself.
+def as_of(tables: Tables, feed: Feed, block: Block, day: int, share: float, patients: int) -> Tables:
+    """The tables of a block some days after the extract; day 0 is the extract itself. Arguments as `next_day`.
 
     Raises: UsageError: nothing is generated for so late a day.
     """
     if not 0 <= day <= LAST_DAY:
         raise UsageError(f"a generated hospital goes on for {LAST_DAY} days, not {day}")
     for number in range(1, day + 1):
-        tables = next_day(tables, feed, block, number, share)
+        tables = next_day(tables, feed, block, number, share, patients)
     return tables
 
 
-def next_day(tables: Tables, feed: Feed, block: Block, day: int, share: float = SHARE) -> Tables:
+def next_day(tables: Tables, feed: Feed, block: Block, day: int, share: float, patients: int) -> Tables:
     """The tables of a block one day later.
 
     Args:
         tables: those of the day before, with the patient's index in ``_p``, parents before their children.
         day: 1 for the first day after the extract; its predecessor is what ``tables`` hold.
         share: of the patients that the day touches.
+        patients: how many are wanted; those beyond, who come last in their block, stay as they are.
     """
     rng = block.generator(f"next_day.{day}")
     touched = block.first + np.flatnonzero(rng.random(BLOCK) < share)
+    touched = touched[touched < patients]
     mine = {name: table.filter(pc.is_in(table["_p"], pa.array(touched))) for name, table in tables.items()}
     rest = {name: table.filter(pc.invert(pc.is_in(table["_p"], pa.array(touched)))) for name, table in tables.items()}
     today = _Day(feed, rng, EXTRACTION + np.timedelta64(day, "D"), day)
