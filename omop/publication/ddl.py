@@ -1,4 +1,4 @@
-"""Tables, keys and indexes of OMOP on PostgreSQL, from the CDM declaration.
+"""Tables, keys and indexes of OMOP on PostgreSQL from the CDM declaration, and what the views mean there.
 
 * Strings are ``text``: the specification's varchar(50) cuts or refuses source values that are longer, and PostgreSQL
   stores both the same way.
@@ -7,6 +7,7 @@
 """
 
 from omop.cdm import Table, cdm_tables
+from omop.views.contract import View
 
 TYPES = {
     "bigint": "bigint",
@@ -74,6 +75,20 @@ def add_primary_key(table: Table, schema: str) -> list[str]:
 
 def _key_name(table: Table) -> str:
     return quote(f"{table.name}_pkey")
+
+
+def comments_on(declared: View, target: str, kind: str) -> list[str]:
+    """What a view and its columns mean, for whoever looks at a database (PostgreSQL or DuckDB).
+
+    Args:
+        target: the view there, quoted.
+        kind: TABLE or VIEW.
+    """
+    comments = [f"COMMENT ON {kind} {target} IS {literal(f'{declared.title}: {declared.grain}')}"]
+    for name, column in declared.columns.items():
+        unit = f" [{column.unit}]" if column.unit else ""
+        comments.append(f"COMMENT ON COLUMN {target}.{quote(name)} IS {literal(column.meaning + unit)}")
+    return comments
 
 
 def quote(name: str) -> str:

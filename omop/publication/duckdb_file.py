@@ -12,7 +12,7 @@ import pyarrow.dataset as ds
 from omop.cdm import CDM_VERSION, cdm_tables
 from omop.lake import CONTRACT, Lake
 from omop.lake import VIEWS as VIEWS_SCHEMA
-from omop.publication.ddl import literal, quote
+from omop.publication.ddl import comments_on, literal, quote
 from omop.publication.rows import cells
 from omop.publication.views import Origin, refuse_other_rows
 from omop.snapshot import Snapshot, dataset_of, last_snapshot
@@ -152,9 +152,8 @@ def _create(connection: Any, table_at: Callable[[str], str], shape: Shape, origi
         query = render(name, "duckdb", table_at, f"{VIEWS_SCHEMA}.{{}}".format, shape)
         connection.execute(f"CREATE {kind} {target} AS {query}")
         rows[name] = int(connection.sql(f"SELECT count(*) FROM {target}").fetchall()[0][0])
-        for column, facts in views()[name].columns.items():
-            unit = f" [{facts.unit}]" if facts.unit else ""
-            connection.execute(f"COMMENT ON COLUMN {target}.{quote(column)} IS {literal(facts.meaning + unit)}")
+        for comment in comments_on(views()[name], target, kind):
+            connection.execute(comment)
     connection.execute(
         f"CREATE TABLE {VIEWS_SCHEMA}.contract "
         "(contract varchar, snapshot_id varchar, created_at timestamptz, cdm_version varchar)"

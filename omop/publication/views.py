@@ -10,7 +10,7 @@ from omop.cdm import CDM_VERSION
 from omop.lake import CONTRACT, Lake
 from omop.lake import VIEWS as VIEWS_SCHEMA
 from omop.publication import schemas
-from omop.publication.ddl import literal, quote
+from omop.publication.ddl import comments_on, quote
 from omop.publication.load import Connections, rows_of
 from omop.publication.roles import VIEWS_READER, grant_reading
 from omop.snapshot import Snapshot
@@ -102,8 +102,9 @@ def refuse_other_rows(lake: Lake, snapshot: Snapshot, found: Mapping[str, int], 
 
 def _finish(connection: "Connection", schema: str, origin: Origin, kind: str) -> None:
     """Say what the views mean and show, and who may read them."""
-    comments = [comment for declared in views().values() for comment in _comments(declared, schema, kind)]
-    connection.execute(";\n".join(comments))
+    for declared in views().values():
+        target = f"{quote(schema)}.{quote(declared.name)}"
+        connection.execute(";\n".join(comments_on(declared, target, kind)))
     connection.execute(
         f"CREATE TABLE {quote(schema)}.contract "
         "(contract text NOT NULL, snapshot_id text NOT NULL, created_at timestamptz, cdm_version text NOT NULL)"
@@ -138,16 +139,6 @@ def _create(
         for columns in sorted(indexes):
             execute(f"CREATE INDEX ON {target} ({', '.join(quote(name) for name in columns)})")
         execute(f"ANALYZE {target}")
-
-
-def _comments(declared: View, schema: str, kind: str) -> list[str]:
-    """What a view and its columns mean, for whoever looks at the database."""
-    target = f"{quote(schema)}.{quote(declared.name)}"
-    comments = [f"COMMENT ON {kind} {target} IS {literal(f'{declared.title}: {declared.grain}')}"]
-    for name, column in declared.columns.items():
-        unit = f" [{column.unit}]" if column.unit else ""
-        comments.append(f"COMMENT ON COLUMN {target}.{quote(name)} IS {literal(column.meaning + unit)}")
-    return comments
 
 
 def _in_schema(schema: str) -> Callable[[str], str]:
