@@ -1,7 +1,7 @@
-"""Bundle: one small transaction for each prediction."""
+"""Bundle: what is written together, all or nothing, or each entry for itself."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 Json = dict[str, Any]
 
@@ -14,8 +14,15 @@ def transaction(base_url: str, resources: Sequence[Json], *, if_match: dict[str,
         resources: each with an id, never two with the same.
         if_match: known version of a resource by ``Type/id``; the target refuses when it has another one.
     """
-    entries = [_entry(base_url, resource, (if_match or {}).get(path_of(resource))) for resource in resources]
-    return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+    return bundle(base_url, resources, "transaction", if_match or {})
+
+
+def bundle(
+    base_url: str, resources: Sequence[Json], kind: Literal["transaction", "batch"], if_match: dict[str, str]
+) -> Json:
+    """The same for a batch too."""
+    entries = [_entry(base_url, resource, if_match.get(path_of(resource))) for resource in resources]
+    return {"resourceType": "Bundle", "type": kind, "entry": entries}
 
 
 def path_of(resource: Json) -> str:

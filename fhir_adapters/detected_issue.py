@@ -4,18 +4,26 @@ from typing import Any
 
 from fhir_adapters.device import device_reference
 from fhir_adapters.extensions import feature_contribution, prediction_probability
-from fhir_adapters.findings import FINDINGS, OTHER, SEVERITIES, V3_ACT_CODE
-from fhir_adapters.french import clean, instant, local, narrative, number
-from fhir_adapters.marking import ai_asserted
+from fhir_adapters.findings import SEVERITIES, V3_ACT_CODE
+from fhir_adapters.french import clean, instant, narrative, number
+from fhir_adapters.marking import meta
 from fhir_adapters.placeholder import person_reference, row_reference
 from fhir_adapters.probability import Probability
 from fhir_adapters.site import Site
-from models.contract import Contribution, Evidence, Prediction
+from fhir_adapters.wording import (
+    DRUG_TABLE,
+    NOT_SEEN,
+    about_order,
+    evidence_labels,
+    origin,
+    reason,
+    strongest,
+    title,
+    with_reasons,
+)
+from models.contract import Evidence, Prediction
 
 Json = dict[str, Any]
-
-SHOWN_CONTRIBUTIONS = 5
-DRUG_TABLE = "drug_exposure"
 
 
 def detected_issue(prediction: Prediction, site: Site) -> Json:
@@ -28,7 +36,7 @@ def detected_issue(prediction: Prediction, site: Site) -> Json:
     resource: Json = {
         "resourceType": "DetectedIssue",
         "id": prediction.prediction_id,
-        "meta": {"security": [ai_asserted()]},
+        "meta": meta("DetectedIssue"),
         "language": "fr-FR",
         "text": _narrative(prediction, probability, site),
         "extension": [prediction_probability(probability)],
@@ -38,8 +46,9 @@ def detected_issue(prediction: Prediction, site: Site) -> Json:
     }
     if prediction.severity is not None:
         resource["severity"] = prediction.severity
+    if prediction.person_id is not None:
+        resource["patient"] = person_reference(prediction.person_id)
     resource |= {
-        "patient": person_reference(prediction.person_id),
         "identifiedDateTime": instant(prediction.index_time),
         "author": device_reference(prediction),
     }
@@ -53,17 +62,17 @@ def detected_issue(prediction: Prediction, site: Site) -> Json:
 
 def finding(category: str) -> Json:
     """CodeableConcept of a category; the text is what a French screen shows."""
-    return {"coding": [{"system": V3_ACT_CODE, "code": category}], "text": FINDINGS.get(category, OTHER)}
+    return {"coding": [{"system": V3_ACT_CODE, "code": category}], "text": title(category)}
 
 
 def _orders(prediction: Prediction) -> list[Evidence]:
     """The orders in question: the one that the prediction is about first, then the others it rests on."""
     orders = {e.row_id: e for e in prediction.evidence if e.table == DRUG_TABLE}
-    table, _, row = prediction.occasion.partition(":")
-    if table == DRUG_TABLE and row.removeprefix("-").isdigit():
-        about = orders.pop(int(row), Evidence(DRUG_TABLE, int(row)))
-        return [about, *orders.values()]
-    return list(orders.values())
+    about = about_order(prediction)
+    if about is None:
+        return list(orders.values())
+    orders.pop(about.row_id, None)
+    return [about, *orders.values()]
 
 
 def _evidence(prediction: Prediction, site: Site) -> list[Json]:
@@ -79,34 +88,13 @@ def _evidence(prediction: Prediction, site: Site) -> list[Json]:
 
 
 def _detail(prediction: Prediction) -> str:
-    reasons = " ; ".join(_reason(c) for c in _strongest(prediction.contributions))
-    message = clean(prediction.message) or FINDINGS.get(prediction.category, OTHER)
-    return f"{message} Ce qui pèse le plus dans le score : {reasons}." if reasons else message
-
-
-def _strongest(contributions: tuple[Contribution, ...]) -> list[Contribution]:
-    return sorted(contributions, key=lambda c: -abs(c.contribution))[:SHOWN_CONTRIBUTIONS]
-
-
-def _reason(contribution: Contribution) -> str:
-    """``créatinine (245) : augmente le risque``."""
-    value = contribution.value
-    shown = f"{value:.4g}".replace(".", ",") if isinstance(value, float) else value
-    named = clean(contribution.label) or contribution.feature
-    direction = "augmente" if contribution.contribution > 0 else "diminue"
-    return f"{named}{'' if shown in (None, '') else f' ({shown})'} : {direction} le risque"
+    message = clean(prediction.message) or title(prediction.category)
+    return with_reasons(message, prediction.contributions)
 
 
 def _narrative(prediction: Prediction, probability: Probability, site: Site) -> Json:
     severity = f" Gravité {SEVERITIES[prediction.severity]}." if prediction.severity else ""
-    until = f", valable jusqu'au {local(prediction.valid_until, site.timezone)}" if prediction.valid_until else ""
-    what = f"{FINDINGS.get(prediction.category, OTHER)} : {clean(prediction.message)}"
+    what = f"{title(prediction.category)} : {clean(prediction.message)}"
     how_sure = f"Probabilité estimée : {number(probability.percent())} %.{severity}"
-    origin = (
-        f"Aide à la décision produite par le modèle {prediction.model}, version {prediction.model_version}, "
-        f"avec les données connues le {local(prediction.index_time, site.timezone)}{until}. "
-        "Non encore vue par un professionnel ; ne remplace pas un avis clinique."
-    )
-    points = [_reason(c) for c in _strongest(prediction.contributions)]
-    points += [clean(e.label) for e in dict.fromkeys(prediction.evidence) if clean(e.label)]
-    return narrative([what, how_sure, origin], points)
+    points = [reason(c) for c in strongest(prediction.contributions)] + evidence_labels(prediction)
+    return narrative([what, how_sure, f"{origin(prediction, site)} {NOT_SEEN}"], points)

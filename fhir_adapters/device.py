@@ -4,7 +4,7 @@ from typing import Any
 
 from fhir_adapters.french import narrative
 from fhir_adapters.identifiers import FINESS_SYSTEM, device_id, model_version
-from fhir_adapters.marking import ai_asserted
+from fhir_adapters.marking import meta
 from fhir_adapters.site import Site
 from models.contract import Prediction
 
@@ -14,7 +14,7 @@ def device(prediction: Prediction, site: Site) -> dict[str, Any]:
     return {
         "resourceType": "Device",
         "id": device_id(prediction),
-        "meta": {"security": [ai_asserted()]},
+        "meta": meta("Device"),
         "language": "fr-FR",
         "text": _narrative(prediction, site),
         "identifier": [{"system": site.model_version_system, "value": model_version(prediction)}],

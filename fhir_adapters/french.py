@@ -31,7 +31,7 @@ def local(moment: datetime, timezone: str) -> str:
     return utc(moment).astimezone(ZoneInfo(timezone)).strftime("%d/%m/%Y à %H:%M")
 
 
-def number(value: Decimal | float) -> str:
+def number(value: Decimal | float | str) -> str:
     """``0,85``: a decimal comma."""
     return str(value).replace(".", ",")
 
@@ -67,3 +67,9 @@ def narrative(paragraphs: list[str], points: list[str]) -> dict[str, str]:
         for text in points:
             ElementTree.SubElement(items, "li").text = clean(text)
     return {"status": "generated", "div": ElementTree.tostring(div, encoding="unicode")}
+
+
+def narrative_text(text: dict[str, str]) -> str:
+    """What a generated Narrative says, one line for each paragraph and each point."""
+    div = ElementTree.fromstring(text["div"])
+    return "\n".join(line for node in div.iter() if (line := (node.text or "").strip()))

@@ -29,6 +29,6 @@ def device_id(prediction: Prediction) -> str:
     return resource_id("Device", model_version(prediction), prediction.model_sha256)
 
 
-def provenance_id(prediction: Prediction, content_sha256: str, revision: int) -> str:
+def provenance_id(prediction_id: str, content_sha256: str, revision: int) -> str:
     """One Provenance for each time a prediction got new content: R4 gives Provenance no identifier of its own."""
-    return resource_id("Provenance", prediction.prediction_id, content_sha256, str(revision))
+    return resource_id("Provenance", prediction_id, content_sha256, str(revision))

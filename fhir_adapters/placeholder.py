@@ -14,12 +14,14 @@ from models.contract import Evidence
 
 Json = dict[str, Any]
 
-_URN = re.compile(r"urn:passerelle:(person|row:([a-z_]+)):(-?\d+)")
+_URN = re.compile(r"urn:passerelle:(person|visit|row:([a-z_]+)):(-?\d+)")
 
 # What a row of a CDM table most often was in the hospital's system; the origin, when known, corrects it.
 USUAL_TYPE = {
+    "care_site": "Location",
     "condition_occurrence": "Condition",
     "drug_exposure": "MedicationRequest",
+    "image_occurrence": "DocumentReference",
     "measurement": "Observation",
     "note": "DocumentReference",
     "observation": "Observation",
@@ -31,6 +33,11 @@ USUAL_TYPE = {
 def person_reference(person_id: int) -> Json:
     """Reference that stands for the patient of a person row."""
     return {"reference": f"urn:passerelle:person:{person_id}", "type": "Patient"}
+
+
+def visit_reference(visit_occurrence_id: int) -> Json:
+    """Reference that stands for the stay of a visit row."""
+    return {"reference": f"urn:passerelle:visit:{visit_occurrence_id}", "type": "Encounter"}
 
 
 def row_reference(evidence: Evidence, site: Site) -> Json:
@@ -48,9 +55,9 @@ def row_reference(evidence: Evidence, site: Site) -> Json:
 
 
 def placeholder_of(reference: Json) -> tuple[str, int] | None:
-    """("person", id) or (table, row id) of a stand-in; None for any other reference."""
+    """("person", id), ("visit", id) or (table, row id) of a stand-in; None for any other reference."""
     match = _URN.fullmatch(str(reference.get("reference", "")))
-    return None if match is None else (match[2] or "person", int(match[3]))
+    return None if match is None else (match[2] or match[1], int(match[3]))
 
 
 def placeholders(node: Any) -> Iterator[Json]:

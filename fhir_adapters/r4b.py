@@ -11,14 +11,18 @@ from typing import Any
 from passerelle.errors import FhirError
 
 R4B_MODULES = {
+    "AuditEvent": "auditevent",
     "Bundle": "bundle",
     "CapabilityStatement": "capabilitystatement",
     "CodeSystem": "codesystem",
     "DetectedIssue": "detectedissue",
     "Device": "device",
     "DocumentReference": "documentreference",
+    "Group": "group",
+    "ImplementationGuide": "implementationguide",
     "MedicationRequest": "medicationrequest",
     "NamingSystem": "namingsystem",
+    "Observation": "observation",
     "OperationOutcome": "operationoutcome",
     "Patient": "patient",
     "Provenance": "provenance",

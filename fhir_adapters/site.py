@@ -31,6 +31,16 @@ class Site:
         return f"{self.naming_base}/model-version"
 
     @property
+    def cohort_system(self) -> str:
+        """System of the identifier of a Group whose forecast is made."""
+        return f"{self.naming_base}/cohort"
+
+    @property
+    def document_system(self) -> str:
+        """System of the master identifier of a document: another one for each content."""
+        return f"{self.naming_base}/prediction-document"
+
+    @property
     def view_release_system(self) -> str:
         """System of the releases of the views that models read."""
         return f"{self.naming_base}/view-release"

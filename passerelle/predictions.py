@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from omop.views.store import ViewStore
 
 MODELS = Path(__file__).parent.parent / "models"
+NESTED = ("contributions", "evidence", "interval", "cohort", "forecasts", "document")  # kept as JSON
 
 
 def list_models() -> list[str]:
@@ -80,9 +81,7 @@ def _write_delta(workspace: Workspace, predictions: "Sequence[Prediction]", mode
     rows = []
     for prediction in predictions:
         row = asdict(prediction) | {"prediction_id": prediction.prediction_id}
-        row["contributions"] = json.dumps(row["contributions"], ensure_ascii=False, default=str)
-        row["evidence"] = json.dumps(row["evidence"], ensure_ascii=False)
-        rows.append(row)
+        rows.append(row | {name: json.dumps(row[name], ensure_ascii=False, default=str) for name in NESTED})
     path = workspace.lake.predictions(model)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_deltalake(str(path), pa.Table.from_pylist(rows, schema=_schema()), mode="overwrite", schema_mode="overwrite")
@@ -107,8 +106,7 @@ def _schema() -> Any:
             ("probability", pa.float64()),
             ("severity", pa.string()),
             ("message", pa.string()),
-            ("contributions", pa.string()),
-            ("evidence", pa.string()),
+            *((name, pa.string()) for name in NESTED),
             ("view_contract", pa.string()),
             ("snapshot_id", pa.string()),
             ("model_sha256", pa.string()),

@@ -8,82 +8,110 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
+from fhir_adapters.bundle import path_of
 from fhir_adapters.delivery.answers import Answer
 from fhir_adapters.delivery.parcel import Parcel, search_token
+from fhir_adapters.delivery.replaced import closed, read_older, with_replaces
 from fhir_adapters.delivery.result import Result
 from fhir_adapters.delivery.target import Reply, Target
-from fhir_adapters.delivery.verify import Found, find_subject, has_device, has_provenance, refusal
+from fhir_adapters.delivery.verify import Found, find_resource, has_provenance, is_there, refusal
 
 Json = dict[str, Any]
 
 
 def write(target: Target, parcel: Parcel) -> Result:
-    """Device, then the resource that names it, then the Provenance that names both."""
-    device = _device(target, parcel)
-    if device.answer is not Answer.ACK or device.server_id is None:
-        return device
-    named = replace(_with_device(parcel, device.server_id), device_id=device.server_id)
-    subject = _subject(target, named)
-    if subject.answer is Answer.ACK and subject.server_id is not None:
-        done = complete(target, named, subject.server_id)
-        subject = subject if done.answer is Answer.ACK else done
-    return replace(subject, device_id=device.server_id)
+    """What the resource refers to, then the resource, then the Provenance that names them."""
+    ready = _with_supports(target, parcel)
+    if isinstance(ready, Result):
+        return ready
+    written = _resource(target, ready)
+    if written.answer is Answer.ACK and written.server_id is not None:
+        done = complete(target, ready, written.server_id)
+        written = written if done.answer is Answer.ACK else done
+    return replace(written, support_ids=ready.support_ids)
 
 
-def complete(target: Target, parcel: Parcel, subject_id: str) -> Result:
-    """Write the Provenance where it is missing; ACK when nothing is."""
+def complete(target: Target, parcel: Parcel, resource_id: str) -> Result:
+    """Close the document that was replaced, and write the Provenance, where that is missing; ACK when nothing is."""
+    if parcel.replaces is not None and parcel.replaces != resource_id:
+        done = _close_older(target, parcel.replaces)
+        if done.answer is not Answer.ACK:
+            return done
     if not parcel.profile.provenance:
         return Result(Answer.ACK)
-    there = has_provenance(target, parcel, subject_id)
+    there = has_provenance(target, parcel, resource_id)
+    if isinstance(there, Result):
+        return there
+    return Result(Answer.ACK) if there else _provenance(target, parcel, resource_id)
+
+
+def _close_older(target: Target, id_: str) -> Result:
+    older = read_older(target, id_)
+    if older is None:
+        return Result(Answer.ACK)
+    if isinstance(older, Result):
+        return older
+    headers = {"If-Match": f'W/"{older.version_id}"'} if older.version_id else {}
+    return _result(target.send("PUT", f"DocumentReference/{id_}", closed(older), headers), if_match=bool(headers))
+
+
+def _provenance(target: Target, parcel: Parcel, resource_id: str) -> Result:
+    ready = _with_supports(target, parcel)
+    if isinstance(ready, Result):
+        return ready
+    reference = f"{parcel.kind}/{resource_id}"
+    about = ready.provenance | {"target": [{"reference": reference, "type": parcel.kind}]}
+    if parcel.profile.client_ids:
+        return _result(target.send("PUT", path_of(about), about))
+    about.pop("id")
+    condition = urlencode({"target": reference, "recorded": about["recorded"]})
+    headers = {"If-None-Exist": condition} if parcel.profile.conditional_create else {}
+    return _result(target.send("POST", "Provenance", about, headers))
+
+
+def _with_supports(target: Target, parcel: Parcel) -> Parcel | Result:
+    """The parcel, once the target has the Device and the Group that it refers to."""
+    ids = dict(parcel.support_ids)
+    for support in parcel.missing_supports:
+        made = _support(target, parcel, support)
+        if made.answer is not Answer.ACK or made.server_id is None:
+            return made
+        ids[path_of(support)] = made.server_id
+    return parcel.with_supports(ids)
+
+
+def _support(target: Target, parcel: Parcel, support: Json) -> Result:
+    if not parcel.profile.client_ids:
+        return _create(target, parcel, support, support["identifier"][0])
+    there = is_there(target, support)
     if isinstance(there, Result):
         return there
     if there:
-        return Result(Answer.ACK)
-    device = _device(target, parcel)
-    if device.answer is not Answer.ACK or device.server_id is None:
-        return device
-    named = _with_device(parcel, device.server_id)
-    about = named.provenance | {"target": [{"reference": f"DetectedIssue/{subject_id}", "type": "DetectedIssue"}]}
-    if parcel.profile.client_ids:
-        return _result(target.send("PUT", f"Provenance/{about['id']}", about))
-    about.pop("id")
-    condition = urlencode({"target": f"DetectedIssue/{subject_id}", "recorded": about["recorded"]})
-    return _result(target.send("POST", "Provenance", about, {"If-None-Exist": condition}))
+        return Result(Answer.ACK, server_id=support["id"])
+    return _result(target.send("PUT", path_of(support), support), support["id"])
 
 
-def _device(target: Target, parcel: Parcel) -> Result:
-    if parcel.device_id is not None:
-        return Result(Answer.ACK, server_id=parcel.device_id)
-    if parcel.profile.client_ids:
-        there = has_device(target, parcel)
-        if isinstance(there, Result):
-            return there
-        if there:
-            return Result(Answer.ACK, server_id=parcel.device["id"])
-        return _result(target.send("PUT", f"Device/{parcel.device['id']}", parcel.device), parcel.device["id"])
-    return _create(target, parcel.device)
-
-
-def _subject(target: Target, parcel: Parcel) -> Result:
+def _resource(target: Target, parcel: Parcel) -> Result:
     if parcel.item.attempts > 1:
-        found = find_subject(target, parcel)
+        found = find_resource(target, parcel)
         if isinstance(found, Result):
             return found
         if found.resource is not None and parcel.holds_our_content(found.resource):
             return Result(Answer.ACK, server_id=found.server_id, version_id=found.version_id)
-    if parcel.subject_id is None:
-        return _create_subject(target, parcel)
+    if parcel.resource_id is None:
+        return _first(target, parcel)
     headers = {"If-Match": f'W/"{parcel.version_id}"'} if parcel.version_id else {}
-    body = parcel.subject | {"id": parcel.subject_id}
-    reply = target.send("PUT", f"DetectedIssue/{parcel.subject_id}", body, headers)
-    return _result(reply, parcel.subject_id, if_match=bool(headers))
+    body = with_replaces(parcel) | {"id": parcel.resource_id}
+    reply = target.send("PUT", f"{parcel.kind}/{parcel.resource_id}", body, headers)
+    return _result(reply, parcel.resource_id, if_match=bool(headers))
 
 
-def _create_subject(target: Target, parcel: Parcel) -> Result:
-    created = _create(target, parcel.subject)
+def _first(target: Target, parcel: Parcel) -> Result:
+    """The first version of a resource whose id the target chooses."""
+    created = _create(target, parcel, with_replaces(parcel), parcel.identifier)
     if created.answer is not Answer.ACK or created.http_status == 201:
         return created
-    found: Found | Result = find_subject(target, parcel)  # 200: it was there already, with which content?
+    found: Found | Result = find_resource(target, parcel)  # 200: it was there already, with which content?
     if isinstance(found, Result):
         return found
     if found.resource is not None and parcel.holds_our_content(found.resource):
@@ -91,22 +119,19 @@ def _create_subject(target: Target, parcel: Parcel) -> Result:
     return Result(Answer.STALE, 200, server_id=found.server_id, version_id=found.version_id)
 
 
-def _create(target: Target, resource: Json) -> Result:
-    """Create unless a resource with the same identifier is there."""
-    condition = urlencode({"identifier": search_token(resource["identifier"][0])})
+def _create(target: Target, parcel: Parcel, resource: Json, identifier: Json) -> Result:
+    """Create unless a resource with the same identifier is there; the last resort is a conditional update."""
+    condition = urlencode({"identifier": search_token(identifier)})
     body = {name: value for name, value in resource.items() if name != "id"}
-    reply = target.send("POST", resource["resourceType"], body, {"If-None-Exist": condition})
+    kind = resource["resourceType"]
+    if parcel.profile.conditional_create:
+        reply = target.send("POST", kind, body, {"If-None-Exist": condition})
+    else:
+        reply = target.send("PUT", f"{kind}?{condition}", body)
     result = _result(reply, reply.location_id or reply.body.get("id"))
     if result.answer is Answer.ACK and result.server_id is None:
         return replace(result, answer=Answer.DOUBT, why="the target does not say which id it gave")
     return result
-
-
-def _with_device(parcel: Parcel, device_id: str) -> Parcel:
-    reference = f"Device/{device_id}"
-    subject = parcel.subject | {"author": parcel.subject["author"] | {"reference": reference}}
-    agents = [a | {"who": a["who"] | {"reference": reference}} for a in parcel.provenance["agent"]]
-    return replace(parcel, subject=subject, provenance=parcel.provenance | {"agent": agents})
 
 
 def _result(reply: Reply, server_id: str | None = None, *, if_match: bool = False) -> Result:

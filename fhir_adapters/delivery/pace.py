@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -18,6 +19,22 @@ def backoff_s(attempts: int, options: DeliveryOptions, uniform: Random = random.
     """Exponential with full jitter and a cap: many items that failed together do not come back together."""
     ceiling = min(options.backoff_cap_s, options.backoff_base_s * 2.0 ** min(attempts - 1, 30))
     return uniform(0.0, ceiling)
+
+
+def trial_of(connection: Connection, target: str, base_url: str) -> dict[str, Any] | None:
+    """What a target was seen to do, if it was ever tried at this address."""
+    mine = (target_state.c.target == target) & (target_state.c.base_url == base_url)
+    found = connection.execute(select(target_state.c.trial).where(mine)).scalar_one_or_none()
+    return None if found is None else json.loads(found)
+
+
+def remember_trial(connection: Connection, target: str, base_url: str, trial: dict[str, Any], now: datetime) -> None:
+    """Keep what a target was seen to do."""
+    values = {"base_url": base_url, "trial": json.dumps(trial), "probed_at": now}
+    mine = target_state.c.target == target
+    if connection.execute(update(target_state).where(mine).values(values)).rowcount == 0:
+        rest = {"target": target, "capability": "{}", "failures": 0}
+        connection.execute(insert(target_state).values(values | rest))
 
 
 def remember_target(

@@ -1,6 +1,6 @@
 """What a target says it can do, and how we will write to it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -9,7 +9,9 @@ from fhir_adapters.delivery.target import Lost, NotSent, Target
 from passerelle.errors import TargetBusy, TerminalError
 
 Json = dict[str, Any]
-WRITTEN = ("DetectedIssue", "Device", "Provenance")
+RESULTS = ("DetectedIssue", "RiskAssessment", "DocumentReference", "Observation")  # what a clinician is to see
+SUPPORTS = ("Device", "Group")
+Mode = Literal["transaction", "batch", "single"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,23 +19,27 @@ class TargetProfile:
     """How to write to a target."""
 
     software: str
-    mode: Literal["transaction", "single"]
-    client_ids: bool  # PUT [type]/<our id> creates; else conditional create, then PUT by the server's id
+    mode: Mode
+    client_ids: bool  # PUT [type]/<our id> creates; else the target chooses ids
+    conditional_create: bool  # where it chooses them: POST with If-None-Exist; else a conditional update
     versioned: bool  # If-Match is honoured
     provenance: bool
     patient_search: bool
+    types: tuple[str, ...]  # that it takes
 
     def as_json(self) -> Json:
         """For the table of targets."""
         return asdict(self)
 
 
-def probe(target: Target, options: DeliveryOptions) -> TargetProfile:
+def probe(target: Target, options: DeliveryOptions, trial: Mapping[str, Any] | None = None) -> TargetProfile:
     """Read the CapabilityStatement.
 
+    Args:
+        trial: what the target was seen to do (``try_writing``), which its statement may hide or invent.
     Raises:
         TargetBusy: no answer, or not now.
-        TerminalError: not a FHIR R4 server, or one that does not take what we send.
+        TerminalError: not a FHIR R4 server, or one that takes nothing of what we send.
     """
     statement = _statement(target)
     version = str(statement.get("fhirVersion", ""))
@@ -45,17 +51,72 @@ def probe(target: Target, options: DeliveryOptions) -> TargetProfile:
         )
     rest = next((r for r in _dicts(statement, "rest") if r.get("mode") == "server"), {})
     types = {str(r.get("type")): r for r in _dicts(rest, "resource")}
-    client_ids = _client_ids(types, options)
-    _require_writes(types, client_ids)
-    system = {i.get("code") for i in _dicts(rest, "interaction")}
+    said = _Said(types, {str(i.get("code")) for i in _dicts(rest, "interaction")}, trial or {})
+    client_ids = said.client_ids(options)
+    taken = tuple(name for name in (*RESULTS, *SUPPORTS) if said.writes(name, client_ids))
+    if not set(taken) & {*RESULTS}:
+        raise TerminalError(
+            f"the target takes none of {', '.join(RESULTS)} ({'update' if client_ids else 'create'})",
+            looked="rest.resource of its CapabilityStatement",
+            do="ask its editor to allow one; until then the predictions wait in the outbox",
+        )
     return TargetProfile(
         software=str(_dict(statement, "software").get("name", "unknown")),
-        mode="transaction" if options.transactions and client_ids and "transaction" in system else "single",
+        mode=said.mode(options) if client_ids else "single",
         client_ids=client_ids,
-        versioned=types["DetectedIssue"].get("versioning") in ("versioned", "versioned-update"),
-        provenance=options.provenance and _can(types, "Provenance", "update" if client_ids else "create"),
+        conditional_create=said.conditional_create(options),
+        versioned=said.versioned,
+        provenance=options.provenance and said.writes("Provenance", client_ids),
         patient_search=_can(types, "Patient", "search-type"),
+        types=taken,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A CapabilityStatement, corrected by what was seen."""
+
+    types: dict[str, Json]
+    system: set[str]
+    trial: Mapping[str, Any]
+
+    def writes(self, name: str, client_ids: bool) -> bool:
+        return _can(self.types, name, "update" if client_ids else "create")
+
+    def client_ids(self, options: DeliveryOptions) -> bool:
+        if options.write != "auto":
+            return options.write == "client_id"
+        seen = self.trial.get("client_ids")
+        if seen is not None:
+            return bool(seen)
+        ours = [name for name in (*RESULTS, *SUPPORTS) if name in self.types]
+        return any(self._creates_by_update(name) for name in ours) and all(
+            self._creates_by_update(name) for name in ours if self.writes(name, True)
+        )
+
+    def conditional_create(self, options: DeliveryOptions) -> bool:
+        if options.write != "auto":
+            return options.write != "conditional_update"
+        ours = [self.types[name] for name in (*RESULTS, *SUPPORTS) if name in self.types]
+        updates = all(r.get("conditionalUpdate") is True for r in ours)
+        return not updates or any(r.get("conditionalCreate") is True for r in ours)
+
+    def mode(self, options: DeliveryOptions) -> Mode:
+        if options.mode != "auto":
+            return options.mode
+        if "transaction" in self.system and self.trial.get("atomic", True):
+            return "transaction"
+        return "batch" if "batch" in self.system else "single"
+
+    @property
+    def versioned(self) -> bool:
+        seen = self.trial.get("versioned")
+        ours = [self.types[name] for name in RESULTS if name in self.types]
+        said = all(r.get("versioning") in ("versioned", "versioned-update") for r in ours)
+        return said if seen is None else bool(seen)
+
+    def _creates_by_update(self, name: str) -> bool:
+        return _can(self.types, name, "update") and self.types[name].get("updateCreate") is True
 
 
 def _statement(target: Target) -> Json:
@@ -76,23 +137,6 @@ def _statement(target: Target) -> Json:
             do="give the base URL of a FHIR server, such as https://server/fhir",
         )
     return reply.body
-
-
-def _client_ids(types: dict[str, Json], options: DeliveryOptions) -> bool:
-    if options.write != "auto":
-        return options.write == "client_id"
-    return all(_can(types, name, "update") and types[name].get("updateCreate") is True for name in WRITTEN[:2])
-
-
-def _require_writes(types: dict[str, Json], client_ids: bool) -> None:
-    needed = "update" if client_ids else "create"
-    missing = [name for name in WRITTEN[:2] if not _can(types, name, needed)]
-    if missing:
-        raise TerminalError(
-            f"the target does not take {' and '.join(missing)} ({needed})",
-            looked="rest.resource of its CapabilityStatement",
-            do="ask its editor to allow it; until then the predictions wait in the outbox",
-        )
 
 
 def _can(types: dict[str, Json], name: str, interaction: str) -> bool:

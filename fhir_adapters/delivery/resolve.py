@@ -1,17 +1,21 @@
 """Puts identities in the place of the stand-ins, in memory, at the last moment."""
 
-import copy
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from fhir_adapters.delivery.target import Target
+from fhir_adapters.identifiers import V2_0203
 from fhir_adapters.outbox import Item
-from fhir_adapters.placeholder import placeholder_of, placeholders
-from fhir_adapters.reidentifier import IdentityNotFound, Origin, PatientIdentity, Reidentifier
+from fhir_adapters.outbox.contents import Content
+from fhir_adapters.placeholder import placeholder_of
+from fhir_adapters.reidentifier import EncounterIdentity, IdentityNotFound, Origin, PatientIdentity, Reidentifier
 
 Json = dict[str, Any]
 MASK = "[…]"
+PERSON, VISIT = "person", "visit"
+VISIT_NUMBER = {"coding": [{"system": V2_0203, "code": "VN"}]}  # of the stay, as FR Core types it
 
 
 class SeveralPatients(Exception):
@@ -26,18 +30,25 @@ class SearchRefused(Exception):
 class Resolved:
     """The resources of an item as the target will see them, and the words that must not be written down."""
 
-    subject: Json
-    device: Json
-    provenance: Json
+    content: Content
     secrets: tuple[str, ...]
 
-    def redact(self, text: str | None) -> str | None:
-        """The text without what identifies the patient."""
-        for secret in sorted(self.secrets, key=len, reverse=True):
-            # A short number is hidden where it stands alone, or every digit of the text would go.
-            pattern = re.escape(secret) if len(secret) > 3 else rf"(?<!\w){re.escape(secret)}(?!\w)"
-            text = re.sub(pattern, MASK, text, flags=re.IGNORECASE) if text else text
-        return text
+
+def redacted(text: str | None, secrets: Iterable[str]) -> str | None:
+    """The text without what identifies the patients: a target may give back what it was sent."""
+    for secret in sorted(set(secrets), key=len, reverse=True) if text else ():
+        # A short number is hidden where it stands alone, or every digit of the text would go.
+        pattern = re.escape(secret) if len(secret) > 3 else rf"(?<!\w){re.escape(secret)}(?!\w)"
+        text = re.sub(pattern, MASK, text or "", flags=re.IGNORECASE)
+    return text
+
+
+@dataclass(slots=True)
+class _Copy:
+    """One item on its way through: what it names is collected as it is met."""
+
+    key: str
+    secrets: set[str] = field(default_factory=set)
 
 
 class Resolver:
@@ -54,20 +65,31 @@ class Resolver:
             IdentityNotFound: nobody knows the patient.
             SeveralPatients: the target knows the patient more than once.
         """
-        subject, provenance = copy.deepcopy((item.subject, item.provenance))
-        secrets: set[str] = set()
-        for reference in [*placeholders(subject), *placeholders(provenance)]:
-            found = placeholder_of(reference)
-            assert found is not None  # that is what placeholders() yields
-            table, row_id = found
-            if table == "person":
-                patient, hidden = self._patient(row_id, item.key)
-                reference.clear()
-                reference.update(copy.deepcopy(patient))
-                secrets.update(hidden)
-            else:
-                secrets.update(_put_origin(reference, self._reidentifier.origin(table, row_id)))
-        return Resolved(subject, item.device, provenance, tuple(secrets))
+        copy, content = _Copy(item.key), item.content
+        resource, provenance = self._copied(content.resource, copy), self._copied(content.provenance, copy)
+        supports = tuple(self._copied(support, copy) for support in content.supports)
+        return Resolved(Content(resource, supports, provenance), tuple(copy.secrets))
+
+    def _copied(self, node: Any, copy: _Copy) -> Any:
+        if isinstance(node, dict):
+            stand_in = placeholder_of(node) if "reference" in node else None
+            if stand_in is not None:
+                return self._real(node, *stand_in, copy)
+            return {name: self._copied(value, copy) for name, value in node.items()}
+        return [self._copied(item, copy) for item in node] if isinstance(node, list) else node
+
+    def _real(self, reference: Json, what: str, row_id: int, copy: _Copy) -> Json:
+        """The reference that takes the place of a stand-in."""
+        if what == PERSON:
+            patient, hidden = self._patient(row_id, copy.key)
+            copy.secrets.update(hidden)
+            return dict(patient)
+        if what == VISIT:
+            found, hidden = _encounter(reference, self._reidentifier.encounter(row_id), row_id)
+        else:
+            found, hidden = _with_origin(reference, self._reidentifier.origin(what, row_id))
+        copy.secrets.update(hidden)
+        return found
 
     def _patient(self, person_id: int, key: str) -> tuple[Json, tuple[str, ...]]:
         if person_id not in self._patients:
@@ -96,7 +118,7 @@ class Resolver:
             reply = self._target.search_in_body("Patient", {"identifier": token, "_elements": "id"})
             if reply.status != 200:
                 raise SearchRefused(f"the search for a patient was answered with {reply.status}")
-            ids = {e["resource"].get("id") for e in reply.body.get("entry", ()) if _is_patient(e)}
+            ids = {r.get("id") for r in reply.resources if r.get("resourceType") == "Patient"}
             if len(ids) > 1:
                 raise SeveralPatients("the target has several patients with this identifier")
             if ids:
@@ -104,22 +126,27 @@ class Resolver:
         return None
 
 
-def _is_patient(entry: Any) -> bool:
-    resource = entry.get("resource") if isinstance(entry, dict) else None
-    return isinstance(resource, dict) and resource.get("resourceType") == "Patient"
+def _encounter(reference: Json, stay: EncounterIdentity | None, row_id: int) -> tuple[Json, tuple[str, ...]]:
+    """The hospital's own stay; without one, the row's key remains as a logical reference."""
+    found = {name: value for name, value in reference.items() if name != "reference"}
+    if stay is None:
+        return found | {"display": f"séjour {row_id}"}, ()
+    found |= {"identifier": {"type": VISIT_NUMBER, "system": stay.iep_system, "value": stay.iep}}
+    literal = {"reference": stay.reference} if stay.reference else {}
+    return literal | found, tuple(text for text in (stay.iep, stay.reference) if text)
 
 
-def _put_origin(reference: Json, origin: Origin | None) -> list[str]:
+def _with_origin(reference: Json, origin: Origin | None) -> tuple[Json, tuple[str, ...]]:
     """The hospital's own resource in the place of a row; without one, the row's key remains as identifier."""
-    del reference["reference"]
+    found = {name: value for name, value in reference.items() if name != "reference"}
     if origin is None:
-        return []
+        return found, ()
     if origin.type:
-        reference["type"] = origin.type
+        found["type"] = origin.type
     if origin.system and origin.value:
-        reference["identifier"] = {"system": origin.system, "value": origin.value}
+        found["identifier"] = {"system": origin.system, "value": origin.value}
     if origin.reference:
-        reference["reference"] = origin.reference
+        found["reference"] = origin.reference
         if origin.type is None:
-            reference.pop("type", None)  # the literal reference says it better than our guess
-    return [text for text in (origin.reference, origin.value) if text]
+            found.pop("type", None)  # the literal reference says it better than our guess
+    return found, tuple(text for text in (origin.reference, origin.value) if text)

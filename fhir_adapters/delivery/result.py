@@ -1,6 +1,6 @@
 """How an attempt ended."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fhir_adapters.delivery.answers import Answer
 
@@ -17,4 +17,4 @@ class Result:
     outcome: str | None = None  # OperationOutcome, not yet redacted
     retry_after_s: float | None = None
     why: str = ""
-    device_id: str | None = None  # of the Device at the target, when this attempt made sure of it
+    support_ids: dict[str, str] = field(default_factory=dict)  # what this attempt made sure of: Device, Group

@@ -1,6 +1,7 @@
 """What follows from an answer: for the item, and for the target."""
 
 import time
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -24,6 +25,7 @@ class Settlement:
     def __init__(self, outbox: Outbox, options: DeliveryOptions, report: DeliveryReport) -> None:
         self._outbox, self._options, self._report = outbox, options, report
         self._failures = 0
+        self._told: set[str] = set()  # Devices and Groups that the outbox knows to be there
         self.not_before: datetime | None = None  # the target asked for a pause, or fails
 
     def ready(self) -> bool:
@@ -46,20 +48,26 @@ class Settlement:
         self._report.waited_s = round(self._report.waited_s + seconds, 3)
         return True
 
-    def settle(self, item: Item, result: Result, sent_at: datetime) -> None:
-        """Write the ledger, the new state of the item and what is known of the target, in one transaction."""
+    def settle(self, ended: Sequence[tuple[Item, Result]], sent_at: datetime) -> None:
+        """Write the ledger, the new states of items and what is known of the target, in one transaction."""
         with self._outbox.transaction() as connection:
             now = self._outbox.clock()
-            line = Attempt(
-                result.answer, sent_at, result.http_status, result.entry_status, result.server_id,
-                result.version_id, result.outcome,
-            )  # fmt: skip
-            rows.record(connection, item, line, now)
-            if result.device_id is not None and item.device_known is None:
-                device = f"Device/{item.device['id']}"
-                rows.know(connection, item.target, device, result.device_id, None, 1, "")
-            self._state(connection, item, result, now)
-            self._target(connection, item, result, now)
+            for item, result in ended:
+                line = Attempt(
+                    result.answer, sent_at, result.http_status, result.entry_status, result.server_id,
+                    result.version_id, result.outcome,
+                )  # fmt: skip
+                rows.record(connection, item, line, now)
+                self._remember_supports(connection, item, result)
+                self._state(connection, item, result, now)
+            if ended:
+                self._target(connection, ended[0][0].target, [result for _, result in ended], now)
+
+    def _remember_supports(self, connection: Connection, item: Item, result: Result) -> None:
+        for path, id_ in result.support_ids.items():
+            if path not in item.supports_known and path not in self._told:
+                rows.know(connection, item.target, path, id_, None, 1, "")
+                self._told.add(path)
 
     def _state(self, connection: Connection, item: Item, result: Result, now: datetime) -> None:
         answer, why = result.answer, result.why or result.answer.value
@@ -95,19 +103,20 @@ class Settlement:
         answered = result.http_status is not None and result.answer in (Answer.DOUBT, Answer.CONFLICT)
         return answered and item.attempts >= self._options.max_attempts
 
-    def _target(self, connection: Connection, item: Item, result: Result, now: datetime) -> None:
-        failures = self._failures
-        if result.answer in _FAILURES:
-            self._failures += 1
-        elif result.answer is Answer.ACK:  # a read that works proves nothing about writes
+    def _target(self, connection: Connection, target: str, results: list[Result], now: datetime) -> None:
+        """What the answers to one request or to several say about the target as a whole."""
+        failures, answers = self._failures, {result.answer for result in results}
+        if Answer.ACK in answers:  # a read that works proves nothing about writes
             self._failures = 0
-        pause: float | None = None
-        if result.answer is Answer.CONFIGURATION:
-            self._report.stopped = f"the target refuses every item: {result.why}"
-        elif result.answer is Answer.BUSY and result.http_status in (429, 503):
-            pause = result.retry_after_s  # what it asks for holds for everything we send
-        elif self._failures >= self._options.breaker_after:
+        elif answers & _FAILURES:
+            self._failures += 1
+        pauses = [r.retry_after_s or 0.0 for r in results if r.answer is Answer.BUSY and r.http_status in (429, 503)]
+        pause = max(pauses, default=0.0)  # what it asks for holds for everything we send
+        if Answer.CONFIGURATION in answers:
+            refused = next(result for result in results if result.answer is Answer.CONFIGURATION)
+            self._report.stopped = f"the target refuses every item: {refused.why}"
+        elif not pause and self._failures >= self._options.breaker_after:
             pause = self._options.breaker_pause_s
         if pause or failures != self._failures:
             self.not_before = after(now, pause) if pause else None
-            pause_target(connection, item.target, self._failures, self.not_before)
+            pause_target(connection, target, self._failures, self.not_before)

@@ -1,5 +1,6 @@
 """HTTP with one target: JSON out, JSON in, and the difference between "not sent" and "nobody knows"."""
 
+import ssl
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -48,6 +49,14 @@ class Reply:
         return id_in_location(self.headers.get("location"))
 
     @property
+    def resources(self) -> list[Json]:
+        """Of a searchset: what was found, without the messages of the server."""
+        listed = self.body.get("entry")
+        entries = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []
+        found = [e["resource"] for e in entries if isinstance(e.get("resource"), dict)]
+        return [r for r in found if r.get("resourceType") != "OperationOutcome"]
+
+    @property
     def outcome(self) -> str | None:
         """The OperationOutcome as text, or the beginning of what came instead."""
         if self.body.get("resourceType") == "OperationOutcome":
@@ -60,7 +69,7 @@ class Target:
 
     def __init__(
         self, base_url: str, *, timeout_s: float, auth: httpx.Auth | None = None,
-        transport: httpx.BaseTransport | None = None,
+        tls: ssl.SSLContext | None = None, transport: httpx.BaseTransport | None = None,
     ) -> None:  # fmt: skip
         self.base_url = base_url.rstrip("/")
         self.requests = 0
@@ -68,7 +77,7 @@ class Target:
         # Without TLS there is no certificate to load, which takes longer than many deliveries.
         self._client = httpx.Client(
             timeout=timeout_s, auth=auth, transport=transport, trust_env=False,
-            verify=self.base_url.startswith("https"),
+            verify=tls or self.base_url.startswith("https"),
             headers={"Accept": FHIR_JSON, "User-Agent": "passerelle"},
         )  # fmt: skip
 
@@ -92,6 +101,10 @@ class Target:
         """Create, update or transaction."""
         asked = {"Content-Type": FHIR_JSON, "Prefer": "return=minimal"} | (headers or {})
         return self._request(method, path, content=dumps(body).encode(), headers=asked)
+
+    def delete(self, path: str) -> Reply:
+        """Delete what we wrote ourselves to try a target."""
+        return self._request("DELETE", path)
 
     def _request(self, method: str, path: str, **arguments: Any) -> Reply:
         self.requests += 1

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from fhir_adapters.bundle import path_of
 from fhir_adapters.delivery.answers import Answer, classify, retry_after_s
 from fhir_adapters.delivery.parcel import Parcel, search_token
 from fhir_adapters.delivery.result import Result
@@ -21,25 +22,23 @@ class Found:
     version_id: str | None = None
 
 
-def find_subject(target: Target, parcel: Parcel) -> Found | Result:
-    """The current resource of the key, or why it cannot be told."""
-    if parcel.subject_id is not None:
-        reply = target.get(f"{parcel.subject['resourceType']}/{parcel.subject_id}")
-        if reply.status == 404:
-            return Found(None)
+def find_resource(target: Target, parcel: Parcel) -> Found | Result:
+    """What the target holds of the resource, or why it cannot be told."""
+    if parcel.resource_id is not None:
+        reply = target.get(f"{parcel.kind}/{parcel.resource_id}")
+        if reply.status in (404, 410):  # 410: someone deleted it
+            return Found(None) if reply.status == 404 else refusal(reply)
         if reply.status != 200:
             return refusal(reply)
-        return Found(reply.body, parcel.subject_id, reply.version_id)
-    return _search_subject(target, parcel)
+        return Found(reply.body, parcel.resource_id, reply.version_id)
+    return _search(target, parcel)
 
 
-def _search_subject(target: Target, parcel: Parcel) -> Found | Result:
-    reply = target.get(
-        parcel.subject["resourceType"], {"identifier": search_token(parcel.prediction_identifier), "_count": "3"}
-    )
+def _search(target: Target, parcel: Parcel) -> Found | Result:
+    reply = target.get(parcel.kind, {"identifier": search_token(parcel.identifier), "_count": "3"})
     if reply.status != 200:
         return refusal(reply)
-    matches = _resources(reply)
+    matches = reply.resources
     if len(matches) > 1:
         return Result(Answer.SEVERAL, reply.status, why="the target has several resources for one prediction")
     if not matches:
@@ -48,19 +47,18 @@ def _search_subject(target: Target, parcel: Parcel) -> Found | Result:
     return Found(matches[0], matches[0].get("id"), version)
 
 
-def has_provenance(target: Target, parcel: Parcel, subject_id: str) -> bool | Result:
+def has_provenance(target: Target, parcel: Parcel, resource_id: str) -> bool | Result:
     """Whether the Provenance of this content is there."""
     if parcel.profile.client_ids:
-        reply = target.get(f"Provenance/{parcel.provenance['id']}")
-        return reply.status == 200 if reply.status in (200, 404) else refusal(reply)
+        return is_there(target, parcel.provenance)
     recorded = parcel.provenance["recorded"]
-    reply = target.get("Provenance", {"target": f"DetectedIssue/{subject_id}", "recorded": recorded})
-    return bool(_resources(reply)) if reply.status == 200 else refusal(reply)
+    reply = target.get("Provenance", {"target": f"{parcel.kind}/{resource_id}", "recorded": recorded})
+    return bool(reply.resources) if reply.status == 200 else refusal(reply)
 
 
-def has_device(target: Target, parcel: Parcel) -> bool | Result:
-    """Whether the Device is there, at targets that take our ids."""
-    reply = target.get(f"Device/{parcel.device['id']}")
+def is_there(target: Target, resource: Json) -> bool | Result:
+    """Whether a resource is there under the id that we gave it."""
+    reply = target.get(path_of(resource))
     return reply.status == 200 if reply.status in (200, 404) else refusal(reply)
 
 
@@ -74,9 +72,3 @@ def refusal(reply: Reply, *, if_match: bool = False) -> Result:
         retry_after_s=retry_after_s(reply.headers.get("retry-after"), utc_now()),
         why=f"HTTP {reply.status}",
     )
-
-
-def _resources(reply: Reply) -> list[Json]:
-    entries = [e for e in reply.body.get("entry", ()) if isinstance(e, dict)]
-    found = [e["resource"] for e in entries if isinstance(e.get("resource"), dict)]
-    return [r for r in found if r.get("resourceType") != "OperationOutcome"]

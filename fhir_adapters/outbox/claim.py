@@ -1,14 +1,17 @@
-"""Takes the next item: leases with a fence, one writer per key, nothing late."""
+"""Takes the next items: leases with a fence, one writer per key, nothing late."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Row, and_, exists, select, update
+from sqlalchemy.exc import IntegrityError
 
-from fhir_adapters.exact_json import loads
+from fhir_adapters.bundle import path_of
+from fhir_adapters.outbox.contents import Content
 from fhir_adapters.outbox.items import Item, Job, KeyState
-from fhir_adapters.outbox.schema import key_state, outbox
-from fhir_adapters.outbox.states import IN_FLIGHT, UNSETTLED, WAITING, State
+from fhir_adapters.outbox.schema import key_state, outbox, prediction
+from fhir_adapters.outbox.states import IN_FLIGHT, UNSETTLED, WAITING, Kind, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +25,16 @@ class Claimer:
 
 @dataclass(slots=True)
 class Claimed:
-    """The item, if there is one, and what was closed on the way to it."""
+    """The items, and what was closed on the way to them."""
 
-    item: Item | None = None
+    items: list[Item] = field(default_factory=list)
     expired: int = 0
     superseded: int = 0
+
+    @property
+    def closed(self) -> int:
+        """How many were closed."""
+        return self.expired + self.superseded
 
     def count(self, state: State) -> None:
         """One more that needs no sending."""
@@ -50,21 +58,37 @@ def expire(connection: Connection, target: str, as_of: datetime, now: datetime) 
     return connection.execute(update(outbox).where(late).values(values)).rowcount
 
 
-def claim(connection: Connection, claimer: Claimer, now: datetime, as_of: datetime) -> Claimed:
-    """Lease the next item that is due: doubts first, then retries, then what is new."""
+def claim(connection: Connection, claimer: Claimer, now: datetime, as_of: datetime, limit: int = 1) -> Claimed:
+    """Lease the next items that are due, each of another key: doubts first, then retries, then what is new."""
     claimed = Claimed()
+    leased: list[Row] = []
     for state in (State.UNKNOWN, State.RETRY, State.PENDING):
-        while (row := _next(connection, claimer.target, state, now)) is not None:
-            known = _known(connection, row.target, row.key)
-            closed = None if state is State.UNKNOWN else _closed(row, known, as_of)
-            if closed is not None:
-                values = {"state": closed, "reason": "found when its turn came", "settled_at": now}
-                connection.execute(update(outbox).where(outbox.c.id == row.id).values(values))
-                claimed.count(closed)
-            elif _lease(connection, claimer, row, state, now):
-                claimed.item = _item(connection, row, known, now + claimer.lease)
-                return claimed
+        while len(leased) < limit and (rows := _due(connection, claimer.target, state, now, limit - len(leased))):
+            known = _known(connection, claimer.target, [row.key for row in rows])
+            closed = claimed.closed
+            taken = _take(connection, claimer, rows, known, state, now, as_of, claimed)
+            leased += taken
+            if not taken and claimed.closed == closed:
+                break  # another worker was faster for all of them
+    claimed.items = _items(connection, claimer, leased, now)
     return claimed
+
+
+def _take(
+    connection: Connection, claimer: Claimer, rows: Sequence[Row], known: dict[str, KeyState], state: State,
+    now: datetime, as_of: datetime, claimed: Claimed,
+) -> list[Row]:  # fmt: skip
+    """Lease the rows that are to be sent; close the others."""
+    taken = []
+    for row in rows:
+        closed = None if state is State.UNKNOWN else _closed(row, known.get(row.key), as_of)
+        if closed is not None:
+            values = {"state": closed, "reason": "found when its turn came", "settled_at": now}
+            connection.execute(update(outbox).where(outbox.c.id == row.id).values(values))
+            claimed.count(closed)
+        elif _lease(connection, claimer, row, state, now):
+            taken.append(row)
+    return taken
 
 
 def _closed(row: Row, known: KeyState | None, as_of: datetime) -> State | None:
@@ -74,13 +98,17 @@ def _closed(row: Row, known: KeyState | None, as_of: datetime) -> State | None:
 
 
 def _lease(connection: Connection, claimer: Claimer, row: Row, state: State, now: datetime) -> bool:
-    """False when another worker was faster."""
+    """False when another worker was faster, for the row or for its key."""
     values = {
         "state": State.VERIFY if state is State.UNKNOWN else State.LEASED, "lease_owner": claimer.owner,
         "lease_until": now + claimer.lease, "fence": row.fence + 1, "attempts": row.attempts + 1,
     }  # fmt: skip
     same = (outbox.c.id == row.id) & (outbox.c.fence == row.fence) & (outbox.c.state == state)
-    return connection.execute(update(outbox).where(same).values(values)).rowcount == 1
+    try:
+        with connection.begin_nested():
+            return connection.execute(update(outbox).where(same).values(values)).rowcount == 1
+    except IntegrityError:  # the key has a writer
+        return False
 
 
 def next_due(connection: Connection, target: str) -> datetime | None:
@@ -91,30 +119,43 @@ def next_due(connection: Connection, target: str) -> datetime | None:
     ).scalar_one_or_none()
 
 
-def _next(connection: Connection, target: str, state: State, now: datetime) -> Row | None:
+def _due(connection: Connection, target: str, state: State, now: datetime, limit: int) -> Sequence[Row]:
+    """The first rows that are due, the oldest of each key only."""
     older = outbox.alias("older")
     unsettled = exists().where(
         and_(older.c.target == outbox.c.target, older.c.key == outbox.c.key, older.c.seq < outbox.c.seq,
-             older.c.state.in_(UNSETTLED))
+             older.c.state.in_((*UNSETTLED, state)))
     )  # fmt: skip
     due = (outbox.c.target == target) & (outbox.c.state == state) & (outbox.c.next_at <= now) & ~unsettled
-    return connection.execute(select(outbox).where(due).order_by(outbox.c.next_at, outbox.c.id).limit(1)).first()
+    return connection.execute(select(outbox).where(due).order_by(outbox.c.next_at, outbox.c.id).limit(limit)).all()
 
 
-def _item(connection: Connection, row: Row, known: KeyState | None, until: datetime) -> Item:
-    payload = loads(row.payload)
+def _items(connection: Connection, claimer: Claimer, rows: Sequence[Row], now: datetime) -> list[Item]:
+    ids = [row.prediction for row in rows]
+    columns = (prediction.c.id, prediction.c.payload, prediction.c.person_id)
+    predicted = {p.id: p for p in connection.execute(select(*columns).where(prediction.c.id.in_(ids)))}
+    contents = {row.id: Content.read(row.payload or predicted[row.prediction].payload) for row in rows}
+    supports = {path_of(s) for content in contents.values() for s in content.supports}
+    known = _known(connection, claimer.target, [*(row.key for row in rows), *supports])
+    return [
+        Item(
+            id=row.id, target=row.target, key=row.key, seq=row.seq, kind=Kind(row.kind),
+            person_id=predicted[row.prediction].person_id, content=contents[row.id], sha256=row.payload_sha256,
+            attempts=row.attempts + 1, fence=row.fence + 1, lease_until=now + claimer.lease,
+            job=_job(row, known.get(row.key)), known=known.get(row.key),
+            supports_known={p: known[p] for s in contents[row.id].supports if (p := path_of(s)) in known},
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def _job(row: Row, known: KeyState | None) -> Job:
     # The target had this very content when we last looked: look again before writing it again.
     had_it = known is not None and known.last_hash == row.payload_sha256 and row.attempts == 0
-    return Item(
-        id=row.id, target=row.target, key=row.key, seq=row.seq, person_id=row.person_id, subject=payload["subject"],
-        device=payload["device"], provenance=payload["provenance"], sha256=row.payload_sha256,
-        attempts=row.attempts + 1, fence=row.fence + 1, lease_until=until,
-        job=Job.VERIFY if had_it or row.state == State.UNKNOWN else Job.SEND, known=known,
-        device_known=_known(connection, row.target, f"Device/{row.model_device}"),
-    )  # fmt: skip
+    return Job.VERIFY if had_it or row.state == State.UNKNOWN else Job.SEND
 
 
-def _known(connection: Connection, target: str, key: str) -> KeyState | None:
-    where = (key_state.c.target == target) & (key_state.c.key == key)
-    row = connection.execute(select(key_state).where(where)).first()
-    return None if row is None else KeyState(row.server_id, row.version_id, row.last_acked_seq, row.last_hash)
+def _known(connection: Connection, target: str, keys: Iterable[str]) -> dict[str, KeyState]:
+    where = (key_state.c.target == target) & key_state.c.key.in_(list(keys))
+    rows = connection.execute(select(key_state).where(where))
+    return {row.key: KeyState(row.server_id, row.version_id, row.last_acked_seq, row.last_hash) for row in rows}

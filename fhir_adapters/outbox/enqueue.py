@@ -7,13 +7,18 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, select
 
 from fhir_adapters.build import Built, build_all
-from fhir_adapters.exact_json import dumps
+from fhir_adapters.exact_json import sha256
+from fhir_adapters.fingerprint import with_fingerprint
 from fhir_adapters.french import utc
-from fhir_adapters.outbox.schema import dead_letter, outbox, prediction
-from fhir_adapters.outbox.states import WAITING, State
+from fhir_adapters.outbox import revisions
+from fhir_adapters.outbox.contents import Content
+from fhir_adapters.outbox.revisions import Revision
+from fhir_adapters.outbox.schema import outbox, prediction, recall
+from fhir_adapters.outbox.states import Kind
+from fhir_adapters.people import with_what_people_wrote
 from fhir_adapters.r4b import structure_problems
 from fhir_adapters.rules import errors
 from fhir_adapters.site import Site
@@ -25,13 +30,14 @@ CHUNK = 400  # keys in one query
 
 @dataclasses.dataclass(slots=True)
 class EnqueueReport:
-    """What became of each prediction: ``read == new + changed + unchanged + refused``."""
+    """What became of each prediction: ``read == new + changed + unchanged + refused + recalled``."""
 
     read: int = 0
     new: int = 0  # first content of a key
     changed: int = 0  # another content of a known key
     unchanged: int = 0  # the key already has this content
     refused: int = 0  # breaks a rule of R4: kept as a dead letter, never sent
+    recalled: int = 0  # of a model version that was recalled: neither kept nor sent
     superseded: int = 0  # older contents that were still waiting and will not be sent
 
     def as_json(self) -> dict[str, int]:
@@ -40,15 +46,15 @@ class EnqueueReport:
 
 
 def enqueue(
-    connection: Connection, predictions: Iterable[Prediction], target: str, site: Site, now: datetime
+    connection: Connection, predictions: Iterable[Prediction], targets: Sequence[str], site: Site, now: datetime
 ) -> EnqueueReport:
-    """Add what is new; the same predictions again change nothing.
+    """Add what is new; the same predictions again change nothing, but for a target that has not had them yet.
 
     Raises:
         ContractError: two different predictions of one call have the same model, person and occasion.
     """
     report = EnqueueReport()
-    writer = _Writer(connection, target, site, now, report)
+    writer = _Writer(connection, targets, site, now, report)
     seen: dict[str, Prediction] = {}
     for chunk in _chunks(predictions):
         for one in chunk:
@@ -60,75 +66,95 @@ def enqueue(
 class _Writer:
     """Writes chunks of predictions within one transaction."""
 
-    def __init__(self, connection: Connection, target: str, site: Site, now: datetime, report: EnqueueReport) -> None:
-        self._connection, self._target, self._site = connection, target, site
+    def __init__(
+        self, connection: Connection, targets: Sequence[str], site: Site, now: datetime, report: EnqueueReport
+    ) -> None:
+        self._connection, self._targets, self._site = connection, targets, site
         self._now, self._report = now, report
+        self._recalled = set(connection.execute(select(recall.c.model, recall.c.model_version)).tuples())
+        self._checked: set[str] = set()  # Devices and Groups: the same for many predictions
         self._templates: set[tuple[str, str]] = set()
 
     def write(self, chunk: Sequence[Prediction]) -> None:
-        ids = list({one.prediction_id for one in chunk})
-        latest = _latest_items(self._connection, self._target, ids)
-        revisions = _latest_predictions(self._connection, ids)
-        for one in {one.prediction_id: one for one in chunk}.values():
-            self._report.read += 1
-            self._one(one, latest.get(one.prediction_id), revisions.get(one.prediction_id))
-        self._report.read += len(chunk) - len(ids)
-        self._report.unchanged += len(chunk) - len(ids)  # the same prediction twice in one call
+        """Write what is new of a chunk, and what a target lacks."""
+        distinct = list({one.prediction_id: one for one in chunk}.values())
+        self._report.read += len(chunk)
+        self._report.unchanged += len(chunk) - len(distinct)  # the same prediction twice in one call
+        known = revisions.latest(self._connection, [one.prediction_id for one in distinct])
+        fresh = [found for one in distinct if (found := self._new(one, known.get(one.prediction_id))) is not None]
+        self._report.superseded += revisions.write(self._connection, fresh, self._targets, self._now)
+        self._complete(known, {one.prediction_id for one in fresh})
 
-    def _one(self, one: Prediction, item: Row | None, row: Row | None) -> None:
-        seq = 1 if item is None else item.seq + 1
-        built = build_all(one, self._site, recorded=self._now, revision=seq)
-        if row is None or row.content_sha256 != built.content_sha256:
-            self._write_prediction(one, built, 1 if row is None else row.revision + 1)
-        if item is not None and item.payload_sha256 == built.content_sha256:
+    def _new(self, one: Prediction, row: Row | None) -> Revision | None:
+        if (one.model, one.model_version) in self._recalled:
+            self._report.recalled += 1
+            return None
+        number = 1 if row is None else row.revision + 1
+        built = build_all(one, self._site, recorded=self._now, revision=number)
+        if row is not None and row.kind != Kind.RETRACT and row.content_sha256 == built.content_sha256:
             self._report.unchanged += 1
-            return
+            return None
         problems = self._problems(one, built)
-        if problems:
-            self._report.refused += 1
-        else:
-            self._report.superseded += self._supersede(one.prediction_id)
-            self._report.new += item is None
-            self._report.changed += item is not None
-        self._write_item(one, built, seq, problems)
+        self._report.refused += bool(problems)
+        self._report.new += not problems and row is None
+        self._report.changed += not problems and row is not None
+        return self._revision(one, built, row, number, problems)
+
+    def _revision(self, one: Prediction, built: Built, row: Row | None, number: int, problems: list[str]) -> Revision:
+        resource, fingerprint = built.resource, built.content_sha256
+        if row is not None and row.kind == Kind.MITIGATE:
+            resource = with_what_people_wrote(resource, _resource_of(self._connection, row.id))
+            fingerprint = sha256(resource)
+            with_fingerprint(resource, fingerprint, self._site)
+        return Revision(
+            key=one.prediction_id, prediction_id=one.prediction_id, revision=number, kind=Kind.UPSERT,
+            model=one.model, model_version=one.model_version, model_device=built.device["id"],
+            person_id=one.person_id, visit_occurrence_id=one.visit_occurrence_id, said=_as_json(one),
+            content_sha256=built.content_sha256, content=Content(resource, built.supports, built.provenance),
+            payload_sha256=fingerprint, not_after=utc(one.valid_until) if one.valid_until else None,
+            problems=problems,
+        )  # fmt: skip
 
     def _problems(self, one: Prediction, built: Built) -> list[str]:
         """Our rules on every resource; the R4B classes on the first of each finding, as they are slow."""
-        found = [str(problem) for resource in built.resources for problem in errors(resource)]
+        new = [support for support in built.supports if support["id"] not in self._checked]
+        self._checked.update(support["id"] for support in new)
+        found = [str(p) for resource in (*new, built.resource, built.provenance) for p in errors(resource)]
         template = (one.model, one.category)
         if not found and template not in self._templates:
             self._templates.add(template)
             found = [f"R4B: {problem}" for resource in built.resources for problem in structure_problems(resource)]
         return found
 
-    def _supersede(self, key: str) -> int:
-        waiting = (outbox.c.target == self._target) & (outbox.c.key == key) & outbox.c.state.in_(WAITING)
-        replaced = update(outbox).where(waiting).values(
-            state=State.SUPERSEDED, reason="a newer content arrived before this one was sent", settled_at=self._now
-        )  # fmt: skip
-        return self._connection.execute(replaced).rowcount
+    def _complete(self, known: dict[str, Row], fresh: set[str]) -> None:
+        """Items for targets that have had none of a prediction whose content is not new."""
+        waiting = {id_: row for id_, row in known.items() if id_ not in fresh and row.kind != Kind.RETRACT}
+        for target in self._targets if waiting else ():
+            mine = (outbox.c.target == target) & outbox.c.key.in_(waiting)
+            there = set(self._connection.execute(select(outbox.c.key).where(mine)).scalars())
+            lacking = [
+                (row.id, _revision_of(self._connection, row)) for id_, row in waiting.items() if id_ not in there
+            ]
+            if lacking:
+                revisions.send(self._connection, target, lacking, self._now)
 
-    def _write_prediction(self, one: Prediction, built: Built, revision: int) -> None:
-        values = {
-            "prediction_id": one.prediction_id, "revision": revision, "model": one.model,
-            "model_version": one.model_version, "person_id": one.person_id, "content": _as_json(one),
-            "content_sha256": built.content_sha256, "created_at": self._now,
-        }  # fmt: skip
-        self._connection.execute(insert(prediction).values(values))
 
-    def _write_item(self, one: Prediction, built: Built, seq: int, problems: list[str]) -> None:
-        payload = {"subject": built.subject, "device": built.device, "provenance": built.provenance}
-        values: dict[str, Any] = {
-            "target": self._target, "key": one.prediction_id, "seq": seq, "kind": "upsert", "person_id": one.person_id,
-            "payload": dumps(payload), "payload_sha256": built.content_sha256, "model_device": built.device["id"],
-            "not_after": utc(one.valid_until) if one.valid_until else None,
-            "state": State.DEAD if problems else State.PENDING, "attempts": 0, "fence": 0,
-            "next_at": self._now, "created_at": self._now, "reason": "rules" if problems else None,
-        }  # fmt: skip
-        item_id = self._connection.execute(insert(outbox).values(values)).inserted_primary_key
-        if problems and item_id is not None:
-            letter = {"outbox_id": item_id[0], "reason": "rules", "created_at": self._now}
-            self._connection.execute(insert(dead_letter).values(letter | {"operation_outcome": "\n".join(problems)}))
+def _resource_of(connection: Connection, row_id: int) -> dict[str, Any]:
+    payload = connection.execute(select(prediction.c.payload).where(prediction.c.id == row_id)).scalar_one()
+    return Content.read(payload).resource
+
+
+def _revision_of(connection: Connection, row: Row) -> Revision:
+    """A revision as it was written."""
+    payload = connection.execute(select(prediction.c.payload).where(prediction.c.id == row.id)).scalar_one()
+    content = Content.read(payload)
+    return Revision(
+        key=row.prediction_id, prediction_id=row.prediction_id, revision=row.revision, kind=Kind(row.kind),
+        model=row.model, model_version=row.model_version, model_device=row.model_device, person_id=row.person_id,
+        visit_occurrence_id=row.visit_occurrence_id, said=None, content_sha256=row.content_sha256,
+        content=content, payload_sha256=row.payload_sha256, not_after=row.not_after,
+        problems=[str(problem) for resource in content.resources for problem in errors(resource)],
+    )  # fmt: skip
 
 
 def _refuse_conflict(seen: dict[str, Prediction], one: Prediction) -> None:
@@ -139,25 +165,6 @@ def _refuse_conflict(seen: dict[str, Prediction], one: Prediction) -> None:
             looked=f"prediction {one.prediction_id}: categories {other.category} and {one.category}",
             do="give each its own occasion, such as drug_exposure:<id>:<category>",
         )
-
-
-def _latest_items(connection: Connection, target: str, keys: list[str]) -> dict[str, Row]:
-    mine = (outbox.c.target == target) & outbox.c.key.in_(keys)
-    last = select(outbox.c.key, func.max(outbox.c.seq).label("seq")).where(mine).group_by(outbox.c.key).subquery()
-    rows = select(outbox.c.key, outbox.c.seq, outbox.c.payload_sha256).join(
-        last, (outbox.c.target == target) & (outbox.c.key == last.c.key) & (outbox.c.seq == last.c.seq)
-    )
-    return {row.key: row for row in connection.execute(rows)}
-
-
-def _latest_predictions(connection: Connection, ids: list[str]) -> dict[str, Row]:
-    p = prediction.c
-    last = select(p.prediction_id, func.max(p.revision).label("revision")).where(p.prediction_id.in_(ids))
-    latest = last.group_by(p.prediction_id).subquery()
-    rows = select(p.prediction_id, p.revision, p.content_sha256).join(
-        latest, (p.prediction_id == latest.c.prediction_id) & (p.revision == latest.c.revision)
-    )
-    return {row.prediction_id: row for row in connection.execute(rows)}
 
 
 def _chunks(predictions: Iterable[Prediction]) -> Iterator[list[Prediction]]:

@@ -1,9 +1,13 @@
 """What a worker takes out of the outbox."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from fhir_adapters.outbox.contents import Content
+from fhir_adapters.outbox.states import Kind
 
 Json = dict[str, Any]
 
@@ -33,17 +37,16 @@ class Item:
     target: str
     key: str
     seq: int
-    person_id: int
-    subject: Json
-    device: Json
-    provenance: Json
+    kind: Kind
+    person_id: int | None
+    content: Content
     sha256: str
     attempts: int  # this one included
     fence: int
     lease_until: datetime
     job: Job
     known: KeyState | None  # of the key at this target
-    device_known: KeyState | None
+    supports_known: Mapping[str, KeyState]  # ``Device/<id>`` → what the target has of it
 
 
 @dataclass(frozen=True, slots=True)

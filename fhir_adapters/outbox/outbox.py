@@ -7,21 +7,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, select, update
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inspect, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from fhir_adapters.build import DEFAULT_SITE
-from fhir_adapters.exact_json import loads
 from fhir_adapters.outbox import claim as claims
+from fhir_adapters.outbox import dead_letters
+from fhir_adapters.outbox.contents import Content
 from fhir_adapters.outbox.enqueue import EnqueueReport, enqueue
-from fhir_adapters.outbox.schema import dead_letter, metadata, outbox, prediction, target_state
+from fhir_adapters.outbox.mitigate import mitigate
+from fhir_adapters.outbox.recall import Recalled, recall_version
+from fhir_adapters.outbox.schema import metadata, outbox, prediction, target_state
 from fhir_adapters.outbox.states import OPEN, State
 from fhir_adapters.site import Site
 from models.contract import Prediction
 from passerelle.errors import TerminalError
 
 Clock = Callable[[], datetime]
+Json = dict[str, Any]
+DEFAULT_TARGET = "default"
 
 
 def utc_now() -> datetime:
@@ -42,18 +47,20 @@ class Outbox:
         with self._engine.begin() as connection:
             yield connection
 
-    def enqueue(
-        self, predictions: Iterable[Prediction], target: str = "default", *, site: Site = DEFAULT_SITE
-    ) -> EnqueueReport:
-        """Write the predictions and what is to be sent of them, in one transaction. Again: nothing changes."""
-        with self.transaction() as connection:
-            return enqueue(connection, predictions, target, site, self.clock())
+    def enqueue(self, predictions: Iterable[Prediction], *targets: str, site: Site = DEFAULT_SITE) -> EnqueueReport:
+        """Write the predictions and what is to be sent of them, in one transaction. Again: nothing changes.
 
-    def claim(self, claimer: claims.Claimer, as_of: datetime | None = None) -> claims.Claimed:
-        """Lease the next item that is due for a target and still holds at ``as_of`` (default: now)."""
+        Args:
+            targets: names of the servers that are to get them; ``default`` when none is given.
+        """
+        with self.transaction() as connection:
+            return enqueue(connection, predictions, targets or (DEFAULT_TARGET,), site, self.clock())
+
+    def claim(self, claimer: claims.Claimer, as_of: datetime | None = None, limit: int = 1) -> claims.Claimed:
+        """Lease the next items that are due for a target and still hold at ``as_of`` (default: now)."""
         with self.transaction() as connection:
             now = self.clock()
-            return claims.claim(connection, claimer, now, as_of or now)
+            return claims.claim(connection, claimer, now, as_of or now, limit)
 
     def sweep(self, target: str, as_of: datetime) -> dict[str, int]:
         """Before a delivery: lost leases become doubts, and what is no longer true is not sent."""
@@ -93,23 +100,32 @@ class Outbox:
                 "targets": targets,
             }
 
-    def resources(self) -> Iterator[tuple[int, list[dict[str, Any]]]]:
-        """(outbox id, Device, resource and Provenance with their stand-ins) of every row, oldest first."""
+    def resources(self) -> Iterator[tuple[int, list[Json]]]:
+        """(id, resources with their stand-ins) of every content, oldest first."""
         with self.transaction() as connection:
-            for row in connection.execute(select(outbox.c.id, outbox.c.payload).order_by(outbox.c.id)):
-                payload = loads(row.payload)
-                yield row.id, [payload["device"], payload["subject"], payload["provenance"]]
+            for row in connection.execute(select(prediction.c.id, prediction.c.payload).order_by(prediction.c.id)):
+                yield row.id, Content.read(row.payload).resources
 
-    def dead_letters(self) -> list[dict[str, Any]]:
-        """What someone must look at, oldest first; no patient's identity in it."""
-        columns = (outbox.c.id, outbox.c.target, outbox.c.key, outbox.c.seq, dead_letter.c.reason,
-                   dead_letter.c.operation_outcome, dead_letter.c.created_at)  # fmt: skip
-        open_letters = select(*columns).join(dead_letter, dead_letter.c.outbox_id == outbox.c.id).where(
-            outbox.c.state == State.DEAD, dead_letter.c.replayed_at.is_(None)
-        )  # fmt: skip
+    def recall(self, model: str, version: str, reason: str, *, site: Site = DEFAULT_SITE) -> Recalled:
+        """Withdraw what a model version said, at every target. Again: adds what is not yet withdrawn."""
         with self.transaction() as connection:
-            rows = connection.execute(open_letters.order_by(dead_letter.c.id)).mappings()
-            return [dict(row) | {"created_at": _text(row["created_at"])} for row in rows]
+            return recall_version(connection, model, version, reason, site, self.clock())
+
+    def mitigate(self, prediction_id: str, mitigation: Json, why: str, *, site: Site = DEFAULT_SITE) -> bool:
+        """Add what a person did about a result; False when there is nothing to add it to."""
+        with self.transaction() as connection:
+            return mitigate(connection, prediction_id, mitigation, why, site, self.clock())
+
+    def dead_letters(self) -> list[Json]:
+        """What someone must look at, oldest first; no patient's identity in it."""
+        with self.transaction() as connection:
+            rows = [row._asdict() for row in dead_letters.letters(connection)]
+        return [row | {"created_at": _text(row["created_at"])} for row in rows]
+
+    def dead_letter(self, item_id: int) -> Json:
+        """The resource of a dead letter, with its stand-ins, to be corrected."""
+        with self.transaction() as connection:
+            return dead_letters.content_of(connection, item_id).resource
 
     def requeue(self, ids: Iterable[int] | None = None) -> int:
         """Put dead items back, once their cause is gone; a content that has a newer one stays. Returns how many.
@@ -117,22 +133,13 @@ class Outbox:
         Args:
             ids: of the items, as ``dead_letters`` gives them; None for all but those that break our rules.
         """
-        newer = outbox.alias("newer")
-        has_newer = (
-            select(newer.c.id)
-            .where(newer.c.target == outbox.c.target, newer.c.key == outbox.c.key, newer.c.seq > outbox.c.seq)
-            .exists()
-        )
-        chosen = (outbox.c.state == State.DEAD) & (outbox.c.reason != "rules") & ~has_newer
-        if ids is not None:
-            chosen &= outbox.c.id.in_(list(ids))
         with self.transaction() as connection:
-            now = self.clock()
-            found = list(connection.execute(select(outbox.c.id).where(chosen)).scalars())
-            values = {"state": State.PENDING, "attempts": 0, "next_at": now, "reason": None, "settled_at": None}
-            connection.execute(update(outbox).where(outbox.c.id.in_(found)).values(values))
-            connection.execute(update(dead_letter).where(dead_letter.c.outbox_id.in_(found)).values(replayed_at=now))
-            return len(found)
+            return dead_letters.requeue(connection, ids, self.clock())
+
+    def correct(self, item_id: int, resource: Json, *, site: Site = DEFAULT_SITE) -> None:
+        """Put a dead item back with its resource as a person corrected it, for its target alone."""
+        with self.transaction() as connection:
+            dead_letters.replace_content(connection, item_id, resource, site, self.clock())
 
     def close(self) -> None:
         """Give the connections back."""
@@ -155,6 +162,7 @@ def open_outbox(url: str | Path, *, clock: Clock = utc_now) -> Outbox:
         if parsed.get_backend_name() == "sqlite":
             _make_sqlite_transactional(engine)
         metadata.create_all(engine)
+        _require_this_version(engine, parsed)
     except SQLAlchemyError as error:
         raise TerminalError(
             f"the outbox cannot be opened: {type(error).__name__}",
@@ -162,6 +170,16 @@ def open_outbox(url: str | Path, *, clock: Clock = utc_now) -> Outbox:
             do="check the setting outbox_url, and that the folder or the database may be written to",
         ) from error
     return Outbox(engine, clock)
+
+
+def _require_this_version(engine: Engine, url: URL) -> None:
+    there = {column["name"] for column in inspect(engine).get_columns(prediction.name)}
+    if not set(prediction.c.keys()) <= there:
+        raise TerminalError(
+            "the outbox was made by an earlier version",
+            looked=url.render_as_string(hide_password=True),
+            do="deliver it with that version, then give another outbox_url or move the file away",
+        )
 
 
 def _make_sqlite_transactional(engine: Engine) -> None:

@@ -27,31 +27,45 @@ class Moment(TypeDecorator):
 Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only on INTEGER
 metadata = MetaData()
 
+# One row for each content that a prediction has had: the resource as every target is to get it, with stand-ins.
 prediction = Table(
     "prediction",
     metadata,
     Column("id", Id, primary_key=True),
     Column("prediction_id", String(36), nullable=False),
     Column("revision", Integer, nullable=False),
+    Column("kind", String(10), nullable=False),  # said by the model, retracted, judged by a person
     Column("model", String(100), nullable=False),
     Column("model_version", String(100), nullable=False),
-    Column("person_id", BigInteger, nullable=False),
-    Column("content", Text, nullable=False),  # the Prediction, as JSON
-    Column("content_sha256", String(64), nullable=False),
+    Column("model_device", String(36), nullable=False),
+    Column("person_id", BigInteger),  # null: of a cohort
+    Column("visit_occurrence_id", BigInteger),
+    Column("content", Text),  # the Prediction, as JSON; null: what people did to it
+    Column("content_sha256", String(64), nullable=False),  # of what the model said last
+    Column("resource_type", String(40), nullable=False),
+    Column("resource_id", String(64), nullable=False),
+    Column("payload", Text, nullable=False),  # {"resource": …, "supports": […], "provenance": …} with stand-ins
+    Column("payload_sha256", String(64), nullable=False),
+    Column("not_after", Moment),
     Column("created_at", Moment, nullable=False),
     UniqueConstraint("prediction_id", "revision"),
+    Index("prediction_of_person", "resource_type", "person_id"),
+    Index("prediction_of_resource", "resource_type", "resource_id"),
+    Index("prediction_of_device", "model_device"),
+    Index("prediction_by_time", "created_at", "id"),
 )
 
+# One row for each content and target: where it is on its way.
 outbox = Table(
     "outbox",
     metadata,
     Column("id", Id, primary_key=True),
     Column("target", String(100), nullable=False),
-    Column("key", String(36), nullable=False),  # the prediction_id: what is current at most once at a target
-    Column("seq", Integer, nullable=False),  # contents of one key, in order
-    Column("kind", String(10), nullable=False),  # upsert
-    Column("person_id", BigInteger, nullable=False),
-    Column("payload", Text, nullable=False),  # {"subject": …, "device": …, "provenance": …} with stand-ins
+    Column("key", String(36), nullable=False),  # what is current at most once at a target, and has one writer
+    Column("seq", Integer, nullable=False),  # revision of the prediction: contents of one key, in order
+    Column("kind", String(10), nullable=False),
+    Column("prediction", Id, ForeignKey("prediction.id"), nullable=False, index=True),
+    Column("payload", Text),  # as a person corrected it for this target; null: as predicted
     Column("payload_sha256", String(64), nullable=False),
     Column("model_device", String(36), nullable=False),
     Column("not_after", Moment),
@@ -92,7 +106,7 @@ key_state = Table(
     "key_state",
     metadata,
     Column("target", String(100), primary_key=True),
-    Column("key", String(60), primary_key=True),  # a prediction_id, or Device/<id>
+    Column("key", String(60), primary_key=True),  # of the outbox, or Device/<id>, Group/<id>
     Column("server_id", String(64)),
     Column("version_id", String(64)),
     Column("last_acked_seq", Integer, nullable=False),
@@ -115,8 +129,23 @@ target_state = Table(
     metadata,
     Column("target", String(100), primary_key=True),
     Column("base_url", Text, nullable=False),
-    Column("capability", Text, nullable=False),  # what the probe found, as JSON
+    Column("capability", Text, nullable=False),  # what it says of itself, as JSON
+    Column("trial", Text),  # what it was seen to do, as JSON; null: never tried
     Column("probed_at", Moment, nullable=False),
     Column("failures", Integer, nullable=False, default=0),  # in a row
     Column("open_until", Moment),  # the breaker: nothing is sent before
+)
+
+recall = Table(
+    "recall",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("model", String(100), nullable=False),
+    Column("model_version", String(100), nullable=False),
+    Column("reason", Text, nullable=False),  # French: it is shown at the target
+    Column("requested_by", String(100), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("proved_at", Moment),  # when every target was read back
+    Column("proof", Text),  # what was found there, as JSON
+    UniqueConstraint("model", "model_version"),
 )

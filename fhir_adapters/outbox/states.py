@@ -28,6 +28,14 @@ class State(StrEnum):
     CANCELLED = "CANCELLED"
 
 
+class Kind(StrEnum):
+    """Why a content was written."""
+
+    UPSERT = "upsert"  # the model said it
+    RETRACT = "retract"  # the model version was recalled
+    MITIGATE = "mitigate"  # a person judged it
+
+
 WAITING = (State.PENDING, State.RETRY)  # not sent, or refused for now: may still be replaced or expire
 IN_FLIGHT = (State.LEASED, State.VERIFY)  # a worker holds it
 UNSETTLED = (State.LEASED, State.VERIFY, State.UNKNOWN)  # a later content of the same key has to wait

@@ -1,89 +1,122 @@
-"""The invariants of datatypes, applied wherever the walk meets them."""
+"""The invariants of datatypes, wherever the walk meets them."""
 
 import base64
-import binascii
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 from fhir_adapters.rules.narrative import narrative
-from fhir_adapters.rules.primitives import is_number
+from fhir_adapters.rules.primitives import is_base64
 from fhir_adapters.rules.problem import Problem
-
-Json = dict[str, Any]
-Rule = Callable[[Json, str], Iterator[Problem]]
+from fhir_adapters.rules.rule import UCUM, Json, Rule, Rules, must, needs, not_both, one_of
 
 
-def datatype_invariants(kind: str, value: Json, path: str) -> Iterator[Problem]:
-    """Problems of one value of a datatype, beyond its structure."""
-    rule = _BY_TYPE.get(kind)
-    if rule is not None:
-        yield from rule(value, path)
+def _path_or_search_parameter(key: str) -> Rule:
+    return must(key, "either a path or a searchParam", lambda value: ("path" in value) != ("searchParam" in value))
 
 
-def _attachment(value: Json, path: str) -> Iterator[Problem]:
-    if "data" not in value:
+def _attachment(value: Json) -> Iterator[Problem]:
+    if "data" not in value or not is_base64(value["data"]):
         return
     if "contentType" not in value:
-        yield Problem(path, "att-1", "data without contentType")
-    try:
-        data = base64.b64decode(value["data"], validate=True)
-    except (binascii.Error, TypeError, ValueError):
-        return  # bad base64: the walk said so
+        yield Problem("", "att-1", "data without contentType")
+    data = base64.b64decode(value["data"])
     if value.get("size", len(data)) != len(data):
-        yield Problem(f"{path}.size", "attachment-size", "size is not the number of bytes of data")
-    digest = base64.b64encode(hashlib.sha1(data, usedforsecurity=False).digest()).decode()
-    if value.get("hash", digest) != digest:
-        yield Problem(f"{path}.hash", "attachment-hash", "hash is not the SHA-1 of data, in base64")
+        yield Problem(".size", "attachment-size", "size is not the number of bytes of data")
+    if "hash" in value and value["hash"] != base64.b64encode(_sha1(data)).decode():
+        yield Problem(".hash", "attachment-hash", "hash is not the SHA-1 of data, in base64")
 
 
-def _extension(value: Json, path: str) -> Iterator[Problem]:
-    values = [name for name in value if name.lstrip("_").startswith("value")]
-    if bool(values) == ("extension" in value):
-        yield Problem(path, "ext-1", "an extension has either a value or extensions")
+def _sha1(data: bytes) -> bytes:
+    return hashlib.sha1(data, usedforsecurity=False).digest()
 
 
-def _period(value: Json, path: str) -> Iterator[Problem]:
-    start, end = value.get("start"), value.get("end")
-    if isinstance(start, str) and isinstance(end, str) and _after(start, end):
-        yield Problem(path, "per-1", "the period ends before it starts")
+_NO_VALUE = {"id", "_id", "url", "_url", "extension"}
 
 
-def _after(start: str, end: str) -> bool:
-    """Compared at the precision that both share; with zones, as instants."""
-    try:
-        first, last = datetime.fromisoformat(start), datetime.fromisoformat(end)
-        if first.tzinfo and last.tzinfo:
-            return first > last
-    except ValueError:
-        pass  # a year or a month alone
-    shared = min(len(start), len(end), len("2025-01-01"))
-    return start[:shared] > end[:shared]
+def _value_or_extensions(value: Json) -> bool:
+    return bool(value.keys() - _NO_VALUE) != ("extension" in value)
 
 
-def _quantity(value: Json, path: str) -> Iterator[Problem]:
-    if "code" in value and "system" not in value:
-        yield Problem(path, "qty-3", "a unit code needs its system")
+def _in_order(period: Json) -> bool:
+    """Compared at the precision that both ends share; with zones, as instants."""
+    start, end = period.get("start"), period.get("end")
+    if start is None or end is None:
+        return True
+    shared = min(len(start), len(end))
+    if shared > len("2025-01-01"):
+        return datetime.fromisoformat(start) <= datetime.fromisoformat(end)
+    return start[:shared] <= end[:shared]
 
 
-def _range(value: Json, path: str) -> Iterator[Problem]:
-    bounds = [value[n].get("value") for n in ("low", "high") if isinstance(value.get(n), dict)]
-    if len(bounds) == 2 and all(map(is_number, bounds)) and bounds[0] > bounds[1]:
-        yield Problem(path, "rng-2", "low is above high")
+def _low_below_high(value: Json) -> bool:
+    low, high = _number(value, "low"), _number(value, "high")
+    return low is None or high is None or low <= high
 
 
-def _contact_point(value: Json, path: str) -> Iterator[Problem]:
-    if "value" in value and "system" not in value:
-        yield Problem(path, "cpt-2", "a value needs its system (phone, email…)")
+def _number(value: Json, name: str) -> Any:
+    return value.get(name, {}).get("value")
 
 
-_BY_TYPE: dict[str, Rule] = {
-    "Attachment": _attachment,
-    "ContactPoint": _contact_point,
-    "Extension": _extension,
-    "Narrative": narrative,
-    "Period": _period,
-    "Quantity": _quantity,
-    "Range": _range,
+def _whole_ratio(value: Json) -> bool:
+    if ("numerator" in value) != ("denominator" in value):
+        return False
+    return "numerator" in value or "extension" in value
+
+
+def _offset_from_an_event(repeat: Json) -> bool:
+    when = repeat.get("when", ())
+    return "offset" not in repeat or (len(when) > 0 and _MEALS.isdisjoint(when))
+
+
+_MEALS = {"C", "CM", "CD", "CV"}
+_TIMING_PARTS: tuple[Rule, ...] = (
+    needs("tim-1", "a duration needs its unit", "duration", "durationUnit"),
+    needs("tim-2", "a period needs its unit", "period", "periodUnit"),
+    must("tim-4", "a duration is not negative", lambda value: value.get("duration", 0) >= 0),
+    must("tim-5", "a period is not negative", lambda value: value.get("period", 0) >= 0),
+    needs("tim-6", "periodMax needs a period", "periodMax", "period"),
+    needs("tim-7", "durationMax needs a duration", "durationMax", "duration"),
+    needs("tim-8", "countMax needs a count", "countMax", "count"),
+    must("tim-9", "an offset is from an event, which is no meal in general", _offset_from_an_event),
+    not_both("tim-10", "either timeOfDay or when", "timeOfDay", "when"),
+)
+_UNIT = needs("qty-3", "a unit code needs its system", "code", "system")
+
+
+def _measured(key: str) -> tuple[Rule, ...]:
+    """What R4 asks of a quantity of one kind only, such as an age."""
+    return (
+        _UNIT,
+        needs(key, "a value needs the code of its unit", "value", "code"),
+        must(key, "the system of the unit is UCUM", lambda value: value.get("system", UCUM) == UCUM),
+    )
+
+
+def _unit_of_time(duration: Json) -> bool:
+    return "code" not in duration or ("value" in duration and duration.get("system") == UCUM)
+
+
+DATATYPES: Rules = {
+    "Attachment": (_attachment,),
+    "ContactPoint": (needs("cpt-2", "a value needs its system (phone, email…)", "value", "system"),),
+    "Extension": (must("ext-1", "an extension has either a value or extensions", _value_or_extensions),),
+    "Narrative": (narrative,),
+    "Period": (must("per-1", "a period does not end before it starts", _in_order),),
+    "Range": (must("rng-2", "low is not above high", _low_below_high),),
+    "Ratio": (must("rat-1", "a ratio has a numerator and a denominator", _whole_ratio),),
+    "Timing.repeat": _TIMING_PARTS,
+    "Quantity": (_UNIT,),
+    "Age": (*_measured("age-1"), must("age-1", "an age is above 0", lambda value: value.get("value", 1) > 0)),
+    "Count": (
+        *_measured("cnt-3"),
+        must("cnt-3", "the unit of a count is 1", lambda value: value.get("code", "1") == "1"),
+        must("cnt-3", "a count is a whole number", lambda value: "." not in str(value.get("value", 1))),
+    ),
+    "Distance": _measured("dis-1"),
+    "Duration": (_UNIT, must("drt-1", "a unit of time is one of UCUM, and has a value", _unit_of_time)),
+    "Expression": (one_of("exp-1", "an expression or a reference", "expression", "reference"),),
+    "DataRequirement.codeFilter": (_path_or_search_parameter("drq-1"),),
+    "DataRequirement.dateFilter": (_path_or_search_parameter("drq-2"),),
 }

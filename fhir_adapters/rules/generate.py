@@ -24,6 +24,20 @@ RESOURCES = (
     "Patient",
     "MedicationRequest",
     "CapabilityStatement",
+    "Group",
+    "AuditEvent",
+    "Binary",
+    "Communication",
+    "Encounter",
+    "Observation",
+    "Organization",
+    "Practitioner",
+    "CodeSystem",
+    "ImplementationGuide",
+    "NamingSystem",
+    "SearchParameter",
+    "StructureDefinition",
+    "ValueSet",
 )
 # Sets that no list can hold (media types, languages) or that our resources never use.
 OPEN_SETS = {"mimetypes", "all-types", "languages", "currencies", "ucum-units", "defined-types"}
@@ -37,7 +51,7 @@ def main(folder: Path) -> None:
     definitions = {d["id"]: d for d in map(_read, sorted((folder / "entries").glob("*.json")))}
     sets = _ValueSets(folder)
     datatypes: dict[str, dict[str, str]] = {}
-    waiting = [(name, True) for name in RESOURCES]
+    waiting = [(name, True) for name in RESOURCES] + [("Element", False)]
     seen: set[str] = set()
     while waiting:
         name, is_resource = waiting.pop()
@@ -50,7 +64,7 @@ def main(folder: Path) -> None:
             _write(name, table)
         else:
             datatypes.update(table)
-    _write("datatypes", datatypes)
+    _write("datatypes", dict(sorted(datatypes.items())))
     for name in LISTED_BY_PREFERENCE:
         sets.codes(name)
     _write("codes", dict(sorted(sets.found.items())))
@@ -79,9 +93,9 @@ def _table(definition: Json, sets: "_ValueSets") -> tuple[dict[str, dict[str, st
 
 
 def _type_name(declared: Json) -> str:
-    """``http://hl7.org/fhirpath/System.String`` is how R4 writes the type of ``id`` and of extension urls."""
+    """The type of ``id`` and of extension urls is written as one of FHIRPath; an extension of it names the real one."""
     code = declared["code"]
-    return "string" if code.startswith("http://hl7.org/fhirpath/") else code
+    return declared["extension"][0]["valueUrl"] if code.startswith("http://hl7.org/fhirpath/") else code
 
 
 def _with_targets(declared: Json, name: str) -> str:

@@ -17,36 +17,37 @@ abbr align alt axis border cellpadding cellspacing char charoff class colspan di
 longdesc name rowspan rules scope span src start style summary title type valign value vspace width
 {http://www.w3.org/XML/1998/namespace}lang
 """
-_TAGS = frozenset(_TAG_NAMES.split())
+_TAGS = frozenset(XHTML + name for name in _TAG_NAMES.split())
 _ATTRIBUTES = frozenset(_ATTRIBUTE_NAMES.split())
 _ACTIVE = ("javascript:", "vbscript:", "data:text")
 
 
-def narrative(value: dict[str, Any], path: str) -> Iterator[Problem]:
+def narrative(value: dict[str, Any]) -> Iterator[Problem]:
     """Problems of one Narrative."""
     div = value.get("div")
     if not isinstance(div, str):
         return
     if "<!" in div.replace("<!--", ""):  # a DOCTYPE could define entities that grow without end
-        yield Problem(f"{path}.div", "txt-1", "declarations are not allowed in a narrative")
+        yield Problem(".div", "txt-1", "declarations are not allowed in a narrative")
         return
     try:
         root = ElementTree.fromstring(div)
     except ElementTree.ParseError:
-        yield Problem(f"{path}.div", "txt-1", "the narrative is not well-formed XML")
+        yield Problem(".div", "txt-1", "the narrative is not well-formed XML")
         return
     if root.tag != f"{XHTML}div":
-        yield Problem(f"{path}.div", "txt-1", "the narrative is one div in the XHTML namespace")
+        yield Problem(".div", "txt-1", "the narrative is one div in the XHTML namespace")
     for node in root.iter():
-        yield from _node(node, path)
+        if node.tag not in _TAGS:
+            name = str(node.tag).removeprefix(XHTML)[:20]
+            yield Problem(".div", "txt-1", f"the element {name} is not allowed in a narrative")
+        if node.attrib:
+            yield from _attributes(node.attrib)
     if not "".join(root.itertext()).strip() and root.find(f".//{XHTML}img") is None:
-        yield Problem(f"{path}.div", "txt-2", "the narrative says nothing")
+        yield Problem(".div", "txt-2", "the narrative says nothing")
 
 
-def _node(node: ElementTree.Element, path: str) -> Iterator[Problem]:
-    tag = str(node.tag).removeprefix(XHTML)
-    if tag not in _TAGS:
-        yield Problem(f"{path}.div", "txt-1", f"the element {tag[:20]} is not allowed in a narrative")
-    for name, content in node.attrib.items():
+def _attributes(given: dict[str, str]) -> Iterator[Problem]:
+    for name, content in given.items():
         if name not in _ATTRIBUTES or content.strip().lower().startswith(_ACTIVE):
-            yield Problem(f"{path}.div", "txt-1", f"the attribute {name[:20]} is not allowed in a narrative")
+            yield Problem(".div", "txt-1", f"the attribute {name[:20]} is not allowed in a narrative")

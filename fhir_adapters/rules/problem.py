@@ -1,6 +1,6 @@
 """What a check finds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Severity = Literal["error", "warning"]
@@ -20,3 +20,7 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.severity}: {self.path}: {self.message} ({self.rule})"
+
+    def under(self, place: str) -> "Problem":
+        """The same, as seen by what holds the element: paths are written on the way out, when there is a problem."""
+        return replace(self, path=place + self.path)

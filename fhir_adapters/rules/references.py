@@ -7,7 +7,8 @@ from typing import Any
 from fhir_adapters.rules.problem import Problem
 from fhir_adapters.rules.table import resource_types
 
-_LITERAL = re.compile(r"(?:^|/)([A-Z]\w+)/[A-Za-z0-9.\-]{1,64}(?:/_history/[A-Za-z0-9.\-]{1,64})?$")
+# Patient/12, https://x/Patient/12, Patient/12/_history/3, and Patient?identifier=… of a transaction
+_LITERAL = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)(?:/[A-Za-z0-9.\-]{1,64}(?:/_history/[A-Za-z0-9.\-]{1,64})?$|\?)")
 
 
 def literal_type(reference: str) -> str | None:
@@ -16,17 +17,21 @@ def literal_type(reference: str) -> str | None:
     return match[1] if match else None
 
 
-def target_problem(reference: dict[str, Any], targets: frozenset[str], path: str) -> Iterator[Problem]:
+def target_problems(reference: dict[str, Any], targets: frozenset[str]) -> Iterator[Problem]:
     """Problems of one Reference: its declared type, its literal type, and nothing at all in it."""
-    if not {"reference", "identifier", "display", "extension", "_reference"} & reference.keys():
-        yield Problem(path, "reference-empty", "a reference needs a reference, an identifier or a display")
     literal = reference.get("reference")
+    if literal is None and not {"identifier", "display", "extension", "_reference"} & reference.keys():
+        yield Problem("", "reference-empty", "a reference needs a reference, an identifier or a display")
     named = literal_type(literal) if isinstance(literal, str) else None
     declared = reference.get("type")
-    for kind in dict.fromkeys(k for k in (named, declared) if isinstance(k, str)):
-        if kind not in resource_types():
-            yield Problem(path, "reference-target", f"{kind} is no resource type of R4")
-        elif targets and kind not in targets:
-            yield Problem(path, "reference-target", f"{kind} is not allowed here, only {', '.join(sorted(targets))}")
+    for kind in (named,) if named == declared else (named, declared):
+        if isinstance(kind, str) and not (kind in targets if targets else kind in resource_types()):
+            yield _refused(kind, targets)
     if named and isinstance(declared, str) and named != declared:
-        yield Problem(path, "reference-type", f"type says {declared}, the reference says {named}")
+        yield Problem("", "reference-type", f"type says {declared}, the reference says {named}")
+
+
+def _refused(kind: str, targets: frozenset[str]) -> Problem:
+    if kind not in resource_types():
+        return Problem("", "reference-target", f"{kind[:40]} is no resource type of R4")
+    return Problem("", "reference-target", f"{kind} is not allowed here, only {', '.join(sorted(targets))}")

@@ -8,14 +8,16 @@ allows any; ``=valueset`` is a *required* binding whose codes are in ``codes.jso
 import json
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.resources import files
+
+from fhir_adapters.rules.primitives import ACCEPTS, Accepts
 
 _LINE = re.compile(r"(\d+)\.\.(\d+|\*) (\S+)(?: =(\S+))?")
 _TYPE = re.compile(r"(@?[\w.]+)(?:\(([\w|]+)\))?")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Element:
     """One element, or one choice of an element such as ``identifiedDateTime``."""
 
@@ -26,26 +28,36 @@ class Element:
     targets: frozenset[str]  # empty: any
     codes: frozenset[str]  # empty: no required binding
     choice: str | None  # "identified[x]" when this is one of several
+    accepts: Accepts | None  # the test of a primitive; None for an object
 
-    @property
-    def is_primitive(self) -> bool:
-        return self.type[0].islower()
+    @cached_property
+    def plain(self) -> Accepts | None:
+        """The one test that judges it, when it is a primitive that does not repeat: most elements are."""
+        return self.accepts if not self.many and self.choice is None else None
+
+    @cached_property
+    def inner(self) -> "Table":
+        """The table of the object that the element holds."""
+        found = table(self.type)
+        assert found is not None, self.type  # the tables are closed; a test walks them
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Elements by JSON name, and those that must be there (an element name, or a choice with its names)."""
+    """Elements by JSON name, and those that must be there."""
 
+    name: str
     elements: dict[str, Element]
-    required: tuple[tuple[str, tuple[str, ...]], ...]
-    choices: tuple[tuple[str, tuple[str, ...]], ...]
+    required: frozenset[str]
+    required_choices: tuple[tuple[str, tuple[str, ...]], ...]  # "occurred[x]" with the names it may have
 
 
 @lru_cache
 def table(name: str) -> Table | None:
     """The table of a resource, datatype or backbone element; None when we have none."""
     lines = _lines(name.partition(".")[0]).get(name) or _lines("datatypes").get(name)
-    return None if lines is None else _compile(lines)
+    return None if lines is None else _compile(name, lines)
 
 
 @lru_cache
@@ -66,19 +78,20 @@ def _lines(file: str) -> dict:
     return json.loads(source.read_text("utf-8")) if source.is_file() else {}
 
 
-def _compile(lines: dict[str, str]) -> Table:
+def _compile(name: str, lines: dict[str, str]) -> Table:
+    if name in resource_types():  # R4 asks more of this id than that it is a string
+        lines = lines | {"resourceType": "1..1 code", "id": "0..1 id"}
     elements: dict[str, Element] = {}
-    required: list[tuple[str, tuple[str, ...]]] = []
+    required: set[str] = set()
     choices: list[tuple[str, tuple[str, ...]]] = []
-    for name, line in lines.items():
-        found = _elements(name, line)
+    for label, line in lines.items():
+        found = _elements(label, line)
         elements.update((element.name, element) for element in found)
-        names = tuple(element.name for element in found)
-        if found[0].minimum:
-            required.append((name, names))
-        if len(found) > 1:
-            choices.append((name, names))
-    return Table(elements, tuple(required), tuple(choices))
+        if found[0].minimum and label.endswith("[x]"):
+            choices.append((label, tuple(element.name for element in found)))
+        elif found[0].minimum:
+            required.add(label)
+    return Table(name, elements, frozenset(required), tuple(choices))
 
 
 def _elements(name: str, line: str) -> list[Element]:
@@ -86,11 +99,17 @@ def _elements(name: str, line: str) -> list[Element]:
     if match is None:
         raise ValueError(f"line of the R4 tables not understood: {name}: {line}")
     minimum, maximum, types, value_set = match.groups()
+    bound = codes(value_set) if value_set else frozenset()
     found = []
     for kind, targets in _TYPE.findall(types):
         json_name = name.replace("[x]", kind[0].upper() + kind[1:])
         allowed = frozenset(targets.split("|")) if targets else frozenset()
         choice = name if name.endswith("[x]") else None
-        bound = codes(value_set) if value_set else frozenset()
-        found.append(Element(json_name, int(minimum), maximum != "1", kind, allowed, bound, choice))
+        test = _listed(bound) if bound else ACCEPTS.get(kind)
+        plain = kind.removeprefix("@")
+        found.append(Element(json_name, int(minimum), maximum != "1", plain, allowed, bound, choice, test))
     return found
+
+
+def _listed(bound: frozenset[str]) -> Accepts:
+    return lambda value: isinstance(value, str) and value in bound

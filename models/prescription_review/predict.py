@@ -47,7 +47,7 @@ def predict(
     require_contract(store, config.contract, config.views, config.model)
     cases = build_cases(read_views(store, config.views, model=config.model, as_of=as_of), config, knowledge)
     names = identity(artefact, stored)
-    common = {
+    common: dict[str, Any] = {
         "model": names["model"],
         "model_version": names["model_version"],
         "model_sha256": names["model_sha256"],
@@ -72,7 +72,7 @@ def _predictions(
     knowledge: Knowledge,
     orders: pd.DataFrame,
     findings: pd.DataFrame,
-    common: dict[str, str],
+    common: dict[str, Any],
     *,
     every_order: bool,
 ) -> list[Prediction]:

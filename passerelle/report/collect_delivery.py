@@ -64,14 +64,16 @@ def _examples(outbox: "Outbox") -> list[Narrative]:
     from sqlalchemy import select
 
     from fhir_adapters.outbox.schema import outbox as table
+    from fhir_adapters.outbox.schema import prediction
     from fhir_adapters.outbox.states import State
 
-    newest = select(table.c.payload).order_by(table.c.state != State.ACKED, table.c.id).limit(LOOKED_AT)
+    newest = select(prediction.c.payload).join(table, table.c.prediction == prediction.c.id)
+    newest = newest.order_by(table.c.state != State.ACKED, table.c.id).limit(LOOKED_AT)
     with outbox.transaction() as connection:
         payloads = list(connection.execute(newest).scalars())
     found: dict[str, Narrative] = {}
     for payload in payloads:
-        narrative = _narrative((json.loads(payload) if isinstance(payload, str) else payload).get("subject") or {})
+        narrative = _narrative(json.loads(payload)["resource"])
         if narrative is not None:
             found.setdefault(narrative.finding, narrative)
         if len(found) == EXAMPLES:

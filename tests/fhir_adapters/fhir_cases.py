@@ -10,10 +10,12 @@ from fhir_adapters.example import examples
 
 NARRATIVE = {"status": "generated", "div": '<div xmlns="http://www.w3.org/1999/xhtml"><p>Texte.</p></div>'}
 UCUM_PERCENT = {"unit": "%", "system": "http://unitsofmeasure.org", "code": "%"}
+AI = {"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "AIAST"}]}
 DATA = b"Certificat lisible"
 
 RISK = {
     "resourceType": "RiskAssessment",
+    "meta": AI,
     "text": NARRATIVE,
     "status": "final",
     "subject": {"reference": "Group/1"},
@@ -24,6 +26,7 @@ RISK = {
 }
 DOCUMENT = {
     "resourceType": "DocumentReference",
+    "meta": AI,
     "text": NARRATIVE,
     "status": "current",
     "docStatus": "preliminary",
@@ -44,8 +47,8 @@ DOCUMENT = {
 PATIENT = {
     "resourceType": "Patient",
     "text": NARRATIVE,
-    "identifier": [{"system": "urn:oid:1.2.3", "value": "IPP-FICTIF-1"}],
-    "name": [{"family": "Exemple", "given": ["Alice", None], "_given": [None, {"id": "second"}]}],
+    "identifier": [{"system": "urn:oid:1.2.250.1.999", "value": "IPP-FICTIF-1"}],
+    "name": [{"family": "Exemple", "given": ["Alice", None], "_given": [None, {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]}]}],
     "gender": "female",
     "birthDate": "1943-02",
     "contact": [{"name": {"text": "Fille"}, "telecom": [{"system": "phone", "value": "+33 1 99 00 00 00"}]}],
@@ -188,7 +191,7 @@ BROKEN = {
     "a code with two spaces": (ISSUE, "code.coding.0.code", "DOSE  H", "primitive"),
     "bad base64": (DOCUMENT, "content.0.attachment.data", "%%%", "primitive"),
     "a negative size": (DOCUMENT, "content.0.attachment.size", -1, "primitive"),
-    "an id with a slash": (ISSUE, "id", "a/b", "id"),
+    "an id with a slash": (ISSUE, "id", "a/b", "primitive"),
     "a text of blanks": (ISSUE, "detail", "   ", "primitive"),
     "null": (ISSUE, "severity", ..., "primitive"),
     "true as a number": (RISK, "prediction.0.probabilityDecimal", True, "primitive"),

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from fhir_adapters.delivery import deliver, in_transaction
+from fhir_adapters.delivery import deliver, in_bundles
 from fhir_adapters.delivery.answers import Answer, classify, retry_after_s
 from fhir_adapters.outbox import open_outbox
 from fhir_adapters.reidentifier import Origin, PatientIdentity
@@ -81,7 +81,7 @@ def test_no_identity_is_written_to_the_outbox_or_to_a_log(outbox, server, send, 
                         origins={("drug_exposure", 5001): Origin("MedicationRequest/DUPONTSECRET-1")})  # fmt: skip
     outbox.enqueue([prediction(1), prediction(2)])
     if fault:
-        server.fail(fault)
+        server.fail(fault, times=3)  # both together, then each alone
     with caplog.at_level(logging.DEBUG):
         report = send(hospital=hospital)
     written = b"".join(path.read_bytes() for path in (tmp_path / "outbox").iterdir())
@@ -90,7 +90,7 @@ def test_no_identity_is_written_to_the_outbox_or_to_a_log(outbox, server, send, 
     for secret in SECRETS:
         assert secret.encode() not in written
         assert secret not in shown
-    assert report.dead == (1 if fault == "echo" else 0)
+    assert report.dead == (2 if fault == "echo" else 0)
 
 
 def test_the_server_does_hold_the_identity(outbox, server, send):
@@ -181,7 +181,7 @@ def test_progress_is_told(outbox, send):
     outbox.enqueue([prediction(line) for line in range(3)])
     told = []
     send(on_progress=lambda done, total: told.append((done, total)))
-    assert told == [(1, 3), (2, 3), (3, 3)]
+    assert told == [(3, 3)]  # they went together
 
 
 def test_late_predictions_are_not_delivered(outbox, server, send):
@@ -260,21 +260,21 @@ def test_a_worker_killed_in_the_middle_loses_nothing(tmp_path, server, monkeypat
     later = [timedelta(0)]
     outbox = open_outbox(tmp_path / "o.sqlite", clock=lambda: datetime.now(UTC) + later[0])
     outbox.enqueue([prediction(1), prediction(2)])
-    honest = in_transaction.write
+    honest = in_bundles.write
 
-    def killed(target, parcel):
+    def killed(target, parcels):
         if committed:
-            honest(target, parcel)
+            honest(target, parcels)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(in_transaction, "write", killed)
+    monkeypatch.setattr(in_bundles, "write", killed)
     with pytest.raises(KeyboardInterrupt):
         deliver(outbox, server.url, Hospital(), options=FAST)
-    monkeypatch.setattr(in_transaction, "write", honest)
-    assert states(outbox) == {"LEASED": 1, "PENDING": 1}
+    monkeypatch.setattr(in_bundles, "write", honest)
+    assert states(outbox) == {"LEASED": 2}
     later[0] = timedelta(seconds=FAST.lease_s + 1)
     report = deliver(outbox, server.url, Hospital(), options=FAST)
-    assert (report.acked, report.recovered, report.already_there) == (2, 1, int(committed))
+    assert (report.acked, report.recovered, report.already_there) == (2, 2, 2 * committed)
     assert set(server.versions().values()) == {"1"}
     outbox.close()
 
@@ -302,10 +302,12 @@ def test_three_workers_at_once_write_each_resource_once(tmp_path, server):
 
 
 @pytest.mark.parametrize(
-    "abilities", [Abilities(transactions=False), Abilities(update_create=False)], ids=["no transaction", "server ids"]
+    ("abilities", "mode"),
+    [(Abilities(transactions=False), "batch"), (Abilities(update_create=False), "single")],
+    ids=["no transaction", "server ids"],
 )
 @pytest.mark.parametrize("fault", [None, "429", "500-after-commit", "reset", "reset-after-commit", "duplicate"])
-def test_lesser_servers_get_the_same(tmp_path, hospital, abilities, fault):
+def test_lesser_servers_get_the_same(tmp_path, hospital, abilities, mode, fault):
     outbox = open_outbox(tmp_path / "o.sqlite")
     with run_sandbox(abilities=abilities) as url:
         for probability in (0.8, 0.9):
@@ -314,7 +316,7 @@ def test_lesser_servers_get_the_same(tmp_path, hospital, abilities, fault):
                 wanted = [{"kind": kind} for kind in (fault, "429", "429", fault)]
                 CLIENT.post(url.replace("/fhir", "/sandbox/faults"), json=wanted)
             report = deliver(outbox, url, hospital, options=FAST)
-            assert (report.acked, report.remaining, report.mode) == (2, 0, "single")
+            assert (report.acked, report.remaining, report.mode) == (2, 0, mode)
         found = {kind: CLIENT.get(f"{url}/{kind}").json() for kind in ("DetectedIssue", "Device", "Provenance")}
     assert {kind: bundle["total"] for kind, bundle in found.items()} == {
         "DetectedIssue": 2,
@@ -362,7 +364,7 @@ class Statement:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"), [({"fhirVersion": "5.0.0"}, "FHIR 5.0.0, not R4"), ({}, "does not take DetectedIssue")]
+    ("changes", "said"), [({"fhirVersion": "5.0.0"}, "FHIR 5.0.0, not R4"), ({}, "takes none of DetectedIssue")]
 )
 def test_a_target_that_cannot_take_our_resources_is_told_before_anything_is_sent(changes, said):
     from fhir_adapters.delivery.probe import probe

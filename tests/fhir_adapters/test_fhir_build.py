@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from fhir_adapters import exact_json, example
 from fhir_adapters.build import build, build_all
 from fhir_adapters.bundle import transaction
-from fhir_adapters.example import INTERACTION, RENAL_DOSE
+from fhir_adapters.example import CASES
+from fhir_adapters.example_predictions import INTERACTION, RENAL_DOSE
 from fhir_adapters.french import number, significant
 from fhir_adapters.probability import Probability
 from fhir_adapters.profiles.generate import profiles
@@ -132,7 +133,7 @@ def test_markup_in_a_message_is_shown_and_never_run():
 
 def test_new_model_version_keeps_the_identity_and_changes_the_content():
     old, new = build_all(RENAL_DOSE), build_all(replace(RENAL_DOSE, model_version="1.1.0"))
-    assert old.subject["id"] == new.subject["id"]
+    assert old.resource["id"] == new.resource["id"]
     assert old.device["id"] != new.device["id"]
     assert old.content_sha256 != new.content_sha256
     assert old.provenance["id"] != new.provenance["id"]
@@ -159,8 +160,8 @@ def test_a_contribution_that_is_no_number_is_refused():
 
 
 def test_a_model_without_builder_is_named():
-    with pytest.raises(FhirError, match="respiratory_peaks"):
-        build(replace(RENAL_DOSE, model="respiratory_peaks"))
+    with pytest.raises(FhirError, match="phrenology"):
+        build(replace(RENAL_DOSE, model="phrenology"))
 
 
 @pytest.mark.parametrize(
@@ -205,14 +206,20 @@ def test_profiles_are_what_the_code_gives_and_r4():
 
 
 def test_every_extension_that_we_send_has_its_definition():
-    urls = {r["url"] for r in profiles().values() if r["resourceType"] == "StructureDefinition"}
-    assert {e["url"] for e in _extensions(build(RENAL_DOSE))} == urls
+    urls = {r["url"] for r in profiles().values() if r.get("type") == "Extension"}
+    assert {e["url"] for one in CASES.values() for e in _extensions(build(one))} == urls
+
+
+def test_every_profile_that_we_claim_has_its_definition():
+    urls = {r["url"] for r in profiles().values() if r.get("kind") == "resource"}
+    claimed = (r.get("meta", {}).get("profile", ()) for one in CASES.values() for r in build(one))
+    assert {url for profile in claimed for url in profile} == urls
 
 
 def test_every_system_of_ours_is_described():
     described = {u["value"] for r in profiles().values() for u in r.get("uniqueId", ())}
     described |= {r["url"] for r in profiles().values() if "url" in r}
-    text = exact_json.dumps(build(RENAL_DOSE))
+    text = exact_json.dumps([build(one) for one in CASES.values()])
     ours = {part.split('"')[0] for part in text.split('"system":"')[1:] if ".example/" in part.split('"')[0]}
     assert ours <= described
 

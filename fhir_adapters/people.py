@@ -1,10 +1,11 @@
-"""Our new content over what people did to the old one at the target."""
+"""What people write on a result, and how it outlives a new content of the model."""
 
 from typing import Any
 
 Json = dict[str, Any]
 
-CLOSED = {"cancelled", "entered-in-error"}
+WITHDRAWN = "entered-in-error"
+CLOSED = {"cancelled", WITHDRAWN}
 VALIDATED = {"final", "amended", "corrected"}
 
 
@@ -13,13 +14,18 @@ def closed_by_a_person(theirs: Json) -> bool:
     return theirs.get("status") in CLOSED
 
 
-def rebase(ours: Json, theirs: Json) -> Json:
-    """Our content with what only people write: mitigation stays, and a validated status becomes ``amended``."""
+def with_what_people_wrote(ours: Json, theirs: Json) -> Json:
+    """Our content with what only people write: mitigation stays, and a validated status becomes ``amended``.
+
+    A content that withdraws the result stays withdrawn.
+    """
     merged = dict(ours)
     if theirs.get("mitigation"):
         merged["mitigation"] = theirs["mitigation"]
-    if theirs.get("status") in VALIDATED or theirs.get("mitigation"):
+    if ours["status"] != WITHDRAWN and (theirs.get("status") in VALIDATED or theirs.get("mitigation")):
         merged["status"] = "amended"
+    if theirs.get("authenticator"):
+        merged["authenticator"] = theirs["authenticator"]
     known = {(i.get("system"), i.get("value")) for i in ours["identifier"]}
     ours_systems = {i["system"] for i in ours["identifier"]}
     added = [
