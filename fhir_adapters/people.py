@@ -2,11 +2,22 @@
 
 from typing import Any
 
+from fhir_adapters.wording import NOT_SEEN
+
 Json = dict[str, Any]
 
+SEEN = "Vue par un professionnel ; ne remplace pas un avis clinique."
 WITHDRAWN = "entered-in-error"
 CLOSED = {"cancelled", WITHDRAWN}
 VALIDATED = {"final", "amended", "corrected"}
+
+
+def judged(ours: Json, mitigation: Json) -> Json:
+    """The DetectedIssue after a person has acted: final, with what was done; the same act twice changes nothing."""
+    known = ours.get("mitigation", [])
+    kept = known if mitigation in known else [*known, mitigation]
+    text = {name: value.replace(NOT_SEEN, SEEN) for name, value in ours["text"].items()}
+    return ours | {"text": text, "status": "final", "mitigation": kept}
 
 
 def closed_by_a_person(theirs: Json) -> bool:

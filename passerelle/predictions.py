@@ -60,15 +60,13 @@ def save_results(workspace: Workspace, model: str, results: dict[str, Any]) -> P
 
 def keep(settings: Settings, predictions: "Sequence[Prediction]", model: str) -> dict[str, Any]:
     """Put predictions in the outbox with what is to be sent of them (one transaction), then in the lake for study."""
-    from fhir_adapters.outbox import open_outbox
+    from passerelle.delivery import declaration_of, outbox_of
 
-    workspace = Workspace(settings.workspace)
-    outbox = open_outbox(settings.outbox_url or workspace.outbox_url)
-    try:
-        report = outbox.enqueue(predictions)
-    finally:
-        outbox.close()
-    _write_delta(workspace, predictions, model)
+    declared = declaration_of(settings)
+    targets = [name for name, target in declared.targets.items() if target.takes(model)]
+    with outbox_of(settings) as outbox:
+        report = outbox.enqueue(predictions, *targets, site=declared.site)
+    _write_delta(Workspace(settings.workspace), predictions, model)
     return {"model": model, "predictions": len(predictions), **report.as_json()}
 
 

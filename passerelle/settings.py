@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     outbox_url: str | None = Field(None, description="SQLAlchemy URL of the outbox; default: SQLite in the workspace")
     mlflow_uri: str | None = Field(None, description="MLflow tracking URI; default: SQLite in the workspace")
     fhir_url: str | None = Field(None, description="base URL of the FHIR server that receives results")
+    fhir_file: Path | None = Field(
+        None, description="YAML: the hospital's names in FHIR, and several servers with keys, certificates and limits"
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
     log_format: str = Field("auto", description="auto, console or json")
 

@@ -15,7 +15,7 @@ Json = dict[str, Any]
 def adapt(content: Content, profile: TargetProfile, options: DeliveryOptions) -> Content | None:
     """The content for a target; None when it takes the resource in no form that we know."""
     kind = content.resource["resourceType"]
-    form = next((name for name in (kind, *options.fallback) if name in profile.types), None)
+    form = form_of(kind, profile, options)
     if form is None:
         return None
     resource, provenance = content.resource, content.provenance
@@ -29,6 +29,11 @@ def adapt(content: Content, profile: TargetProfile, options: DeliveryOptions) ->
     resources = (_switched(r, options) for r in (resource, *kept, provenance))
     resource, *supports, provenance = resources
     return Content(resource, tuple(supports), provenance)
+
+
+def form_of(kind: str, profile: TargetProfile, options: DeliveryOptions) -> str | None:
+    """The type in which a target takes results of a type; None when it takes them in none."""
+    return next((name for name in (kind, *options.fallback) if name in profile.types), None)
 
 
 def with_ids(node: Any, ids: dict[str, str]) -> Any:

@@ -100,10 +100,13 @@ def _resource(target: Target, parcel: Parcel) -> Result:
             return Result(Answer.ACK, server_id=found.server_id, version_id=found.version_id)
     if parcel.resource_id is None:
         return _first(target, parcel)
-    headers = {"If-Match": f'W/"{parcel.version_id}"'} if parcel.version_id else {}
-    body = with_replaces(parcel) | {"id": parcel.resource_id}
-    reply = target.send("PUT", f"{parcel.kind}/{parcel.resource_id}", body, headers)
-    return _result(reply, parcel.resource_id, if_match=bool(headers))
+    return _put(target, parcel, parcel.resource_id, parcel.version_id)
+
+
+def _put(target: Target, parcel: Parcel, id_: str, version_id: str | None) -> Result:
+    headers = {"If-Match": f'W/"{version_id}"'} if version_id else {}
+    reply = target.send("PUT", f"{parcel.kind}/{id_}", with_replaces(parcel) | {"id": id_}, headers)
+    return _result(reply, id_, if_match=bool(headers))
 
 
 def _first(target: Target, parcel: Parcel) -> Result:
@@ -116,6 +119,8 @@ def _first(target: Target, parcel: Parcel) -> Result:
         return found
     if found.resource is not None and parcel.holds_our_content(found.resource):
         return replace(created, server_id=found.server_id, version_id=found.version_id)
+    if parcel.replaces is not None and found.server_id is not None:
+        return _put(target, parcel, found.server_id, found.version_id)  # an earlier reading that holds again
     return Result(Answer.STALE, 200, server_id=found.server_id, version_id=found.version_id)
 
 

@@ -24,6 +24,7 @@ class DeliveryOptions:
     write: Literal["auto", "client_id", "conditional_create", "conditional_update"] = "auto"  # statements lie
     max_entries: int = 40  # of one Bundle; 1: one prediction a Bundle
     max_bytes: int = 1_000_000  # of one Bundle
+    recreate_deleted: bool = False  # what someone deleted at the target stays deleted: a dead letter
     provenance: bool = True
     mark_ai: bool = True  # off for receivers whose terminology lacks AIAST
     extensions: bool = True  # off for receivers that refuse what they do not know

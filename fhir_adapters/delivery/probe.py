@@ -26,6 +26,7 @@ class TargetProfile:
     provenance: bool
     patient_search: bool
     types: tuple[str, ...]  # that it takes
+    recreate_deleted: bool = False  # the hospital's choice
 
     def as_json(self) -> Json:
         """For the table of targets."""
@@ -69,6 +70,7 @@ def probe(target: Target, options: DeliveryOptions, trial: Mapping[str, Any] | N
         provenance=options.provenance and said.writes("Provenance", client_ids),
         patient_search=_can(types, "Patient", "search-type"),
         types=taken,
+        recreate_deleted=options.recreate_deleted,
     )
 
 

@@ -1,17 +1,21 @@
 """HTTP with one target: JSON out, JSON in, and the difference between "not sent" and "nobody knows"."""
 
 import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
+from fhir_adapters.delivery.smart import TokenRefused
 from fhir_adapters.exact_json import dumps, loads
+from passerelle.errors import TargetBusy
 
 Json = dict[str, Any]
 
 FHIR_JSON = "application/fhir+json"
+PAGE = 200  # resources in one answer to a search
 # The connection was never there, so the target has done nothing.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
@@ -57,6 +61,13 @@ class Reply:
         return [r for r in found if r.get("resourceType") != "OperationOutcome"]
 
     @property
+    def next_page(self) -> str | None:
+        """Of a searchset: the address of what follows."""
+        links = self.body.get("link")
+        listed = [x for x in links if isinstance(x, dict)] if isinstance(links, list) else []
+        return next((_text(x.get("url")) for x in listed if x.get("relation") == "next"), None)
+
+    @property
     def outcome(self) -> str | None:
         """The OperationOutcome as text, or the beginning of what came instead."""
         if self.body.get("resourceType") == "OperationOutcome":
@@ -93,6 +104,28 @@ class Target:
         """Read or search."""
         return self._request("GET", path, params=params)
 
+    def follow(self, url: str) -> Reply:
+        """The next page of a searchset, as the target gave its address; only at the target itself."""
+        base = httpx.URL(self.base_url)
+        following = base.join(url)
+        if (following.host, following.port, following.scheme) != (base.host, base.port, base.scheme):
+            raise Lost("the next page is at another server")
+        return self._request("GET", str(following))
+
+    def everything(self, resource_type: str, params: dict[str, str]) -> Iterator[Json]:
+        """Every resource that a search finds, page by page.
+
+        Raises: TargetBusy: the target answers otherwise than it should.
+        """
+        reply = self.get(resource_type, params | {"_count": str(PAGE)})
+        while True:
+            if reply.status != 200:
+                raise busy(self.base_url, reply)
+            yield from reply.resources
+            if reply.next_page is None:
+                return
+            reply = self.follow(reply.next_page)
+
     def search_in_body(self, resource_type: str, params: dict[str, str]) -> Reply:
         """``POST [type]/_search``: for parameters that identify a patient."""
         return self._request("POST", f"{resource_type}/_search", data=params)
@@ -109,12 +142,20 @@ class Target:
     def _request(self, method: str, path: str, **arguments: Any) -> Reply:
         self.requests += 1
         try:
-            response = self._client.request(method, f"{self.base_url}/{path}" if path else self.base_url, **arguments)
+            url = path if path.startswith(("http://", "https://")) else f"{self.base_url}/{path}".rstrip("/")
+            response = self._client.request(method, url, **arguments)
+        except TokenRefused as error:
+            raise NotSent(str(error)) from error
         except _NOT_SENT as error:
             raise NotSent(type(error).__name__) from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise Lost(type(error).__name__) from error
         return Reply(response.status_code, response.headers, _body(response.content))
+
+
+def busy(base_url: str, reply: Reply) -> TargetBusy:
+    """The error of a read that gave something else than what was read for."""
+    return TargetBusy(f"the FHIR server answers {reply.status} to a read", looked=base_url, do="try later")
 
 
 def version_of(etag: str | None) -> str | None:

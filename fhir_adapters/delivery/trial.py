@@ -5,9 +5,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fhir_adapters.bundle import transaction
+from fhir_adapters.delivery.options import DeliveryOptions
+from fhir_adapters.delivery.pace import remember_target, remember_trial, trial_of
+from fhir_adapters.delivery.probe import TargetProfile, probe
 from fhir_adapters.delivery.target import Target
 from fhir_adapters.french import narrative
 from fhir_adapters.marking import meta
+from fhir_adapters.outbox import Outbox
 
 Json = dict[str, Any]
 SYSTEM = "urn:passerelle:trial"
@@ -24,6 +28,26 @@ class Trial:
     def as_json(self) -> dict[str, bool]:
         """For the table of targets."""
         return asdict(self)
+
+
+def probe_target(
+    outbox: Outbox, server: Target, target: str, options: DeliveryOptions, *, write: bool
+) -> TargetProfile:
+    """How a target will be written to; kept in the outbox.
+
+    Args:
+        write: try it, and let what is seen decide over what its statement says, from now on.
+    """
+    if write:
+        seen = try_writing(server).as_json()
+        with outbox.transaction() as connection:
+            remember_trial(connection, target, server.base_url, seen, outbox.clock())
+    with outbox.transaction() as connection:
+        trial = trial_of(connection, target, server.base_url)
+    profile = probe(server, options, trial)
+    with outbox.transaction() as connection:
+        remember_target(connection, target, server.base_url, profile, outbox.clock())
+    return profile
 
 
 def try_writing(target: Target) -> Trial:

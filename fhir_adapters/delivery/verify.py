@@ -26,8 +26,8 @@ def find_resource(target: Target, parcel: Parcel) -> Found | Result:
     """What the target holds of the resource, or why it cannot be told."""
     if parcel.resource_id is not None:
         reply = target.get(f"{parcel.kind}/{parcel.resource_id}")
-        if reply.status in (404, 410):  # 410: someone deleted it
-            return Found(None) if reply.status == 404 else refusal(reply)
+        if reply.status == 404 or (reply.status == 410 and parcel.profile.recreate_deleted):
+            return Found(None)
         if reply.status != 200:
             return refusal(reply)
         return Found(reply.body, parcel.resource_id, reply.version_id)

@@ -7,7 +7,7 @@ outbox.status()
 
 from fhir_adapters.outbox.enqueue import EnqueueReport
 from fhir_adapters.outbox.items import Item, Job, KeyState
-from fhir_adapters.outbox.outbox import Outbox, open_outbox
+from fhir_adapters.outbox.outbox import DEFAULT_TARGET, Outbox, open_outbox
 from fhir_adapters.outbox.states import Kind, State
 
-__all__ = ["EnqueueReport", "Item", "Job", "KeyState", "Kind", "Outbox", "State", "open_outbox"]
+__all__ = ["DEFAULT_TARGET", "EnqueueReport", "Item", "Job", "KeyState", "Kind", "Outbox", "State", "open_outbox"]

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from fhir_adapters.bundle import path_of
 from fhir_adapters.outbox.contents import Content
 from fhir_adapters.outbox.items import Item, Job, KeyState
+from fhir_adapters.outbox.owner import is_gone
 from fhir_adapters.outbox.schema import key_state, outbox, prediction
 from fhir_adapters.outbox.states import IN_FLIGHT, UNSETTLED, WAITING, Kind, State
 
@@ -46,7 +47,10 @@ class Claimed:
 
 def recover(connection: Connection, target: str, now: datetime) -> int:
     """Items whose holder is gone: nobody knows whether they were sent. Returns how many."""
-    lost = (outbox.c.target == target) & outbox.c.state.in_(IN_FLIGHT) & (outbox.c.lease_until < now)
+    held = (outbox.c.target == target) & outbox.c.state.in_(IN_FLIGHT)
+    owners = connection.execute(select(outbox.c.lease_owner).where(held).distinct()).scalars()
+    gone = [owner for owner in owners if is_gone(owner)]
+    lost = held & ((outbox.c.lease_until < now) | outbox.c.lease_owner.in_(gone))
     values = {"state": State.UNKNOWN, "next_at": now, "lease_owner": None, "reason": "its lease ran out"}
     return connection.execute(update(outbox).where(lost).values(values)).rowcount
 

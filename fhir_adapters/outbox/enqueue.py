@@ -128,15 +128,32 @@ class _Writer:
 
     def _complete(self, known: dict[str, Row], fresh: set[str]) -> None:
         """Items for targets that have had none of a prediction whose content is not new."""
-        waiting = {id_: row for id_, row in known.items() if id_ not in fresh and row.kind != Kind.RETRACT}
-        for target in self._targets if waiting else ():
-            mine = (outbox.c.target == target) & outbox.c.key.in_(waiting)
+        same = {id_: row for id_, row in known.items() if id_ not in fresh}
+        for target in self._targets if same else ():
+            mine = (outbox.c.target == target) & outbox.c.key.in_(same)
             there = set(self._connection.execute(select(outbox.c.key).where(mine)).scalars())
-            lacking = [
-                (row.id, _revision_of(self._connection, row)) for id_, row in waiting.items() if id_ not in there
-            ]
-            if lacking:
-                revisions.send(self._connection, target, lacking, self._now)
+            _send_known(self._connection, target, [row for id_, row in same.items() if id_ not in there], self._now)
+
+
+def offer(connection: Connection, target: str, models: Sequence[str] | None, now: datetime) -> int:
+    """Items for a target that has had none of some predictions: their last contents, unless they were withdrawn."""
+    mine = select(outbox.c.id).where(outbox.c.target == target, outbox.c.key == prediction.c.prediction_id).exists()
+    lacking = select(prediction.c.prediction_id).where(~mine).distinct()
+    if models is not None:
+        lacking = lacking.where(prediction.c.model.in_(models))
+    ids = sorted(connection.execute(lacking).scalars())
+    sent = 0
+    for start in range(0, len(ids), CHUNK):
+        rows = revisions.latest(connection, ids[start : start + CHUNK])
+        sent += _send_known(connection, target, list(rows.values()), now)
+    return sent
+
+
+def _send_known(connection: Connection, target: str, rows: Sequence[Row], now: datetime) -> int:
+    pairs = [(row.id, _revision_of(connection, row)) for row in rows if row.kind != Kind.RETRACT]
+    if pairs:
+        revisions.send(connection, target, pairs, now)
+    return len(pairs)
 
 
 def _resource_of(connection: Connection, row_id: int) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """``Outbox``: the database of what is to be delivered, and every transaction on it."""
 
 import contextlib
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,9 +14,10 @@ from fhir_adapters.build import DEFAULT_SITE
 from fhir_adapters.outbox import claim as claims
 from fhir_adapters.outbox import dead_letters
 from fhir_adapters.outbox.contents import Content
-from fhir_adapters.outbox.enqueue import EnqueueReport, enqueue
+from fhir_adapters.outbox.enqueue import EnqueueReport, enqueue, offer
 from fhir_adapters.outbox.mitigate import mitigate
-from fhir_adapters.outbox.recall import Recalled, recall_version
+from fhir_adapters.outbox.owner import new_owner
+from fhir_adapters.outbox.recall import Recalled, recall_version, recalls, remember_proof
 from fhir_adapters.outbox.schema import metadata, outbox, prediction, target_state
 from fhir_adapters.outbox.states import OPEN, State
 from fhir_adapters.site import Site
@@ -39,7 +39,7 @@ class Outbox:
 
     def __init__(self, engine: Engine, clock: Clock = utc_now) -> None:
         self._engine, self.clock = engine, clock
-        self.owner = uuid.uuid4().hex
+        self.owner = new_owner()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -55,6 +55,15 @@ class Outbox:
         """
         with self.transaction() as connection:
             return enqueue(connection, predictions, targets or (DEFAULT_TARGET,), site, self.clock())
+
+    def offer(self, target: str, models: Iterable[str] | None = None) -> int:
+        """Items for a target that is new, or that now gets a model's results. Returns how many.
+
+        Args:
+            models: whose results it gets; None: every model's.
+        """
+        with self.transaction() as connection:
+            return offer(connection, target, None if models is None else list(models), self.clock())
 
     def claim(self, claimer: claims.Claimer, as_of: datetime | None = None, limit: int = 1) -> claims.Claimed:
         """Lease the next items that are due for a target and still hold at ``as_of`` (default: now)."""
@@ -97,6 +106,7 @@ class Outbox:
                 "states": {str(s): sum(n for _, state, n in counts if state == s) for s in State},
                 "dead_letters": dict(connection.execute(dead).tuples().all()),
                 "oldest_open": _text(connection.execute(oldest).scalar_one()),
+                "recalls": [_recall(row) for row in recalls(connection)],
                 "targets": targets,
             }
 
@@ -106,10 +116,24 @@ class Outbox:
             for row in connection.execute(select(prediction.c.id, prediction.c.payload).order_by(prediction.c.id)):
                 yield row.id, Content.read(row.payload).resources
 
-    def recall(self, model: str, version: str, reason: str, *, site: Site = DEFAULT_SITE) -> Recalled:
-        """Withdraw what a model version said, at every target. Again: adds what is not yet withdrawn."""
+    def recall(
+        self, model: str, version: str, reason: str, *, site: Site = DEFAULT_SITE, dry_run: bool = False
+    ) -> Recalled:
+        """Withdraw what a model version said, at every target. Again: adds what is not yet withdrawn.
+
+        Args:
+            dry_run: only count what would be done.
+        """
+        with self._engine.connect() as connection:
+            done = recall_version(connection, model, version, reason, site, self.clock())
+            if not dry_run:
+                connection.commit()
+            return done
+
+    def recall_proved(self, model: str, version: str, proof: Json) -> None:
+        """Keep what the targets were seen to hold of a recalled version."""
         with self.transaction() as connection:
-            return recall_version(connection, model, version, reason, site, self.clock())
+            remember_proof(connection, model, version, proof, self.clock())
 
     def mitigate(self, prediction_id: str, mitigation: Json, why: str, *, site: Site = DEFAULT_SITE) -> bool:
         """Add what a person did about a result; False when there is nothing to add it to."""
@@ -196,6 +220,11 @@ def _make_sqlite_transactional(engine: Engine) -> None:
 
 def _target(row: Any) -> dict[str, Any]:
     return {"base_url": row.base_url, "probed_at": _text(row.probed_at), "open_until": _text(row.open_until)}
+
+
+def _recall(row: Any) -> dict[str, Any]:
+    asked = {"model": row.model, "version": row.model_version, "reason": row.reason, "requested_by": row.requested_by}
+    return asked | {"created_at": _text(row.created_at), "proved_at": _text(row.proved_at)}
 
 
 def _text(moment: datetime | None) -> str | None:

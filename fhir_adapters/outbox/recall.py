@@ -1,10 +1,12 @@
 """Recall: every output of a model version is withdrawn, at every target that shows it or may show it."""
 
 import getpass
+import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 
@@ -147,6 +149,13 @@ def device_reference(content: Content) -> dict[str, str]:
     return {"reference": f"Device/{device['id']}", "type": "Device", "display": device["deviceName"][0]["name"]}
 
 
-def recalls(connection: Connection) -> Iterator[Row]:
+def remember_proof(connection: Connection, model: str, version: str, proof: dict[str, Any], now: datetime) -> None:
+    """Keep what the targets were seen to hold; the time only when nothing of the version is live anywhere."""
+    mine = (recall.c.model == model) & (recall.c.model_version == version)
+    proved = {"proved_at": now} if all(one["ok"] for one in proof.values()) else {}
+    connection.execute(update(recall).where(mine).values({"proof": json.dumps(proof)} | proved))
+
+
+def recalls(connection: Connection) -> list[Row]:
     """Every recall, oldest first."""
-    yield from connection.execute(select(recall).order_by(recall.c.id))
+    return list(connection.execute(select(recall).order_by(recall.c.id)))

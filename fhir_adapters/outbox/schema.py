@@ -73,7 +73,7 @@ outbox = Table(
     Column("reason", String(200)),
     Column("attempts", Integer, nullable=False, default=0),
     Column("next_at", Moment, nullable=False),
-    Column("lease_owner", String(36)),
+    Column("lease_owner", String(120)),
     Column("lease_until", Moment),
     Column("fence", Integer, nullable=False, default=0),
     Column("created_at", Moment, nullable=False),

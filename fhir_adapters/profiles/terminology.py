@@ -4,6 +4,7 @@ from typing import Any
 
 from fhir_adapters.build import BUILDERS
 from fhir_adapters.cases import CASES
+from fhir_adapters.cds_hooks.overrides import MITIGATIONS, OVERRIDE_REASONS, OVERRIDES
 from fhir_adapters.document_reference import CATEGORIES, FORMATS
 from fhir_adapters.marking import OBSERVATION_VALUE
 from fhir_adapters.profiles.definitions import DATE, code_system, concept
@@ -15,7 +16,8 @@ Json = dict[str, Any]
 
 def code_systems() -> list[Json]:
     """Every one."""
-    return [_contribution_scale(), _model_feature(), _models(), _categories(), _formats(), _ai_asserted()]
+    ours = [_contribution_scale(), _model_feature(), _models(), _categories(), _formats(), _override_reasons()]
+    return [*ours, _ai_asserted()]
 
 
 def naming_systems() -> list[Json]:
@@ -75,6 +77,12 @@ def _formats() -> Json:
     )
     concepts = [concept("spans-1", "Spans of a text, version 1", meaning)]
     return code_system(FORMATS, "DocumentFormat", "Formats of the contents of our documents.", concepts, "complete")
+
+
+def _override_reasons() -> Json:
+    concepts = [concept(one.code, one.display, MITIGATIONS[one.mitigation]) for one in OVERRIDES]
+    what = "Why a card was not followed; each reason stands for a mitigation of v3-ActCode."
+    return code_system(OVERRIDE_REASONS, "OverrideReason", what, concepts, "complete")
 
 
 def _ai_asserted() -> Json:

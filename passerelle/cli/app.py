@@ -5,7 +5,20 @@ from typing import Annotated
 import typer
 
 from passerelle import __version__
-from passerelle.cli import demo, generate, inspect, keys, models, results, sources, steps, study, views, vocabulary
+from passerelle.cli import (
+    cds_hooks,
+    demo,
+    fhir,
+    generate,
+    inspect,
+    keys,
+    models,
+    sources,
+    steps,
+    study,
+    views,
+    vocabulary,
+)
 
 app = typer.Typer(
     name="passerelle",
@@ -41,6 +54,7 @@ views.register(app)
 keys.register(app)
 models.register(app)
 study.register(app)
-results.register(app)
+fhir.register(app)
+cds_hooks.register(app)
 generate.register(app)
 demo.register(app)

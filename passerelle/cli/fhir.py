@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from passerelle.cli import fhir_targets
 from passerelle.cli.common import (
     JsonOption,
     VerboseOption,
@@ -17,6 +18,7 @@ from passerelle.cli.common import (
     show,
     table,
 )
+from passerelle.errors import UsageError
 
 group = typer.Typer(
     name="fhir", no_args_is_help=True, help="Results as FHIR R4, and their delivery.", rich_markup_mode=None
@@ -28,6 +30,7 @@ UrlOption = Annotated[
 AsOfOption = Annotated[
     datetime | None, typer.Option("--as-of", help="send what held at this UTC time (default: now); for old data")
 ]
+TargetOption = Annotated[str | None, typer.Option("--target", help="only this server of the fhir_file")]
 
 
 def register(app: typer.Typer) -> None:
@@ -39,13 +42,17 @@ def register(app: typer.Typer) -> None:
     group.command("validate", epilog=examples("passerelle fhir validate file.json other.json"))(validate)
     group.command("deliver", epilog=examples(
         "passerelle fhir deliver --workspace W --url http://127.0.0.1:8080/fhir",
+        "passerelle fhir deliver --workspace W --target dpi    one of the servers of the fhir_file",
         "passerelle fhir deliver --workspace W --json",
     ))(deliver)  # fmt: skip
     group.command("status", epilog=examples("passerelle fhir status --workspace W"))(status)
     group.command("dead-letters", epilog=examples(
-        "passerelle fhir dead-letters --workspace W             what a person must look at",
-        "passerelle fhir dead-letters --workspace W --requeue   send them again, once the cause is gone",
+        "passerelle fhir dead-letters --workspace W                     what a person must look at",
+        "passerelle fhir dead-letters --workspace W --requeue           send them again, once the cause is gone",
+        "passerelle fhir dead-letters --workspace W --id 7 > 7.json     the resource of one, to be corrected",
+        "passerelle fhir dead-letters --workspace W --id 7 --correct 7.json    send it as corrected",
     ))(dead_letters)  # fmt: skip
+    fhir_targets.register(group)
     app.add_typer(group)
 
 
@@ -85,16 +92,17 @@ def validate(
 def deliver(
     workspace: WorkspaceOption = None,
     url: UrlOption = None,
+    target: TargetOption = None,
     as_of: AsOfOption = None,
     json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Deliver what the outbox holds; a resource is at the target once, whatever happens on the way."""
+    """Deliver what the outbox holds; a resource is at each target once, whatever happens on the way."""
     from passerelle.delivery import deliver_outbox
 
     settings = settings_of(workspace=workspace, fhir_url=url)
     with progress() as report:
-        result = deliver_outbox(settings, report, as_of.replace(tzinfo=UTC) if as_of else None)
+        result = deliver_outbox(settings, report, as_of.replace(tzinfo=UTC) if as_of else None, target)
     if not result["ok"]:
         # What waits may pass later; a dead letter waits for a person.
         result["transient"] = bool(result["stopped"] or result["remaining"])
@@ -104,24 +112,57 @@ def deliver(
 
 
 def status(workspace: WorkspaceOption = None, json: JsonOption = False, verbose: VerboseOption = False) -> None:
-    """Show the outbox: how many in each state, for each target."""
+    """Show the outbox: how many in each state, for each target, and the recalls."""
     facts = _outbox(workspace, lambda outbox: outbox.status())
-    show(facts, json, lambda: "\n".join(f"{state:<12}{n:>8}" for state, n in facts["states"].items() if n) or "(empty)")
+    show(facts, json, lambda: _states(facts))
+
+
+def _states(facts: dict[str, Any]) -> str:
+    rows = [{"target": target} | (told.get("states") or {}) for target, told in facts["targets"].items()]
+    states = [state for state, count in facts["states"].items() if count]
+    recalls = [
+        f"recalled: {one['model']} {one['version']}, proved: {one['proved_at'] or 'not yet'}"
+        for one in facts["recalls"]
+    ]
+    return "\n".join([table(rows, ["target", *states]) if rows else "(empty)", *recalls])
 
 
 def dead_letters(
     workspace: WorkspaceOption = None,
-    requeue: Annotated[bool, typer.Option("--requeue", help="send them again")] = False,
+    requeue: Annotated[bool, typer.Option("--requeue", help="send them again as they are")] = False,
+    id: Annotated[int | None, typer.Option("--id", help="only this one; alone: print its resource")] = None,
+    correct: Annotated[
+        Path | None,
+        typer.Option("--correct", exists=True, dir_okay=False, help="the resource as corrected; needs --id"),
+    ] = None,
     json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Show what could not be delivered and why; with --requeue, put it back."""
-    rows = _outbox(workspace, lambda outbox: outbox.dead_letters())
-    if requeue:
-        count = _outbox(workspace, lambda outbox: outbox.requeue())
+    """Show what could not be delivered and why; put it back as it is, or as a person corrected it."""
+    from fhir_adapters.exact_json import loads
+
+    if correct is not None:
+        if id is None:
+            raise UsageError("which dead letter was corrected?", looked="--id", do="give --id with --correct")
+        site = declared_site(workspace)
+        _outbox(workspace, lambda outbox: outbox.correct(id, loads(correct.read_bytes()), site=site))
+        show({"corrected": id}, json, lambda: f"{id} put back as corrected")
+    elif requeue:
+        count = _outbox(workspace, lambda outbox: outbox.requeue(None if id is None else [id]))
         show({"requeued": count}, json, lambda: f"{count} put back")
-        return
-    show(rows, json, lambda: table(rows, ["id", "target", "reason", "created_at"]))
+    elif id is not None:
+        resource = _outbox(workspace, lambda outbox: outbox.dead_letter(id))
+        show(resource, json, lambda: jsonlib.dumps(resource, indent=1, ensure_ascii=False, default=str))
+    else:
+        rows = _outbox(workspace, lambda outbox: outbox.dead_letters())
+        show(rows, json, lambda: table(rows, ["id", "target", "reason", "created_at"]))
+
+
+def declared_site(workspace: Path | None) -> Any:
+    """The names of the hospital."""
+    from passerelle.delivery import declaration_of
+
+    return declaration_of(settings_of(workspace=workspace)).site
 
 
 def _outbox(workspace: Any, use: Any) -> Any:
@@ -132,8 +173,11 @@ def _outbox(workspace: Any, use: Any) -> Any:
 
 
 def _summary(result: dict[str, Any]) -> str:
-    return (
-        f"{result['acked']} delivered to {result['software'] or result['target']} in {result['seconds']:.1f} s, "
-        f"{result['remaining']} waiting, {result['dead']} dead"
-        + (f"\nstopped: {result['stopped']}" if result["stopped"] else "")
-    )
+    targets = result.get("targets") or {result["target"]: result}
+    lines = [
+        f"{told.get('acked', 0)} delivered to {told.get('software') or name} in {told.get('seconds', 0):.1f} s, "
+        f"{told.get('remaining', 0)} waiting, {told.get('dead', 0)} dead"
+        + (f"\n  stopped: {told['stopped']}" if told["stopped"] else "")
+        for name, told in targets.items()
+    ]
+    return "\n".join(lines)
