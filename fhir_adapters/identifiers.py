@@ -5,8 +5,9 @@ resource; conditional updates made duplicates on two servers when writers ran in
 """
 
 import uuid
+from functools import lru_cache
 
-from models.contract import PREDICTION_NAMESPACE, Prediction
+from models.contract import PREDICTION_NAMESPACE
 
 FINESS_SYSTEM = "urn:oid:1.2.250.1.71.4.2.2"
 INS_NIR = "urn:oid:1.2.250.1.213.1.4.8"
@@ -19,14 +20,15 @@ def resource_id(resource_type: str, *parts: str) -> str:
     return str(uuid.uuid5(PREDICTION_NAMESPACE, "|".join((resource_type, *parts))))
 
 
-def model_version(prediction: Prediction) -> str:
+def model_version(model: str, version: str) -> str:
     """``<model>.<version>``: no vertical bar, on which searches by identifier stumble."""
-    return f"{prediction.model}.{prediction.model_version}".replace("|", "-")
+    return f"{model}.{version}".replace("|", "-")
 
 
-def device_id(prediction: Prediction) -> str:
+@lru_cache(maxsize=64)
+def device_id(model: str, version: str, sha256: str) -> str:
     """Logical id of the Device of a model version; the weights are part of it."""
-    return resource_id("Device", model_version(prediction), prediction.model_sha256)
+    return resource_id("Device", model_version(model, version), sha256)
 
 
 def provenance_id(prediction_id: str, content_sha256: str, revision: int) -> str:

@@ -96,7 +96,10 @@ def _author(device: Json, site: Site) -> Json:
 
 def _entities(prediction: Prediction, site: Site) -> list[Json]:
     card = {
-        "identifier": {"system": site.model_version_system, "value": model_version(prediction)},
+        "identifier": {
+            "system": site.model_version_system,
+            "value": model_version(prediction.model, prediction.model_version),
+        },
         "display": "carte du modèle",
     }
     rows = list(dict.fromkeys(prediction.evidence))

@@ -1,12 +1,12 @@
 """Puts predictions into the outbox: the prediction and what is to be sent, in one transaction."""
 
 import dataclasses
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, Row, select
 
 from fhir_adapters.build import Built, build_all
@@ -191,10 +191,4 @@ def _chunks(predictions: Iterable[Prediction]) -> Iterator[list[Prediction]]:
 
 
 def _as_json(one: Prediction) -> str:
-    return json.dumps(dataclasses.asdict(one), default=_moment, ensure_ascii=False)
-
-
-def _moment(value: Any) -> str:
-    if isinstance(value, datetime):
-        return utc(value).isoformat()
-    raise TypeError(f"{type(value).__name__} is not JSON")
+    return orjson.dumps(one, option=orjson.OPT_NAIVE_UTC).decode()
