@@ -70,3 +70,11 @@ class Reidentifier(Protocol):
     def origin(self, table: str, row_id: int) -> Origin | None:
         """Where an OMOP row came from; None when the hospital's system has no resource for it."""
         ...
+
+    def person_of(self, system: str, value: str) -> int | None:
+        """The other way: the person row that has an identifier; None when nobody has it."""
+        ...
+
+    def visit_of(self, system: str, value: str) -> int | None:
+        """The visit row that has an identifier."""
+        ...

@@ -1,5 +1,6 @@
 """``deliver``: takes items, sends them, and settles each by the answer."""
 
+import contextlib
 import ssl
 import time
 from collections.abc import Callable
@@ -14,9 +15,10 @@ from fhir_adapters.delivery.answers import Answer
 from fhir_adapters.delivery.options import DeliveryOptions
 from fhir_adapters.delivery.pace import remember_target, trial_of
 from fhir_adapters.delivery.parcel import Parcel
+from fhir_adapters.delivery.patients import Patients, SearchRefused, SeveralPatients
 from fhir_adapters.delivery.probe import TargetProfile, probe
 from fhir_adapters.delivery.report import DeliveryReport
-from fhir_adapters.delivery.resolve import Resolved, Resolver, SearchRefused, SeveralPatients, redacted
+from fhir_adapters.delivery.resolve import Resolved, redacted, resolve
 from fhir_adapters.delivery.result import Result
 from fhir_adapters.delivery.settlement import Settlement
 from fhir_adapters.delivery.target import Lost, NotSent, Target
@@ -87,7 +89,8 @@ class _Courier:
     ) -> None:  # fmt: skip
         self._outbox, self._server, self._profile = outbox, server, profile
         self._options, self._report = options, report
-        self._resolver = Resolver(reidentifier, server, search_patients=profile.patient_search)
+        self._reidentifier = reidentifier
+        self._patients = Patients(reidentifier, server, search=profile.patient_search)
         self._settlement = Settlement(outbox, options, report)
         self._claimer = Claimer(outbox.owner, report.target, options.lease)
 
@@ -95,10 +98,10 @@ class _Courier:
         """Work until nothing is due, the limit is reached, or the target must be left alone."""
         self._start(as_of)
         total, attempts = self._outbox.open_count(self._report.target), 0
-        together = 1 if self._profile.mode == "single" else max(1, self._options.max_entries // ENTRIES_OF_ONE)
         while self._report.stopped is None and (limit is None or attempts < limit):
             if not self._settlement.ready():
                 return
+            together = 1 if self._profile.mode == "single" else max(1, self._options.max_entries // ENTRIES_OF_ONE)
             wanted = together if limit is None else min(together, limit - attempts)
             claimed = self._outbox.claim(self._claimer, as_of, wanted)
             self._report.expired += claimed.expired
@@ -126,6 +129,7 @@ class _Courier:
         results: dict[int, Result] = {}
         resolved: dict[int, Resolved] = {}
         together: list[Parcel] = []
+        self._look_up_patients(items)
         for item in items:
             ready = self._ready(item, resolved)
             if isinstance(ready, Result):
@@ -136,16 +140,25 @@ class _Courier:
                 together.append(ready)
         for parcels in self._packed(together):
             results |= self._sent(parcels)
+        if any(r.bundle_refused and r.answer is Answer.ACK for r in results.values()):
+            self._profile = replace(self._profile, mode="single")  # statements lie
+            self._report.mode = "single"
         # What went together may come back together: of each answer the words of all are taken out.
         secrets = {secret for one in resolved.values() for secret in one.secrets}
         told = [(item, results[item.id]) for item in items]
         clean = [(item, replace(result, outcome=redacted(result.outcome, secrets))) for item, result in told]
         self._settlement.settle(clean, sent_at)
 
+    def _look_up_patients(self, items: list[Item]) -> None:
+        wanted = {item.person_id: item.key for item in items if item.person_id is not None}
+        # What the target does not answer is asked again for each item, and told there.
+        with contextlib.suppress(SearchRefused, NotSent, Lost):
+            self._patients.prepare(wanted)
+
     def _ready(self, item: Item, resolved: dict[int, Resolved]) -> Parcel | Result:
         """The item with its real references, in the form that the target takes; or why it cannot be sent."""
         try:
-            real = resolved[item.id] = self._resolver.resolve(item)
+            real = resolved[item.id] = resolve(item, self._patients, self._reidentifier)
         except IdentityNotFound:
             return Result(Answer.REJECTED, why="the patient is not in the crosswalk")
         except SeveralPatients as error:

@@ -12,8 +12,8 @@ from fhir_adapters.delivery.result import Result
 from fhir_adapters.delivery.target import Lost, NotSent, Reply, Target
 from fhir_adapters.delivery.verify import refusal
 
-TOO_LARGE = 413
-SPLIT = {400, 409, 410, 412, TOO_LARGE, 422}  # one prediction among them may be the cause: nothing was done
+SPLIT = {400, 409, 410, 412, 413, 422}  # one prediction among them may be the cause: nothing was done
+NO_BUNDLE = {400, 404, 405, 413, 422, 501}  # the target may refuse any Bundle, or one so large: try its parts
 Older = dict[int, Reply]  # documents that are replaced, as the target holds them, by position of the parcel
 
 
@@ -68,14 +68,14 @@ def _send(target: Target, parcels: Sequence[Parcel], draft: Draft, again: Callab
     if answer.status in SPLIT and len(senders) > 1:
         middle = len(senders) // 2
         return again(senders[:middle]) | again(senders[middle:])
-    if answer.status == TOO_LARGE:  # one prediction is too large as a whole: try its parts
-        return {senders[0]: _alone(target, parcels[senders[0]])}
+    if answer.status in NO_BUNDLE:
+        return {position: _alone(target, parcels[position]) for position in senders}
     return dict.fromkeys(senders, refusal(answer, if_match=bool(draft.if_match)))
 
 
 def _alone(target: Target, parcel: Parcel) -> Result:
     try:
-        return one_by_one.write(target, parcel)
+        return replace(one_by_one.write(target, parcel), bundle_refused=True)
     except NotSent as error:
         return Result(Answer.UNSENT, why=f"no connection: {error}")
     except Lost as error:

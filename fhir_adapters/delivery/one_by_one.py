@@ -10,9 +10,10 @@ from urllib.parse import urlencode
 
 from fhir_adapters.bundle import path_of
 from fhir_adapters.delivery.answers import Answer
-from fhir_adapters.delivery.parcel import Parcel, search_token
+from fhir_adapters.delivery.parcel import Parcel
 from fhir_adapters.delivery.replaced import closed, read_older, with_replaces
 from fhir_adapters.delivery.result import Result
+from fhir_adapters.delivery.search import token
 from fhir_adapters.delivery.target import Reply, Target
 from fhir_adapters.delivery.verify import Found, find_resource, has_provenance, is_there, refusal
 
@@ -65,7 +66,7 @@ def _provenance(target: Target, parcel: Parcel, resource_id: str) -> Result:
         return _result(target.send("PUT", path_of(about), about))
     about.pop("id")
     condition = urlencode({"target": reference, "recorded": about["recorded"]})
-    headers = {"If-None-Exist": condition} if parcel.profile.conditional_create else {}
+    headers = {"If-None-Exist": condition} if parcel.profile.create == "if_none_exist" else {}
     return _result(target.send("POST", "Provenance", about, headers))
 
 
@@ -125,18 +126,32 @@ def _first(target: Target, parcel: Parcel) -> Result:
 
 
 def _create(target: Target, parcel: Parcel, resource: Json, identifier: Json) -> Result:
-    """Create unless a resource with the same identifier is there; the last resort is a conditional update."""
-    condition = urlencode({"identifier": search_token(identifier)})
+    """Create unless a resource with the same identifier is there, by whichever means the target has."""
+    search = {"identifier": token(identifier)}
     body = {name: value for name, value in resource.items() if name != "id"}
     kind = resource["resourceType"]
-    if parcel.profile.conditional_create:
-        reply = target.send("POST", kind, body, {"If-None-Exist": condition})
+    if parcel.profile.create == "conditional_update":
+        reply = target.send("PUT", f"{kind}?{urlencode(search)}", body)
+    elif parcel.profile.create == "if_none_exist":
+        reply = target.send("POST", kind, body, {"If-None-Exist": urlencode(search)})
     else:
-        reply = target.send("PUT", f"{kind}?{condition}", body)
+        reply = target.get(kind, search | {"_count": "3"})
+        if reply.status != 200:
+            return refusal(reply)
+        if reply.resources:
+            return _there(reply)
+        reply = target.send("POST", kind, body)
     result = _result(reply, reply.location_id or reply.body.get("id"))
     if result.answer is Answer.ACK and result.server_id is None:
         return replace(result, answer=Answer.DOUBT, why="the target does not say which id it gave")
     return result
+
+
+def _there(reply: Reply) -> Result:
+    """What a search found, as a conditional create would tell it."""
+    if len(reply.resources) > 1:
+        return Result(Answer.SEVERAL, 200, why="the target has several resources for one prediction")
+    return Result(Answer.ACK, 200, server_id=str(reply.resources[0].get("id")))
 
 
 def _result(reply: Reply, server_id: str | None = None, *, if_match: bool = False) -> Result:

@@ -88,8 +88,3 @@ class Parcel:
                 with_ids(content.resource, changed), content.supports, with_ids(content.provenance, changed)
             )
         return replace(self, content=content, support_ids=self.support_ids | ids)
-
-
-def search_token(identifier: Json) -> str:
-    """``system|value`` of a search."""
-    return f"{identifier['system']}|{identifier['value']}"

@@ -12,6 +12,7 @@ Json = dict[str, Any]
 RESULTS = ("DetectedIssue", "RiskAssessment", "DocumentReference", "Observation")  # what a clinician is to see
 SUPPORTS = ("Device", "Group")
 Mode = Literal["transaction", "batch", "single"]
+Create = Literal["if_none_exist", "conditional_update", "search_first"]  # the last has no guard but our single writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class TargetProfile:
     software: str
     mode: Mode
     client_ids: bool  # PUT [type]/<our id> creates; else the target chooses ids
-    conditional_create: bool  # where it chooses them: POST with If-None-Exist; else a conditional update
+    create: Create  # where it chooses them, how a resource is created once
     versioned: bool  # If-Match is honoured
     provenance: bool
     patient_search: bool
@@ -65,7 +66,7 @@ def probe(target: Target, options: DeliveryOptions, trial: Mapping[str, Any] | N
         software=str(_dict(statement, "software").get("name", "unknown")),
         mode=said.mode(options) if client_ids else "single",
         client_ids=client_ids,
-        conditional_create=said.conditional_create(options),
+        create=said.create(options),
         versioned=said.versioned,
         provenance=options.provenance and said.writes("Provenance", client_ids),
         patient_search=_can(types, "Patient", "search-type"),
@@ -96,17 +97,19 @@ class _Said:
             self._creates_by_update(name) for name in ours if self.writes(name, True)
         )
 
-    def conditional_create(self, options: DeliveryOptions) -> bool:
-        if options.write != "auto":
-            return options.write != "conditional_update"
+    def create(self, options: DeliveryOptions) -> Create:
+        if options.write in ("conditional_create", "conditional_update"):
+            return "if_none_exist" if options.write == "conditional_create" else "conditional_update"
         ours = [self.types[name] for name in (*RESULTS, *SUPPORTS) if name in self.types]
-        updates = all(r.get("conditionalUpdate") is True for r in ours)
-        return not updates or any(r.get("conditionalCreate") is True for r in ours)
+        if any(resource.get("conditionalCreate") is True for resource in ours):
+            return "if_none_exist"
+        updates = any(resource.get("conditionalUpdate") is True for resource in ours)
+        return "conditional_update" if updates else "search_first"
 
     def mode(self, options: DeliveryOptions) -> Mode:
         if options.mode != "auto":
             return options.mode
-        if "transaction" in self.system and self.trial.get("atomic", True):
+        if self.trial.get("atomic", "transaction" in self.system):
             return "transaction"
         return "batch" if "batch" in self.system else "single"
 

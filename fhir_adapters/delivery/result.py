@@ -17,4 +17,5 @@ class Result:
     outcome: str | None = None  # OperationOutcome, not yet redacted
     retry_after_s: float | None = None
     why: str = ""
+    bundle_refused: bool = False  # it passed alone: the target takes no Bundles, whatever it says
     support_ids: dict[str, str] = field(default_factory=dict)  # what this attempt made sure of: Device, Group

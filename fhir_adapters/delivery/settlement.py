@@ -13,7 +13,7 @@ from fhir_adapters.delivery.report import DeliveryReport
 from fhir_adapters.delivery.result import Result
 from fhir_adapters.outbox import Item, Outbox
 from fhir_adapters.outbox import settle as rows
-from fhir_adapters.outbox.items import Attempt
+from fhir_adapters.outbox.items import Attempt, KeyState
 
 _FAILURES = {Answer.UNSENT, Answer.DOUBT}  # of the target, not of the item
 _SHORTEST_WAIT_S = 0.02
@@ -52,29 +52,35 @@ class Settlement:
         """Write the ledger, the new states of items and what is known of the target, in one transaction."""
         with self._outbox.transaction() as connection:
             now = self._outbox.clock()
+            rows.record(connection, [(item, _line(result, sent_at)) for item, result in ended], now)
+            self._remember_supports(connection, ended)
+            self._acknowledge(connection, ended, now)
             for item, result in ended:
-                line = Attempt(
-                    result.answer, sent_at, result.http_status, result.entry_status, result.server_id,
-                    result.version_id, result.outcome,
-                )  # fmt: skip
-                rows.record(connection, item, line, now)
-                self._remember_supports(connection, item, result)
-                self._state(connection, item, result, now)
+                if not _is_acked(result):
+                    self._state(connection, item, result, now)
             if ended:
                 self._target(connection, ended[0][0].target, [result for _, result in ended], now)
 
-    def _remember_supports(self, connection: Connection, item: Item, result: Result) -> None:
-        for path, id_ in result.support_ids.items():
-            if path not in item.supports_known and path not in self._told:
-                rows.know(connection, item.target, path, id_, None, 1, "")
-                self._told.add(path)
+    def _remember_supports(self, connection: Connection, ended: Sequence[tuple[Item, Result]]) -> None:
+        new = {
+            path: KeyState(id_, None, 1, "")
+            for item, result in ended
+            for path, id_ in result.support_ids.items()
+            if path not in item.supports_known and path not in self._told
+        }
+        if new:
+            rows.know(connection, ended[0][0].target, list(new.items()))
+            self._told.update(new)
+
+    def _acknowledge(self, connection: Connection, ended: Sequence[tuple[Item, Result]], now: datetime) -> None:
+        written = [(item, str(result.server_id), result.version_id) for item, result in ended if _is_acked(result)]
+        rows.acked(connection, written, now)
+        self._report.acked += len(written)
 
     def _state(self, connection: Connection, item: Item, result: Result, now: datetime) -> None:
+        """What becomes of an item that was not acknowledged."""
         answer, why = result.answer, result.why or result.answer.value
-        if answer is Answer.ACK and result.server_id is not None:
-            rows.acked(connection, item, result.server_id, result.version_id, now)
-            self._report.acked += 1
-        elif answer is Answer.GONE and result.http_status is None:
+        if answer is Answer.GONE and result.http_status is None:
             rows.cancelled(connection, item, why, now)
             self._report.cancelled += 1
         elif answer in (Answer.REJECTED, Answer.SEVERAL, Answer.GONE) or self._exhausted(item, result):
@@ -87,7 +93,7 @@ class Settlement:
             self._report.unknown += 1
         else:
             if answer is Answer.STALE and result.server_id is not None:
-                rows.know(connection, item.target, item.key, result.server_id, result.version_id, 0, "")
+                rows.know(connection, item.target, [(item.key, KeyState(result.server_id, result.version_id, 0, ""))])
             rows.retry(connection, item, after(now, self._wait_s(item, result)), why, now)
             self._report.retried += 1
 
@@ -120,3 +126,14 @@ class Settlement:
         if pause or failures != self._failures:
             self.not_before = after(now, pause) if pause else None
             pause_target(connection, target, self._failures, self.not_before)
+
+
+def _is_acked(result: Result) -> bool:
+    return result.answer is Answer.ACK and result.server_id is not None
+
+
+def _line(result: Result, sent_at: datetime) -> Attempt:
+    return Attempt(
+        result.answer, sent_at, result.http_status, result.entry_status, result.server_id, result.version_id,
+        result.outcome,
+    )  # fmt: skip

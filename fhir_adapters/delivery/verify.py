@@ -5,8 +5,9 @@ from typing import Any
 
 from fhir_adapters.bundle import path_of
 from fhir_adapters.delivery.answers import Answer, classify, retry_after_s
-from fhir_adapters.delivery.parcel import Parcel, search_token
+from fhir_adapters.delivery.parcel import Parcel
 from fhir_adapters.delivery.result import Result
+from fhir_adapters.delivery.search import token
 from fhir_adapters.delivery.target import Reply, Target
 from fhir_adapters.outbox.outbox import utc_now
 
@@ -35,7 +36,7 @@ def find_resource(target: Target, parcel: Parcel) -> Found | Result:
 
 
 def _search(target: Target, parcel: Parcel) -> Found | Result:
-    reply = target.get(parcel.kind, {"identifier": search_token(parcel.identifier), "_count": "3"})
+    reply = target.get(parcel.kind, {"identifier": token(parcel.identifier), "_count": "3"})
     if reply.status != 200:
         return refusal(reply)
     matches = reply.resources

@@ -83,16 +83,28 @@ def _take(
     now: datetime, as_of: datetime, claimed: Claimed,
 ) -> list[Row]:  # fmt: skip
     """Lease the rows that are to be sent; close the others."""
-    taken = []
+    wanted = []
     for row in rows:
         closed = None if state is State.UNKNOWN else _closed(row, known.get(row.key), as_of)
-        if closed is not None:
-            values = {"state": closed, "reason": "found when its turn came", "settled_at": now}
-            connection.execute(update(outbox).where(outbox.c.id == row.id).values(values))
-            claimed.count(closed)
-        elif _lease(connection, claimer, row, state, now):
-            taken.append(row)
-    return taken
+        if closed is None:
+            wanted.append(row)
+            continue
+        values = {"state": closed, "reason": "found when its turn came", "settled_at": now}
+        connection.execute(update(outbox).where(outbox.c.id == row.id).values(values))
+        claimed.count(closed)
+    try:
+        with connection.begin_nested():
+            return _lease(connection, claimer, wanted, state, now)
+    except IntegrityError:  # a key among them has a writer: one by one
+        return [row for row in wanted if _lease_alone(connection, claimer, row, state, now)]
+
+
+def _lease_alone(connection: Connection, claimer: Claimer, row: Row, state: State, now: datetime) -> bool:
+    try:
+        with connection.begin_nested():
+            return bool(_lease(connection, claimer, [row], state, now))
+    except IntegrityError:
+        return False
 
 
 def _closed(row: Row, known: KeyState | None, as_of: datetime) -> State | None:
@@ -101,18 +113,16 @@ def _closed(row: Row, known: KeyState | None, as_of: datetime) -> State | None:
     return State.SUPERSEDED if known is not None and row.seq < known.last_acked_seq else None
 
 
-def _lease(connection: Connection, claimer: Claimer, row: Row, state: State, now: datetime) -> bool:
-    """False when another worker was faster, for the row or for its key."""
+def _lease(connection: Connection, claimer: Claimer, rows: Sequence[Row], state: State, now: datetime) -> list[Row]:
+    """Those of the rows that no other worker was faster for."""
     values = {
         "state": State.VERIFY if state is State.UNKNOWN else State.LEASED, "lease_owner": claimer.owner,
-        "lease_until": now + claimer.lease, "fence": row.fence + 1, "attempts": row.attempts + 1,
+        "lease_until": now + claimer.lease, "fence": outbox.c.fence + 1, "attempts": outbox.c.attempts + 1,
     }  # fmt: skip
-    same = (outbox.c.id == row.id) & (outbox.c.fence == row.fence) & (outbox.c.state == state)
-    try:
-        with connection.begin_nested():
-            return connection.execute(update(outbox).where(same).values(values)).rowcount == 1
-    except IntegrityError:  # the key has a writer
-        return False
+    same = outbox.c.id.in_([row.id for row in rows]) & (outbox.c.state == state)
+    leased = update(outbox).where(same).values(values).returning(outbox.c.id, outbox.c.fence)
+    fences = {row.id: row.fence for row in connection.execute(leased)} if rows else {}
+    return [row for row in rows if fences.get(row.id) == row.fence + 1]
 
 
 def next_due(connection: Connection, target: str) -> datetime | None:

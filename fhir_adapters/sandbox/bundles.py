@@ -1,113 +1,97 @@
-"""Transactions, all or nothing, and batches, each entry for itself."""
+"""Bundles at the base of the server: batches, each entry for itself, and transactions."""
 
-import uuid
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
 from fhir_adapters.rules.bundle_invariants import bundle as bundle_problems
-from fhir_adapters.sandbox import operations
-from fhir_adapters.sandbox.errors import Refused
-from fhir_adapters.sandbox.operations import Abilities, Answer
-from fhir_adapters.sandbox.search import matches
-from fhir_adapters.sandbox.store import Store
+from fhir_adapters.sandbox import routes, transaction
+from fhir_adapters.sandbox.abilities import Abilities
+from fhir_adapters.sandbox.errors import Refused, against_the_rules, operation_outcome
+from fhir_adapters.sandbox.interaction import Answer, Interaction
+from fhir_adapters.sandbox.repository import Repository
 
 Json = dict[str, Any]
-_ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "GET": 3}  # the order that R4 prescribes
 
 
-def run(store: Store, body: Any, abilities: Abilities) -> Answer:
+def run(repository: Repository, asked: Interaction) -> Answer:
     """Process a Bundle."""
+    body, abilities = asked.resource, repository.abilities
     if not isinstance(body, dict) or body.get("resourceType") != "Bundle":
         raise Refused(400, "invalid", "a Bundle is expected at the base of the server")
-    entries = [e for e in body.get("entry", ()) if isinstance(e, dict)]
-    if body.get("type") == "batch":
-        return _response("batch-response", [_alone(store, entry, abilities) for entry in entries])
-    if body.get("type") != "transaction" or not abilities.transactions:
+    kind = body.get("type")
+    if kind not in ("batch", "transaction") or not (abilities.batches if kind == "batch" else abilities.transactions):
         raise Refused(422, "not-supported", "this type of Bundle is not processed here")
-    problems = [f"{p.path}: {p.message} ({p.rule})" for p in bundle_problems(body, "Bundle") if p.severity == "error"]
-    if problems:
-        raise Refused(400, "invariant", *problems)
-    return _transaction(store, entries, abilities)
+    _require_sound(body, abilities)
+    entries = [_as_interaction(entry, asked) for entry in body.get("entry", ())]
+    _require_few(entries, abilities)
+    if kind == "batch":
+        done = [(entry, _alone(repository, entry)) for entry in entries]
+    else:
+        full_urls = [str(entry.get("fullUrl", "")) for entry in body.get("entry", ())]
+        done = transaction.run(repository, entries, full_urls, atomic=not abilities.transactions_as_batch)
+    return response(f"{kind}-response", [_entry(*pair) for pair in done])
 
 
-def _transaction(store: Store, entries: list[Json], abilities: Abilities) -> Answer:
-    draft = store.draft()
-    entries = _with_literal_references(draft, entries)
-    answers: dict[int, Json] = {}
-    order = sorted(range(len(entries)), key=lambda i: _ORDER.get(entries[i]["request"].get("method"), 9))
-    for index in order:
-        answers[index] = _entry(_one(draft, entries[index], abilities))
-    store.take(draft)
-    return _response("transaction-response", [answers[index] for index in range(len(entries))])
+def _require_sound(body: Json, abilities: Abilities) -> None:
+    listed = body.get("entry", [])
+    if not isinstance(listed, list) or not all(
+        isinstance(e, dict) and isinstance(e.get("request"), dict) for e in listed
+    ):
+        raise Refused(400, "structure", "each entry has a request")
+    dropped = {"same-target-twice"} if abilities.merges_twins else set()
+    problems = [p for p in bundle_problems(body, "Bundle") if p.severity == "error" and p.rule not in dropped]
+    if abilities.validates and problems:
+        raise against_the_rules(400, problems)
 
 
-def _with_literal_references(draft: Store, entries: list[Json]) -> list[Json]:
-    """Every ``urn:uuid`` becomes the reference that the resource will have; new resources get their ids here."""
-    literal: dict[str, str] = {}
-    for entry in entries:
-        kind, id_ = _future(draft, entry)
-        if entry.get("fullUrl", "").startswith("urn:uuid:") and id_:
-            literal[entry["fullUrl"]] = f"{kind}/{id_}"
-    return [_replaced(entry, literal) for entry in entries]
+def _require_few(entries: list[Interaction], abilities: Abilities) -> None:
+    conditional = [e for e in entries if e.if_none_exist is not None or (e.query and e.method != "GET")]
+    limits = ((entries, abilities.max_entries), (conditional, abilities.max_conditional_entries))
+    for found, limit in limits:
+        if limit is not None and len(found) > limit:
+            raise Refused(abilities.too_many_entries, "too-costly", f"at most {limit} such entries in a Bundle here")
 
 
-def _future(draft: Store, entry: Json) -> tuple[str, str | None]:
-    request = entry["request"]
-    kind, _, id_ = str(request.get("url", "")).partition("/")
-    if request.get("method") != "POST":
-        return kind, id_ or None
-    condition = request.get("ifNoneExist")
-    found = matches(draft, kind, parse_qsl(condition)) if condition else []
-    entry["_id"] = found[0]["id"] if found else str(uuid.uuid4())
-    return kind, entry["_id"]
+def _as_interaction(entry: Json, around: Interaction) -> Interaction:
+    """An entry as the request that it stands for."""
+    request = {name: str(value) for name, value in entry["request"].items()}
+    path, _, query = request.get("url", "").partition("?")
+    return Interaction(
+        method=request.get("method", ""),
+        path=tuple(part for part in path.split("/") if part),
+        query=parse_qsl(query),
+        resource=entry.get("resource"),
+        if_match=request.get("ifMatch"),
+        if_none_match=request.get("ifNoneMatch"),
+        if_none_exist=request.get("ifNoneExist"),
+        prefer=around.prefer,
+        scopes=around.scopes,
+    )
 
 
-def _replaced(node: Any, literal: dict[str, str]) -> Any:
-    if isinstance(node, list):
-        return [_replaced(item, literal) for item in node]
-    if not isinstance(node, dict):
-        return node
-    return {
-        name: literal.get(value, value) if name == "reference" and isinstance(value, str) else _replaced(value, literal)
-        for name, value in node.items()
-    }
-
-
-def _alone(store: Store, entry: Json, abilities: Abilities) -> Json:
+def _alone(repository: Repository, asked: Interaction) -> Answer:
+    """One entry, whose failure is its own."""
     try:
-        draft = store.draft()
-        answer = _entry(_one(draft, entry, abilities))
-        store.take(draft)
+        return routes.perform(repository, asked)
     except Refused as refused:
-        return {"response": {"status": str(refused.status), "outcome": refused.outcome}}
-    return answer
+        return Answer(refused.status, refused.outcome)
 
 
-def _one(store: Store, entry: Json, abilities: Abilities) -> Answer:
-    request = entry.get("request", {})
-    method, url = request.get("method"), str(request.get("url", ""))
-    kind, _, id_ = url.partition("/")
-    if method == "POST":
-        return operations.create(
-            store, kind, entry.get("resource"), abilities, request.get("ifNoneExist"), entry.get("_id")
-        )
-    if method == "PUT":
-        return operations.update(store, kind, id_, entry.get("resource"), abilities, request.get("ifMatch"))
-    if method == "DELETE":
-        return operations.delete(store, kind, id_)
-    if method == "GET":
-        return operations.read(store, kind, id_)
-    raise Refused(400, "not-supported", "an entry with a method that is not processed here")
+def _entry(asked: Interaction, answer: Answer) -> Json:
+    """An entry of the response, with as much as ``Prefer`` asks for."""
+    told: Json = {"status": f"{answer.status} {HTTPStatus(answer.status).phrase}"}
+    if version := answer.version:
+        told |= {"etag": version.etag, "lastModified": version.updated}
+        told |= {"location": f"{version.path}/_history/{version.version_id}"} if version.resource else {}
+    if answer.status >= 400:
+        return {"response": told | {"outcome": answer.resource}}
+    if asked.is_write and "return=OperationOutcome" in asked.prefer:
+        told["outcome"] = operation_outcome({"severity": "information", "code": "informational"})
+    shown = answer.resource and (not asked.is_write or "return=representation" in asked.prefer)
+    return {"resource": answer.resource, "response": told} if shown else {"response": told}
 
 
-def _entry(answer: Answer) -> Json:
-    response: Json = {"status": str(answer.status)}
-    if "ETag" in answer.headers:
-        response["etag"] = answer.headers["ETag"]
-    if "Location" in answer.headers:
-        response["location"] = answer.headers["Location"]
-    return {"response": response}
-
-
-def _response(kind: str, entries: list[Json]) -> Answer:
-    return Answer(200, {"resourceType": "Bundle", "type": kind, "entry": entries})
+def response(kind: str, entries: list[Json]) -> Answer:
+    """The Bundle of an answer."""
+    return Answer(200, {"resourceType": "Bundle", "type": kind} | ({"entry": entries} if entries else {}))

@@ -1,131 +1,116 @@
-"""Read, create, update, delete: each as R4 defines it, on a store or on a draft of it."""
+"""Read and write one resource, each as R4 defines it."""
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl
 
-from fhir_adapters.rules import errors
-from fhir_adapters.rules.table import resource_types
+from fhir_adapters.sandbox.abilities import Abilities
 from fhir_adapters.sandbox.errors import Refused
-from fhir_adapters.sandbox.search import matches
-from fhir_adapters.sandbox.store import Store, Version
+from fhir_adapters.sandbox.interaction import Answer
+from fhir_adapters.sandbox.repository import Repository
+from fhir_adapters.sandbox.store import Version
+from fhir_adapters.sandbox.validation import require_unused, require_valid
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Abilities:
-    """What this sandbox can do, to stand in for servers that can do less."""
+class Write:
+    """A write whose identity is decided; what it will find there is not."""
 
-    update_create: bool = True
-    transactions: bool = True
-    conditional_create: bool = True
-    validates: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A status and what goes with it."""
-
-    status: int
-    resource: Json | None = None
-    headers: dict[str, str] = field(default_factory=dict)
+    method: str
+    type: str
+    id: str
+    body: Any = None
+    if_match: str | None = None
+    there: bool = False  # a conditional create that found its resource: nothing to write
+    our_id: bool = False  # the server chose the id
+    condition: str | None = None
 
 
-def read(store: Store, kind: str, id_: str, version: str | None = None) -> Answer:
+def read(repository: Repository, kind: str, id_: str, version_id: str | None = None) -> Answer:
     """The current version of a resource, or the one that is named."""
-    versions = store.history(kind, id_)
-    chosen = [v for v in versions if version in (None, str(v.number))]
+    versions = repository.store.history(kind, id_)
+    chosen = [v for v in versions if version_id in (None, v.version_id)]
     if not chosen:
         raise Refused(404, "not-found", f"no {kind} with this id")
     if chosen[-1].resource is None:
         raise Refused(410, "deleted", f"the {kind} was deleted")
-    return Answer(200, chosen[-1].resource, {"ETag": f'W/"{chosen[-1].number}"'})
+    return Answer(200, chosen[-1].resource, chosen[-1])
 
 
-def create(
-    store: Store, kind: str, body: Any, abilities: Abilities, if_none_exist: str | None = None, id_: str | None = None
-) -> Answer:
-    """A new resource with an id of ours, unless the condition finds one."""
-    if if_none_exist is not None:
-        if not abilities.conditional_create:
-            raise Refused(412, "not-supported", "no conditional create here")
-        found = matches(store, kind, parse_qsl(if_none_exist.removeprefix("?"), strict_parsing=True))
-        if len(found) > 1:
-            raise Refused(412, "multiple-matches", "the condition matches several resources")
-        if found:
-            return _written(200, kind, found[0])
-    _validate(kind, body, abilities)
-    return _write(store, kind, id_ or str(uuid.uuid4()), body, 201)
+def carry_out(repository: Repository, write: Write) -> Answer:
+    """Create, update or delete."""
+    if write.method == "DELETE":
+        return _delete(repository, write)
+    return _create(repository, write) if write.method == "POST" else _update(repository, write)
 
 
-def update(store: Store, kind: str, id_: str, body: Any, abilities: Abilities, if_match: str | None = None) -> Answer:
-    """A new version of a resource, or its first one where clients may choose ids."""
-    _validate(kind, body, abilities)
-    if body.get("id") != id_:
+def _create(repository: Repository, write: Write) -> Answer:
+    last = repository.store.last(write.type, write.id)
+    if write.there and last is not None:
+        return Answer(200, last.resource, last)
+    require_valid(write.type, write.body, repository.abilities)
+    return _written(repository, write, 201)
+
+
+def _update(repository: Repository, write: Write) -> Answer:
+    abilities, last = repository.abilities, repository.store.last(write.type, write.id)
+    require_valid(write.type, write.body, abilities)
+    if write.body.get("id") != write.id and not (write.condition is not None and "id" not in write.body):
         raise Refused(400, "invalid", "the id of the resource is not the one of the URL")
-    versions = store.history(kind, id_)
-    if if_match is not None and (not versions or if_match != f'W/"{versions[-1].number}"'):
-        raise Refused(412, "conflict", "the resource has another version")
-    if not versions and not abilities.update_create:
+    _require_match(write, last, abilities)
+    if last is None and not (abilities.update_create or write.our_id):
         raise Refused(405, "not-supported", "clients may not choose ids here")
-    existed = bool(versions) and versions[-1].resource is not None
-    return _write(store, kind, id_, body, 200 if existed else 201)
+    there = last is not None and last.resource is not None
+    if there and last is not None and not abilities.unchanged_makes_version and _same(last.resource, write.body):
+        return Answer(200, last.resource, last)
+    return _written(repository, write, 200 if there else 201)
 
 
-def delete(store: Store, kind: str, id_: str) -> Answer:
-    """Mark a resource as deleted."""
-    versions = store.history(kind, id_)
-    if versions and versions[-1].resource is not None:
-        store.add(kind, id_, Version(versions[-1].number + 1, _now(), None))
-    return Answer(204)
+def _delete(repository: Repository, write: Write) -> Answer:
+    last = repository.store.last(write.type, write.id)
+    _require_match(write, last, repository.abilities)
+    if last is None or last.resource is None:
+        return Answer(204)
+    if repository.abilities.referential_integrity:
+        require_unused(repository.store, write.type, write.id)
+    version = Version(write.type, write.id, _next(repository, write), _now(), "DELETE", None)
+    repository.store.add(version)
+    return Answer(204, None, version)
 
 
-def history(store: Store, kind: str, id_: str) -> Answer:
-    """Every version of a resource, newest first."""
-    versions = store.history(kind, id_)
-    if not versions:
-        raise Refused(404, "not-found", f"no {kind} with this id")
-    entries = [_history_entry(kind, id_, version) for version in reversed(versions)]
-    return Answer(200, {"resourceType": "Bundle", "type": "history", "total": len(entries), "entry": entries})
+def _require_match(write: Write, last: Version | None, abilities: Abilities) -> None:
+    if write.if_match is not None and (last is None or write.if_match != last.etag):
+        raise Refused(abilities.stale_if_match, "conflict", "the resource has another version")
 
 
-def _history_entry(kind: str, id_: str, version: Version) -> Json:
-    method = "DELETE" if version.resource is None else "PUT" if version.number > 1 else "POST"
-    entry: Json = {
-        "fullUrl": f"urn:sandbox:{kind}/{id_}",
-        "request": {"method": method, "url": f"{kind}/{id_}"},
-        "response": {"status": "200", "etag": f'W/"{version.number}"', "lastModified": version.updated},
-    }
-    return entry | ({"resource": version.resource} if version.resource else {})
+def _written(repository: Repository, write: Write, status: int) -> Answer:
+    version_id = _next(repository, write)
+    given = write.body.get("meta", {})
+    meta = (given if isinstance(given, dict) else {}) | {"versionId": version_id, "lastUpdated": _now()}
+    stored = {"resourceType": write.type, "id": write.id, "meta": meta}
+    stored |= {name: value for name, value in write.body.items() if name not in stored}
+    version = Version(write.type, write.id, version_id, meta["lastUpdated"], write.method, stored)
+    repository.store.add(version)
+    return Answer(status, stored, version)
 
 
-def _validate(kind: str, body: Any, abilities: Abilities) -> None:
-    if kind not in resource_types():
-        raise Refused(404, "not-supported", "no such resource type in R4")
-    if not isinstance(body, dict) or body.get("resourceType") != kind:
-        raise Refused(400, "invalid", "the body is not a resource of the type in the URL")
-    problems = errors(body) if abilities.validates else []
-    if problems:
-        raise Refused(422, "invariant", *(f"{p.path}: {p.message} ({p.rule})" for p in problems))
+def _next(repository: Repository, write: Write) -> str:
+    if repository.abilities.opaque_versions:
+        return str(uuid.uuid4())
+    return str(repository.store.count(write.type, write.id) + 1)
 
 
-def _write(store: Store, kind: str, id_: str, body: Json, status: int) -> Answer:
-    versions = store.history(kind, id_)
-    number = versions[-1].number + 1 if versions else 1
-    meta = body.get("meta", {}) | {"versionId": str(number), "lastUpdated": _now()}
-    stored = {"resourceType": kind, "id": id_, "meta": meta}
-    stored |= {name: value for name, value in body.items() if name not in stored}
-    store.add(kind, id_, Version(number, meta["lastUpdated"], stored))
-    return _written(status, kind, stored)
+def _same(stored: Json | None, body: Json) -> bool:
+    """The same content, whatever the server added."""
+    return stored is not None and _content(stored) == _content(body)
 
 
-def _written(status: int, kind: str, stored: Json) -> Answer:
-    version = stored["meta"]["versionId"]
-    location = f"{kind}/{stored['id']}/_history/{version}"
-    return Answer(status, stored, {"ETag": f'W/"{version}"', "Location": location})
+def _content(resource: Json) -> Json:
+    meta = {n: v for n, v in resource.get("meta", {}).items() if n not in ("versionId", "lastUpdated")}
+    return {name: value for name, value in resource.items() if name not in ("id", "meta")} | {"meta": meta}
 
 
 def _now() -> str:

@@ -1,87 +1,75 @@
-"""Search: the few parameters that our client and the tests use, each as R4 defines it."""
+"""Which current resources satisfy a search, each parameter as R4 defines it. Repeated: and; a comma: or."""
 
-from collections.abc import Callable, Iterator
-from datetime import datetime
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Any
 
+from fhir_adapters.sandbox.dates import date_test
 from fhir_adapters.sandbox.errors import Refused
+from fhir_adapters.sandbox.index import at, local
+from fhir_adapters.sandbox.parameters import DATES, OF_EVERY_TYPE, REFERENCES, TYPES
 from fhir_adapters.sandbox.store import Store
 
 Json = dict[str, Any]
 Parameters = list[tuple[str, str]]
-RESULT_PARAMETERS = {"_count", "_elements", "_summary", "_sort", "_total", "_offset", "_format"}
+Test = Callable[[Json], bool]
 
 
-def matches(store: Store, kind: str, parameters: Parameters) -> list[Json]:
-    """The current resources of a type that satisfy every parameter.
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a search sees of the store."""
+
+    store: Store
+    horizon: int | None = None  # how much of the log; None: all
+    bars_in_identifiers: bool = True  # else it never finds a value with "|"
+
+
+def matches(view: View, kind: str, parameters: Parameters) -> list[Json]:
+    """The current resources of a type that satisfy every parameter, in the order in which they came.
 
     Raises:
         Refused: a parameter that this server does not know; ignoring it would match too much.
     """
-    tests = [_test(name, value) for name, value in parameters if name not in RESULT_PARAMETERS]
-    return [resource for resource in store.current(kind) if all(test(resource) for test in tests)]
-
-
-def _test(name: str, value: str) -> Callable[[Json], bool]:
-    if name == "_id":
-        return lambda r: r["id"] in value.split(",")
-    if name == "identifier":
-        return lambda r: any(_is_token(i, value) for i in _list(r.get("identifier")))
-    if name == "_security":
-        return lambda r: any(_is_token(c, value, "code") for c in _list(r.get("meta", {}).get("security")))
-    if name in _REFERENCES:
-        return lambda r: any(_is_reference(x, value, name) for path in _REFERENCES[name] for x in _at(r, path))
-    if name in _DATES:
-        return lambda r: any(_is_date(d, value) for d in _at(r, _DATES[name]) if isinstance(d, str))
-    raise Refused(400, "not-supported", f"the sandbox does not search by {name}")
-
-
-_REFERENCES = {
-    "patient": ("patient", "subject"),
-    "subject": ("subject", "patient"),
-    "author": ("author",),
-    "implicated": ("implicated",),
-    "target": ("target",),
-    "agent": ("agent.who",),
-}
-_DATES = {"_lastUpdated": "meta.lastUpdated", "recorded": "recorded", "identified": "identifiedDateTime"}
-
-
-def _at(node: Any, path: str) -> Iterator[Any]:
-    first, _, rest = path.partition(".")
-    for item in _list(node.get(first) if isinstance(node, dict) else None):
-        if rest:
-            yield from _at(item, rest)
+    found: list[Collection[str]] = []
+    tests: list[Test] = []
+    for name, values in parameters:
+        require_known(kind, name)
+        wanted = [_unescaped(value) for value in re.split(r"(?<!\\),", values) if value]
+        if name in DATES:
+            tests.append(_any_date(DATES[name], wanted))
+        elif name == "_id":
+            found.append(dict.fromkeys(wanted))
         else:
-            yield item
+            found.append(_under(view, kind, name, wanted))
+    first, *others = sorted(found, key=len) or [view.store.index.ids(kind)]
+    resources = [view.store.current(kind, id_, view.horizon) for id_ in first if all(id_ in ids for ids in others)]
+    return [r for r in resources if r is not None and all(test(r) for test in tests)]
 
 
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]
+def require_known(kind: str, name: str) -> None:
+    """Refuse a search parameter that the type does not have here."""
+    if name not in OF_EVERY_TYPE and name not in TYPES.get(kind, ()):
+        raise Refused(400, "not-supported", f"{kind} is not searched by {name[:40]} here")
 
 
-def _is_token(item: Json, wanted: str, code: str = "value") -> bool:
-    system, bar, value = wanted.partition("|")
-    if not bar:
-        return item.get(code) == wanted
-    return item.get("system", "") == system and (not value or item.get(code) == value)
+def _under(view: View, kind: str, name: str, wanted: list[str]) -> Collection[str]:
+    keys = [_reference(name, value) if name in REFERENCES else value for value in wanted]
+    if name == "identifier" and not view.bars_in_identifiers:
+        keys = [key for key in keys if key.count("|") < 2]
+    found = [view.store.index.ids(kind, name, key) for key in keys]
+    return found[0] if len(found) == 1 else dict.fromkeys(id_ for ids in found for id_ in ids)
 
 
-def _is_reference(item: Json, wanted: str, name: str) -> bool:
-    reference = str(item.get("reference", ""))
-    plain = f"Patient/{wanted}" if name == "patient" and "/" not in wanted else wanted
-    return reference == plain or reference.endswith(f"/{plain}")
+def _reference(name: str, value: str) -> str:
+    return local(value) if "/" in value else f"Patient/{value}" if name == "patient" else value
 
 
-def _is_date(value: str, wanted: str) -> bool:
-    operator = wanted[:2] if wanted[:2] in _COMPARE else "eq"
-    return _COMPARE[operator](datetime.fromisoformat(value), datetime.fromisoformat(wanted.removeprefix(operator)))
+def _any_date(paths: tuple[str, ...], wanted: list[str]) -> Test:
+    tests = [date_test(value) for value in wanted]
+    return lambda resource: any(test(value) for value in at(resource, paths) for test in tests)
 
 
-_COMPARE: dict[str, Callable[[datetime, datetime], bool]] = {
-    "eq": lambda a, b: a == b,
-    "ge": lambda a, b: a >= b,
-    "gt": lambda a, b: a > b,
-    "le": lambda a, b: a <= b,
-    "lt": lambda a, b: a < b,
-}
+def _unescaped(value: str) -> str:
+    """R4 escapes the signs that separate: ``a\\|b`` is the value ``a|b``."""
+    return re.sub(r"\\([\\,|$])", r"\1", value)

@@ -1,64 +1,112 @@
-"""Resources and their versions, in memory."""
+"""Resources and their versions, in memory.
 
+Everything happens in the one thread of the server's event loop, and nothing waits between two steps of a write:
+that is why there is no lock here.
+"""
+
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from fhir_adapters.sandbox.index import Index
+
 Json = dict[str, Any]
-Histories = dict[str, dict[str, tuple["Version", ...]]]  # type → id → versions, oldest first
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
     """One version of a resource; a deletion has no resource."""
 
-    number: int
+    type: str
+    id: str
+    version_id: str
     updated: str
+    method: str  # the HTTP verb that made it
     resource: Json | None
+
+    @property
+    def path(self) -> str:
+        """``DetectedIssue/<id>``."""
+        return f"{self.type}/{self.id}"
+
+    @property
+    def etag(self) -> str:
+        """Weak, as FHIR has it."""
+        return f'W/"{self.version_id}"'
 
 
 class Store:
-    """Versions of resources. A draft sees the store below it and keeps what is written: that is a transaction."""
+    """Versions in the order in which they came, found by identity and by index."""
 
-    def __init__(self, below: "Store | None" = None) -> None:
-        self._own: Histories = {}
-        self._below = below
+    def __init__(self) -> None:
+        self.log: list[Version] = []  # the history of the whole system
+        self.index = Index()
+        self._versions: dict[tuple[str, str], list[int]] = {}  # places in the log, oldest first
 
-    def draft(self) -> "Store":
-        """A layer to write into."""
-        return Store(self)
+    def history(self, kind: str, id_: str) -> list[Version]:
+        """Versions of a resource, oldest first; empty when there never was one."""
+        return [self.log[place] for place in self._versions.get((kind, id_), ())]
 
-    def take(self, draft: "Store") -> None:
-        """Make everything written in a draft current, all at once."""
-        for kind, resources in draft._own.items():
-            self._own.setdefault(kind, {}).update(resources)
+    def last(self, kind: str, id_: str) -> Version | None:
+        """The newest version, which may be a deletion."""
+        places = self._versions.get((kind, id_))
+        return self.log[places[-1]] if places else None
 
-    def history(self, kind: str, id_: str) -> tuple[Version, ...]:
-        """Versions of a resource; empty when there never was one."""
-        own = self._own.get(kind, {}).get(id_)
-        if own is not None:
-            return own
-        return self._below.history(kind, id_) if self._below else ()
+    def current(self, kind: str, id_: str, horizon: int | None = None) -> Json | None:
+        """The resource as it is, or as it was when the log had ``horizon`` versions; None when there is none."""
+        places = self._versions.get((kind, id_), [])
+        seen = places if horizon is None else [place for place in places if place < horizon]
+        return self.log[seen[-1]].resource if seen else None
 
-    def add(self, kind: str, id_: str, version: Version) -> None:
+    def named(self, reference: str) -> Json | None:
+        """The current resource of ``Type/id``."""
+        kind, _, id_ = reference.partition("/")
+        return self.current(kind, id_)
+
+    def count(self, kind: str, id_: str) -> int:
+        """How many versions a resource has had."""
+        return len(self._versions.get((kind, id_), ()))
+
+    def add(self, version: Version) -> None:
         """One more version."""
-        self._own.setdefault(kind, {})[id_] = (*self.history(kind, id_), version)
+        self._versions.setdefault((version.type, version.id), []).append(len(self.log))
+        self.log.append(version)
+        self.index.put(version.type, version.id, version.resource)
 
-    def current(self, kind: str) -> Iterator[Json]:
-        """The current resources of a type, in the order in which they came."""
-        for id_ in self._ids(kind):
-            last = self.history(kind, id_)[-1]
-            if last.resource is not None:
-                yield last.resource
+    @contextlib.contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """Whatever is added in the block is taken back when the block fails. The cost is that of what it added."""
+        before = len(self.log)
+        try:
+            yield
+        except BaseException:
+            self._back_to(before)
+            raise
 
-    def _ids(self, kind: str) -> dict[str, None]:
-        below = self._below._ids(kind) if self._below else {}
-        return below | dict.fromkeys(self._own.get(kind, {}))
+    @contextlib.contextmanager
+    def rehearsal(self) -> Iterator[None]:
+        """Whatever is added in the block is taken back in any case."""
+        before = len(self.log)
+        try:
+            yield
+        finally:
+            self._back_to(before)
 
-    def counts(self) -> dict[str, int]:
-        """How many current resources of each type."""
-        return {kind: sum(1 for _ in self.current(kind)) for kind in sorted(self._own)}
+    def _back_to(self, length: int) -> None:
+        while len(self.log) > length:
+            self._take_back()
+
+    def _take_back(self) -> None:
+        undone = self.log.pop()
+        places = self._versions[undone.type, undone.id]
+        places.pop()
+        if not places:
+            del self._versions[undone.type, undone.id]
+        self.index.put(undone.type, undone.id, self.current(undone.type, undone.id))
 
     def clear(self) -> None:
         """Forget everything."""
-        self._own.clear()
+        self.log.clear()
+        self.index.clear()
+        self._versions.clear()

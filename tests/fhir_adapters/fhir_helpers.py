@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import httpx
 
 from fhir_adapters.delivery import DeliveryOptions
-from fhir_adapters.example import RENAL_DOSE
+from fhir_adapters.example_predictions import RENAL_DOSE
 from fhir_adapters.reidentifier import IdentityNotFound, Origin, PatientIdentity
 from models.contract import Evidence
 
@@ -72,6 +72,15 @@ class Server:
         """The next writes fail like this, one fault after the other."""
         wanted = [{"kind": kind} | facts for kind in kinds]
         assert CLIENT.post(self.root + "/sandbox/faults", json=wanted).status_code == 200
+
+    def fail_by_chance(self, seed, rate, kinds, **facts):
+        """Writes fail at random, the same way for the same seed, until the server is healed."""
+        wanted = {"seed": seed, "rate": rate, "kinds": kinds} | facts
+        assert CLIENT.post(self.root + "/sandbox/faults", json=wanted).status_code == 200
+
+    def faults_done(self):
+        """How often each fault was met."""
+        return CLIENT.get(self.root + "/sandbox/faults").json()["done"]
 
     def heal(self):
         CLIENT.delete(self.root + "/sandbox/faults")

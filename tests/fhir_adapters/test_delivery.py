@@ -13,9 +13,9 @@ from sqlalchemy import text
 from fhir_adapters.delivery import deliver, in_bundles
 from fhir_adapters.delivery.answers import Answer, classify, retry_after_s
 from fhir_adapters.outbox import open_outbox
-from fhir_adapters.reidentifier import Origin, PatientIdentity
+from fhir_adapters.reidentifier import Origin
 from fhir_adapters.sandbox import run_sandbox
-from fhir_adapters.sandbox.operations import Abilities
+from fhir_adapters.sandbox import Abilities
 from passerelle.errors import TargetBusy, TerminalError
 from tests.fhir_adapters.fhir_helpers import CLIENT, FAST, Hospital, prediction
 
@@ -81,7 +81,7 @@ def test_no_identity_is_written_to_the_outbox_or_to_a_log(outbox, server, send, 
                         origins={("drug_exposure", 5001): Origin("MedicationRequest/DUPONTSECRET-1")})  # fmt: skip
     outbox.enqueue([prediction(1), prediction(2)])
     if fault:
-        server.fail(fault, times=3)  # both together, then each alone
+        server.fail(fault, times=9)  # together, then alone, then in parts
     with caplog.at_level(logging.DEBUG):
         report = send(hospital=hospital)
     written = b"".join(path.read_bytes() for path in (tmp_path / "outbox").iterdir())
@@ -383,13 +383,14 @@ def test_patient_is_searched_in_the_body_only(server):
             seen.append(str(request.url))
             return super().handle_request(request)
 
-    from fhir_adapters.delivery.resolve import Resolver
+    from fhir_adapters.delivery.patients import Patients
     from fhir_adapters.delivery.target import Target
 
     with Target(server.url, timeout_s=2, transport=Recorder()) as target:
-        identity = PatientIdentity("IPPSECRET1", "urn:oid:1.2")
-        assert Resolver(Hospital(), target, search_patients=True)._find(identity) is None
-    assert seen == [f"{server.url}/Patient/_search"]
+        patients = Patients(Hospital(), target, search=True)
+        patients.prepare({1: "a", 2: "b", 3: "c"})
+        assert [patients.named(person, "a").reference.get("reference") for person in (1, 2, 3)] == [None] * 3
+    assert seen == [f"{server.url}/Patient/_search"]  # one search for all three
 
 
 @pytest.mark.parametrize(

@@ -1,76 +1,116 @@
-"""Laws of delivery, on histories of new contents, deliveries and faults that nobody would think of."""
+"""Laws of delivery, on histories of new contents, deliveries, faults and kills that nobody would think of.
 
+In CI 500 random histories, elsewhere fewer.
+"""
+
+import os
 import tempfile
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
 from fhir_adapters.build import build_all
 from fhir_adapters.delivery import deliver
+from fhir_adapters.example_predictions import HANDWRITING
 from fhir_adapters.outbox import open_outbox
 from fhir_adapters.sandbox import run_sandbox
-from fhir_adapters.sandbox.operations import Abilities
+from fhir_adapters.sandbox import Abilities
 from tests.fhir_adapters.fhir_helpers import CLIENT, FAST, Hospital, Server, prediction
+from tests.fhir_adapters.killed_worker import POINTS, deliver_and_die
 
 IMPATIENT = replace(FAST, timeout_s=0.3, wait_s=3.0, breaker_after=4, max_attempts=1000)
 FAULTS = ["429", "500", "503", "reset", "reset-after-commit", "500-after-commit", "duplicate"]
 OF_TRANSACTIONS = ["429-in-entry", "drop-entry", "first-entry-only"]
+KINDS = {  # what a server can do, and how many histories it is tried with in CI
+    "transaction": (Abilities(), 230),
+    "batch": (Abilities(transactions=False), 90),
+    "one by one": (Abilities(transactions=False), 90),
+    "server ids": (Abilities(update_create=False), 90),
+}
+# No shrinking: a history takes a third of a second, and its failure is printed as it is.
+PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
+DOCUMENT, LATE = 4, 5  # lines that are about a document, and about what no longer holds
 
 faults = st.lists(st.sampled_from([*FAULTS, *OF_TRANSACTIONS]), max_size=4)
-contents = st.dictionaries(st.integers(1, 3), st.sampled_from([0.7, 0.8, 0.9]), min_size=1)
-steps = st.lists(st.tuples(contents, faults, st.integers(1, 4)), min_size=1, max_size=4)
-KINDS = {
-    "transaction": Abilities(),
-    "single": Abilities(transactions=False),
-    "server ids": Abilities(update_create=False),
-}
+contents = st.dictionaries(st.integers(1, LATE), st.sampled_from([0.7, 0.8, 0.9]), min_size=1)
+kills = st.none() | st.tuples(st.sampled_from(POINTS), st.integers(1, 4))
+steps = st.lists(st.tuples(contents, faults, st.integers(1, 6), kills), min_size=1, max_size=4)
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def kind_of_server(request):
-    with run_sandbox(abilities=KINDS[request.param]) as url:
-        yield request.param, Server(url)
+def said(line, probability):
+    if line == DOCUMENT:
+        document = replace(HANDWRITING.document, text=f"Lecture {probability}.")
+        return replace(HANDWRITING, document=document, probability=probability)
+    late = {"valid_until": datetime(2025, 3, 6, tzinfo=UTC)} if line == LATE else {}
+    return prediction(line, probability=probability, **late)
 
 
-@given(steps)
-@example([({1: 0.7, 2: 0.7}, ["timeout-after-commit"], 4), ({1: 0.8}, ["timeout-after-commit", "500-after-commit"], 4)])
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_one_current_resource_a_key_with_the_last_content_and_nothing_lost(kind_of_server, history):
-    name, server = kind_of_server
+def histories(kind):
+    return KINDS[kind][1] if os.environ.get("CI") else 12
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_current_resource_a_key_with_the_last_content_and_nothing_lost(kind):
+    with run_sandbox(abilities=KINDS[kind][0]) as url:
+        server = Server(url)
+        options = replace(IMPATIENT, mode="single") if kind == "one by one" else IMPATIENT
+
+        @given(steps)
+        @example([({1: 0.7, 2: 0.7}, ["timeout-after-commit"], 4, None),
+                  ({1: 0.8}, ["timeout-after-commit", "500-after-commit"], 4, None)])  # fmt: skip
+        @example([({1: 0.7, 4: 0.7}, [], 6, (POINTS[1], 2)), ({4: 0.8, 1: 0.8}, [], 6, (POINTS[1], 3)),
+                  ({4: 0.7}, [], 6, (POINTS[3], 1))])  # fmt: skip
+        @settings(max_examples=histories(kind), suppress_health_check=list(HealthCheck), phases=PHASES)
+        def law(history):
+            _law(server, options, history, transactions=kind == "transaction")
+
+        law()
+
+
+def _law(server, options, history, *, transactions):
     server.reset()
     with tempfile.TemporaryDirectory() as folder:
-        outbox = open_outbox(f"sqlite:///{folder}/o.sqlite")
+        database = f"sqlite:///{folder}/o.sqlite"
+        outbox = open_outbox(database)
         last = {}
-        for wanted, planned, limit in history:
+        for wanted, planned, limit, kill in history:
             last |= wanted
-            outbox.enqueue([prediction(line, probability=p) for line, p in wanted.items()])
-            _fail(server, [f for f in planned if name == "transaction" or f not in OF_TRANSACTIONS])
-            deliver(outbox, server.url, Hospital(), options=IMPATIENT, limit=limit)
+            outbox.enqueue([said(line, p) for line, p in wanted.items()])
+            _fail(server, [f for f in planned if transactions or f not in OF_TRANSACTIONS])
+            if kill is None:
+                deliver(outbox, server.url, Hospital(), options=options, limit=limit)
+            else:
+                deliver_and_die(database, server.url, options, limit, *kill)
         server.heal()
-        _finish(outbox, server)
-
-        issues = {issue["identifier"][0]["value"]: issue for issue in server.all("DetectedIssue")}
-        assert len(server.all("DetectedIssue")) == len(issues) == len(last)
-        for line, probability in last.items():
-            one = prediction(line, probability=probability)
-            assert _content(issues[one.prediction_id]) == build_all(one).content_sha256
-        states = outbox.status()["states"]
-        assert states["ACKED"] + states["SUPERSEDED"] == sum(states.values())
-        assert len(server.all("Device")) == 1
-        told = Counter((p["target"][0]["reference"], p["recorded"], p["id"]) for p in server.all("Provenance"))
-        assert max(told.values()) == 1
-        assert states["ACKED"] <= len(server.all("Provenance")) <= states["ACKED"] + states["SUPERSEDED"]
-
-        before = {kind: server.all(kind) for kind in ("DetectedIssue", "Device", "Provenance")}
+        _finish(outbox, server, options)
+        _check(outbox, server, last)
+        before = {kind: server.all(kind) for kind in ("DetectedIssue", "DocumentReference", "Device", "Provenance")}
         with outbox.transaction() as connection:
-            connection.execute(text("UPDATE outbox SET state = 'PENDING', attempts = 0"))
-        _finish(outbox, server)
+            again = "UPDATE outbox SET state = 'PENDING', attempts = 0 WHERE state IN ('ACKED', 'SUPERSEDED')"
+            connection.execute(text(again))
+        _finish(outbox, server, options)
         assert {kind: server.all(kind) for kind in before} == before  # replay changes nothing
         outbox.close()
+
+
+def _check(outbox, server, last):
+    current = [*server.all("DetectedIssue"), *(d for d in server.all("DocumentReference") if d["status"] == "current")]
+    found = Counter(_key(resource) for resource in current)
+    expected = {said(line, p).prediction_id: build_all(said(line, p)) for line, p in last.items() if line != LATE}
+    assert found == Counter(expected.keys())  # one each, and nothing that no longer held
+    for resource in current:
+        assert _content(resource) == expected[_key(resource)].content_sha256
+    states = outbox.status()["states"]
+    assert states["ACKED"] + states["SUPERSEDED"] + states["EXPIRED"] == sum(states.values())
+    assert len(server.all("Device")) == len({built.device["id"] for built in expected.values()})
+    told = Counter((p["target"][0]["reference"], p["recorded"]) for p in server.all("Provenance"))
+    assert max(told.values(), default=1) == 1
+    assert states["ACKED"] <= len(server.all("Provenance")) <= states["ACKED"] + states["SUPERSEDED"]
 
 
 def _fail(server, kinds):
@@ -78,12 +118,16 @@ def _fail(server, kinds):
     assert CLIENT.post(server.root + "/sandbox/faults", json=wanted).status_code == 200
 
 
-def _finish(outbox, server):
+def _finish(outbox, server, options):
     for _ in range(10):
-        if deliver(outbox, server.url, Hospital(), options=replace(IMPATIENT, timeout_s=5.0)).remaining == 0:
+        if deliver(outbox, server.url, Hospital(), options=replace(options, timeout_s=5.0)).remaining == 0:
             return
     raise AssertionError("never done")
 
 
-def _content(issue):
-    return next(i["value"] for i in issue["identifier"] if i.get("use") == "secondary")
+def _key(resource):
+    return resource["identifier"][0]["value"]
+
+
+def _content(resource):
+    return next(i["value"] for i in resource["identifier"] if i.get("use") == "secondary")

@@ -78,10 +78,10 @@ def test_a_transaction_is_all_or_nothing(server):
     assert CLIENT.post(server.url, content=exact_json.dumps(broken)).status_code == 412
     assert server.all("Device") == []
     answer = CLIENT.post(server.url, content=exact_json.dumps(TRANSACTION))
-    assert [e["response"]["status"] for e in answer.json()["entry"]] == ["201"] * 3
+    assert [e["response"]["status"] for e in answer.json()["entry"]] == ["201 Created"] * 3
     assert errors(answer.json()) == []
     again = CLIENT.post(server.url, content=exact_json.dumps(TRANSACTION))
-    assert [e["response"]["status"] for e in again.json()["entry"]] == ["200"] * 3
+    assert [e["response"]["status"] for e in again.json()["entry"]] == ["200 OK"] * 3
 
 
 def test_a_transaction_gives_ids_to_urns(server):
@@ -110,7 +110,7 @@ def test_a_batch_answers_each_entry_for_itself(server):
         {"fullUrl": "urn:uuid:2", "resource": GIVEN_DEVICE, "request": {"method": "POST", "url": "Device"}},
     ]  # fmt: skip
     reply = CLIENT.post(server.url, json={"resourceType": "Bundle", "type": "batch", "entry": entries}).json()
-    assert [e["response"]["status"] for e in reply["entry"]] == ["422", "201"]
+    assert [e["response"]["status"] for e in reply["entry"]] == ["422 Unprocessable Entity", "201 Created"]
 
 
 def test_twelve_conditional_creates_at_once_store_one(server):

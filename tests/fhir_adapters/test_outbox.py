@@ -156,7 +156,10 @@ def test_a_worker_that_lost_its_lease_is_not_believed(box, clock):
     taken = box.claim(OTHER).items[0]
     with box.transaction() as connection:
         assert not rows.dead(connection, late, "late", None, clock.now)
-        assert rows.acked(connection, taken, taken.key, "1", clock.now)
+        rows.acked(connection, [(late, late.key, "1")], clock.now)
+    assert states(box) == {"VERIFY": 1}
+    with box.transaction() as connection:
+        rows.acked(connection, [(taken, taken.key, "1")], clock.now)
         assert not rows.retry(connection, late, clock.now, "late", clock.now)
     assert states(box) == {"ACKED": 1}
     assert box.dead_letters() == []
