@@ -1,6 +1,7 @@
 """What an HTTP status means for an item, and how long to wait."""
 
 import math
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -9,7 +10,7 @@ MAX_RETRY_AFTER_S = 3600.0
 
 
 class Answer(StrEnum):
-    """Classes of answers, worst last: of several entries, the worst decides."""
+    """Classes of answers, worst last."""
 
     ACK = "ack"
     STALE = "stale"  # a conditional create found an older content
@@ -24,6 +25,7 @@ class Answer(StrEnum):
 
 
 _SEVERITY = {answer: rank for rank, answer in enumerate(Answer)}
+PASSING = {Answer.CONFLICT, Answer.BUSY, Answer.UNSENT, Answer.DOUBT}
 _CONFIGURATION = {401, 403, 404, 405, 501}
 
 
@@ -49,9 +51,13 @@ def classify(status: int, *, if_match: bool = False) -> Answer:
     return Answer.DOUBT if status >= 500 else Answer.REJECTED
 
 
-def worst(answers: list[Answer]) -> Answer:
-    """The answer that decides."""
-    return max(answers, key=_SEVERITY.__getitem__)
+def decisive(answers: Iterable[Answer]) -> Answer:
+    """Of the answers to several entries, the one that decides.
+
+    Where one may pass later, another's refusal proves nothing: it may have lacked what the first would have brought.
+    """
+    found = set(answers)
+    return max(found & PASSING or found, key=_SEVERITY.__getitem__)
 
 
 def retry_after_s(header: str | None, now: datetime) -> float | None:

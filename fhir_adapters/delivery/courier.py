@@ -19,7 +19,7 @@ from fhir_adapters.delivery.patients import Patients, SearchRefused, SeveralPati
 from fhir_adapters.delivery.probe import TargetProfile, probe
 from fhir_adapters.delivery.report import DeliveryReport
 from fhir_adapters.delivery.resolve import Resolved, redacted, resolve
-from fhir_adapters.delivery.result import Result
+from fhir_adapters.delivery.result import Result, half_done
 from fhir_adapters.delivery.settlement import Settlement
 from fhir_adapters.delivery.target import Lost, NotSent, Target
 from fhir_adapters.delivery.verify import Found, find_resource
@@ -212,7 +212,8 @@ class _Courier:
         try:
             return self._after_conflict(parcel) if conflict else self._work(parcel)
         except NotSent as error:
-            return Result(Answer.UNSENT, why=f"no connection: {error}")
+            unsent = Result(Answer.UNSENT, why=f"no connection: {error}")
+            return half_done(unsent) if parcel.item.job is Job.VERIFY else unsent
         except Lost as error:
             return Result(Answer.DOUBT, why=f"no answer: {error}")
 
@@ -237,7 +238,7 @@ class _Courier:
         """Look before sending again; complete what a target did by half."""
         found = find_resource(self._server, parcel)
         if isinstance(found, Result):
-            return found
+            return half_done(found)  # the doubt remains
         if found.resource is None or not parcel.holds_our_content(found.resource):
             return Result(Answer.BUSY, why="verified: not there", retry_after_s=0.0)
         return self._confirm(parcel, found)
@@ -261,6 +262,6 @@ class _Courier:
         assert found.server_id is not None  # a resource that was read has an id
         done = one_by_one.complete(self._server, parcel, found.server_id)
         if done.answer is not Answer.ACK:
-            return done
+            return half_done(done)
         self._report.already_there += 1
         return Result(Answer.ACK, 200, server_id=found.server_id, version_id=found.version_id, why="verified")

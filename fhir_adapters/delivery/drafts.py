@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from fhir_adapters.bundle import bundle, path_of
-from fhir_adapters.delivery.answers import Answer, classify, worst
+from fhir_adapters.delivery.answers import Answer, classify, decisive
 from fhir_adapters.delivery.parcel import Parcel
-from fhir_adapters.delivery.result import Result
+from fhir_adapters.delivery.result import Result, half_done
 from fhir_adapters.delivery.target import Lost, NotSent, Reply, Target, id_in_location, version_of
 from fhir_adapters.exact_json import dumps
 
@@ -73,20 +73,21 @@ def _entries(reply: Reply, parcels: Sequence[Parcel], draft: Draft) -> Results:
 def _result(status: int, parcel: Parcel, draft: Draft, responses: list[Json], mine: list[int]) -> Result:
     statuses = {index: _status(responses[index]) for index in mine}
     answers = {index: _answer(code, draft, index) for index, code in statuses.items()}
-    decisive = next(index for index in mine if answers[index] is worst(list(answers.values())))
-    outcome = responses[decisive].get("outcome")
-    acked = answers[decisive] is Answer.ACK
+    decided = next(index for index in mine if answers[index] is decisive(answers.values()))
+    outcome = responses[decided].get("outcome")
+    acked = answers[decided] is Answer.ACK
     written = [index for index in mine if draft.resources[index]["id"] == parcel.resource["id"]]
-    return Result(
-        answers[decisive],
+    result = Result(
+        answers[decided],
         http_status=status,
-        entry_status=statuses[decisive],
+        entry_status=statuses[decided],
         server_id=parcel.resource["id"],
         version_id=_version(responses[written[0]]) if written else None,
         outcome=dumps(outcome) if outcome else None,
-        why="" if acked else f"HTTP {statuses[decisive]} in an entry",
+        why="" if acked else f"HTTP {statuses[decided]} in an entry",
         support_ids={path_of(s): s["id"] for s in parcel.missing_supports} if acked else {},
     )
+    return half_done(result) if any(answers[index] is Answer.ACK for index in written) else result
 
 
 def _answer(status: int | None, draft: Draft, index: int) -> Answer:

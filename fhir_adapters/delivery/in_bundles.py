@@ -8,7 +8,7 @@ from fhir_adapters.delivery.answers import Answer
 from fhir_adapters.delivery.drafts import Draft, Results, exchange
 from fhir_adapters.delivery.parcel import Parcel
 from fhir_adapters.delivery.replaced import closed, read_older, with_replaces
-from fhir_adapters.delivery.result import Result
+from fhir_adapters.delivery.result import Result, half_done
 from fhir_adapters.delivery.target import Lost, NotSent, Reply, Target
 from fhir_adapters.delivery.verify import refusal
 
@@ -49,15 +49,16 @@ def _batches(target: Target, parcels: Sequence[Parcel], ready: list[int], older:
         if not draft.resources:
             continue
         found = _send(target, parcels, draft, lambda half: _batches(target, parcels, half, older))
-        known = {p: r.version_id for p, r in results.items()}
-        results |= {p: _merged(r, known.get(p)) for p, r in found.items()}
+        results |= {p: _merged(r, results.get(p)) for p, r in found.items()}
         ready = [p for p in ready if results.get(p, Result(Answer.ACK)).answer is Answer.ACK]
     return results
 
 
-def _merged(result: Result, version_id: str | None) -> Result:
+def _merged(result: Result, before: Result | None) -> Result:
     """The later batch decides; the version is that of the resource, which only one of them writes."""
-    return result if result.version_id else replace(result, version_id=version_id)
+    if before is None or before.version_id is None:
+        return result
+    return replace(half_done(result), version_id=result.version_id or before.version_id)
 
 
 def _send(target: Target, parcels: Sequence[Parcel], draft: Draft, again: Callable[[list[int]], Results]) -> Results:

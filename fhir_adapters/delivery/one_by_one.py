@@ -12,9 +12,9 @@ from fhir_adapters.bundle import path_of
 from fhir_adapters.delivery.answers import Answer
 from fhir_adapters.delivery.parcel import Parcel
 from fhir_adapters.delivery.replaced import closed, read_older, with_replaces
-from fhir_adapters.delivery.result import Result
+from fhir_adapters.delivery.result import Result, half_done
 from fhir_adapters.delivery.search import token
-from fhir_adapters.delivery.target import Reply, Target
+from fhir_adapters.delivery.target import NotSent, Reply, Target
 from fhir_adapters.delivery.verify import Found, find_resource, has_provenance, is_there, refusal
 
 Json = dict[str, Any]
@@ -27,8 +27,11 @@ def write(target: Target, parcel: Parcel) -> Result:
         return ready
     written = _resource(target, ready)
     if written.answer is Answer.ACK and written.server_id is not None:
-        done = complete(target, ready, written.server_id)
-        written = written if done.answer is Answer.ACK else done
+        try:
+            done = complete(target, ready, written.server_id)
+        except NotSent as error:
+            done = Result(Answer.UNSENT, why=f"no connection: {error}")
+        written = written if done.answer is Answer.ACK else half_done(done)
     return replace(written, support_ids=ready.support_ids)
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from fhir_adapters.delivery.options import DeliveryOptions
-from fhir_adapters.delivery.target import Lost, NotSent, Target
+from fhir_adapters.delivery.target import Foreign, Lost, NotSent, Target
 from passerelle.errors import TargetBusy, TerminalError
 
 Json = dict[str, Any]
@@ -127,6 +127,8 @@ class _Said:
 def _statement(target: Target) -> Json:
     try:
         reply = target.get("metadata")
+    except Foreign as error:
+        raise _no_statement(target, "no JSON") from error
     except (NotSent, Lost) as error:
         raise TargetBusy(
             f"the FHIR server does not answer: {error}",
@@ -136,12 +138,16 @@ def _statement(target: Target) -> Json:
     if reply.status in (429, 500, 502, 503, 504):
         raise TargetBusy(f"the FHIR server answers {reply.status}", looked=f"{target.base_url}/metadata", do="later")
     if reply.status != 200 or reply.body.get("resourceType") != "CapabilityStatement":
-        raise TerminalError(
-            f"no CapabilityStatement there (HTTP {reply.status})",
-            looked=f"{target.base_url}/metadata",
-            do="give the base URL of a FHIR server, such as https://server/fhir",
-        )
+        raise _no_statement(target, f"HTTP {reply.status}")
     return reply.body
+
+
+def _no_statement(target: Target, what: str) -> TerminalError:
+    return TerminalError(
+        f"no CapabilityStatement there ({what})",
+        looked=f"{target.base_url}/metadata",
+        do="give the base URL of a FHIR server, such as https://server/fhir",
+    )
 
 
 def _can(types: dict[str, Json], name: str, interaction: str) -> bool:

@@ -59,13 +59,20 @@ def forms_of(server: Target, options: DeliveryOptions) -> dict[str, str]:
 def _look(report: ReadBack, theirs: Json, rows: Sequence[Held], known: set[str], site: Site) -> None:
     """One resource of the target that bears an identifier of ours."""
     id_ = str(theirs.get("id"))
-    if id_ not in known:
+    ours = {i.get("value") for i in theirs.get("identifier", ()) if i.get("system") == site.prediction_system}
+    newest = {row.known.server_id for row in rows if row.prediction_id in ours and row.kind is not Kind.RETRACT}
+    # Of a document there may be earlier contents, under ids that the target chose.
+    earlier = theirs.get("resourceType") == "DocumentReference" and bool(newest)
+    if id_ not in known and not earlier:
         report.extra.append(f"{theirs.get('resourceType')}/{id_}")
-    elif theirs.get("resourceType") == "DocumentReference" and theirs.get("status") == "current":
-        ours = {i.get("value") for i in theirs.get("identifier", ()) if i.get("system") == site.prediction_system}
-        newest = {row.known.server_id for row in rows if row.prediction_id in ours and row.kind is not Kind.RETRACT}
-        if newest and id_ not in newest:
-            report.doubled.append(id_)
+    elif _is_replaced(theirs, newest):
+        report.doubled.append(id_)
+
+
+def _is_replaced(theirs: Json, newest: set[str]) -> bool:
+    """A document that is still current although a newer one took its place."""
+    current = theirs.get("resourceType") == "DocumentReference" and theirs.get("status") == "current"
+    return current and bool(newest) and str(theirs.get("id")) not in newest
 
 
 def _known_ids(connection: Connection, target: str) -> set[str]:

@@ -28,6 +28,10 @@ class Lost(Exception):
     """The request left and no answer came back: the target may have done it."""
 
 
+class Foreign(Lost):
+    """An answer came back that no FHIR server gave: a proxy's page, half a text. The target may have done it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """An answer of the target."""
@@ -150,7 +154,7 @@ class Target:
             raise NotSent(type(error).__name__) from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise Lost(type(error).__name__) from error
-        return Reply(response.status_code, response.headers, _body(response.content))
+        return Reply(response.status_code, response.headers, _body(response))
 
 
 def busy(base_url: str, reply: Reply) -> TargetBusy:
@@ -173,12 +177,18 @@ def id_in_location(location: str | None) -> str | None:
     return parts[-1] or None
 
 
-def _body(content: bytes) -> Json:
+def _body(response: httpx.Response) -> Json:
+    """The JSON object that was answered; of a refusal the status is what counts, whatever comes with it."""
+    content = response.content
     try:
-        parsed = loads(content)
+        parsed = loads(content) if content else {}
     except (ValueError, RecursionError):
-        return {}  # a proxy's HTML page, an empty answer: the status is what counts
-    return parsed if isinstance(parsed, dict) else {}
+        parsed = None
+    if isinstance(parsed, dict):
+        return parsed
+    if response.is_success:
+        raise Foreign("the answer is no JSON of a FHIR server")
+    return {}
 
 
 def _text(value: Any) -> str | None:
