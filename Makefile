@@ -10,10 +10,10 @@ PROCESSES = $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() + 1))')
 SIDE_BY_SIDE = --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench lock clean
+.PHONY: help demo test lint conformance bench lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/.stamp ## the whole way: a generated hospital, OMOP, a model, FHIR delivered, one report
 	$(BIN)/passerelle demo
@@ -26,6 +26,10 @@ lint: .venv/.stamp ## style, import rules of the rooms, types
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+
+conformance: .venv/.stamp ## every FHIR resource before the official HL7 validator and others (needs java, mvn, node, npm)
+	test -d .conformance/demo/fhir || $(BIN)/passerelle demo --quick --workspace .conformance/demo
+	$(BIN)/python -m tests.conformance --delivered .conformance/demo/fhir
 
 bench: .venv/.stamp ## the measurements of docs/benchmarks
 	$(BIN)/python -m benchmarks

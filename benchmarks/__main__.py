@@ -16,6 +16,7 @@ from benchmarks import (
     publication,
     real_extract,
     start,
+    third_party,
 )
 from benchmarks.figures import Figure, machine_facts
 
@@ -30,6 +31,7 @@ MEASUREMENTS: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "identifiers": identifiers.measure,
     "publication": publication.measure,
     "fhir_results": fhir_results.measure,
+    "third_party": third_party.measure,
     "start": start.measure,
 }
 HEAD = """# Benchmarks

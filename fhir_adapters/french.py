@@ -59,7 +59,7 @@ def clean(text: str) -> str:
 
 def narrative(paragraphs: list[str], points: list[str]) -> dict[str, str]:
     """A generated Narrative. Text enters as text nodes, so markup in it is shown and never run."""
-    div = ElementTree.Element("div", {"xmlns": "http://www.w3.org/1999/xhtml", "lang": "fr", "xml:lang": "fr"})
+    div = ElementTree.Element("div", {"xmlns": "http://www.w3.org/1999/xhtml", "lang": "fr-FR", "xml:lang": "fr-FR"})
     for text in paragraphs:
         ElementTree.SubElement(div, "p").text = clean(text)
     if points:

@@ -12,22 +12,29 @@ from passerelle.errors import FhirError
 
 R4B_MODULES = {
     "AuditEvent": "auditevent",
+    "Binary": "binary",
     "Bundle": "bundle",
     "CapabilityStatement": "capabilitystatement",
     "CodeSystem": "codesystem",
+    "Communication": "communication",
     "DetectedIssue": "detectedissue",
     "Device": "device",
     "DocumentReference": "documentreference",
+    "Encounter": "encounter",
     "Group": "group",
     "ImplementationGuide": "implementationguide",
     "MedicationRequest": "medicationrequest",
     "NamingSystem": "namingsystem",
     "Observation": "observation",
     "OperationOutcome": "operationoutcome",
+    "Organization": "organization",
     "Patient": "patient",
+    "Practitioner": "practitioner",
     "Provenance": "provenance",
     "RiskAssessment": "riskassessment",
+    "SearchParameter": "searchparameter",
     "StructureDefinition": "structuredefinition",
+    "ValueSet": "valueset",
 }
 
 

@@ -32,6 +32,11 @@ class DeliveryOptions:
     fallback: tuple[Fallback, ...] = field(default=("DocumentReference", "Observation"))  # where a type is not taken
 
     @property
+    def declared(self) -> bool:
+        """The hospital says how to write: the statement of the target is not needed."""
+        return self.mode != "auto" and self.write != "auto"
+
+    @property
     def lease(self) -> timedelta:
         """How long an item belongs to its worker."""
         return timedelta(seconds=self.lease_s)

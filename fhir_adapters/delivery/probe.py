@@ -35,7 +35,7 @@ class TargetProfile:
 
 
 def probe(target: Target, options: DeliveryOptions, trial: Mapping[str, Any] | None = None) -> TargetProfile:
-    """Read the CapabilityStatement.
+    """Read the CapabilityStatement; of a target whose mode and way of writing are declared, nothing is asked.
 
     Args:
         trial: what the target was seen to do (``try_writing``), which its statement may hide or invent.
@@ -43,7 +43,7 @@ def probe(target: Target, options: DeliveryOptions, trial: Mapping[str, Any] | N
         TargetBusy: no answer, or not now.
         TerminalError: not a FHIR R4 server, or one that takes nothing of what we send.
     """
-    statement = _statement(target)
+    statement = _assumed() if options.declared else _statement(target)
     version = str(statement.get("fhirVersion", ""))
     if not version.startswith("4.0"):
         raise TerminalError(
@@ -122,6 +122,19 @@ class _Said:
 
     def _creates_by_update(self, name: str) -> bool:
         return _can(self.types, name, "update") and self.types[name].get("updateCreate") is True
+
+
+def _assumed() -> Json:
+    """The statement of a target that has none, or whose hospital has said how to write to it."""
+    codes = ["create", "read", "update", "search-type"]
+    resource = {
+        "interaction": [{"code": code} for code in codes],
+        "versioning": "versioned-update",
+        "updateCreate": True,
+    }
+    types = (*RESULTS, *SUPPORTS, "Provenance", "Patient")
+    rest = {"mode": "server", "resource": [{"type": name} | resource for name in types]}
+    return {"fhirVersion": "4.0.1", "software": {"name": "as declared"}, "rest": [rest]}
 
 
 def _statement(target: Target) -> Json:

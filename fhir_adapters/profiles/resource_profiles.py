@@ -10,7 +10,7 @@ _MARKED = (
     "meta.security.where(system = 'http://terminology.hl7.org/CodeSystem/v3-ObservationValue' and code = 'AIAST')"
     ".exists()"
 )
-_PERCENT = "probability.empty() or (probability is decimal).not() or (probability >= 0 and probability <= 100)"
+_PERCENT = "probability.ofType(decimal).all($this >= 0 and $this <= 100)"
 
 
 def resource_profiles() -> list[Json]:
@@ -53,9 +53,11 @@ def _risk_assessment() -> Json:
 
 def _document_reference() -> Json:
     at = "DocumentReference"
+    *marked, identifier = _common(at)
     elements = [
-        *_common(at),
-        element(f"{at}.masterIdentifier", min=1),
+        *marked,
+        element(f"{at}.masterIdentifier", min=1),  # in the order of R4
+        identifier,
         element(f"{at}.docStatus", min=1),
         element(f"{at}.type", min=1),
         element(f"{at}.date", min=1),

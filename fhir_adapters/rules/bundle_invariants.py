@@ -4,11 +4,14 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from fhir_adapters.rules.primitives import is_absolute
 from fhir_adapters.rules.problem import Problem
+from fhir_adapters.rules.references import literal_type
 from fhir_adapters.rules.rule import Json, Rules
 
 REQUESTS = {"batch", "transaction", "history"}
-RESPONSES = {"batch-response", "transaction-response", "history"}
+ANSWERS = {"batch-response", "transaction-response"}
+RESPONSES = ANSWERS | {"history"}
 COUNTED = {"searchset", "history"}
 FIRST = {"document": ("bdl-11", "Composition"), "message": ("bdl-12", "MessageHeader")}
 
@@ -60,11 +63,21 @@ def _entry(entry: Json, kind: str) -> Iterator[Problem]:
         yield Problem("", "bdl-4", "entry.response in a response or a history, and only there")
     if not {"resource", "request", "response"} & entry.keys():
         yield Problem("", "bdl-5", "an entry without resource, request and response")
-    full_url = entry.get("fullUrl")
-    if full_url is None and "resource" in entry and "response" not in entry:
+    full_url, content = entry.get("fullUrl"), entry.get("resource")
+    if full_url is None and content is not None and kind not in ANSWERS:
         yield Problem("", "bdl-8", "strict R4 engines refuse an entry without fullUrl")
-    elif isinstance(full_url, str) and "/_history/" in full_url:
+    elif isinstance(full_url, str):
+        yield from _address(full_url, content if isinstance(content, dict) else {})
+
+
+def _address(full_url: str, content: Json) -> Iterator[Problem]:
+    if "/_history/" in full_url:
         yield Problem(".fullUrl", "bdl-8", "fullUrl names no version")
+    if not is_absolute(full_url):
+        yield Problem(".fullUrl", "full-url", "fullUrl is an absolute address or a URN")
+    own = f"/{content.get('resourceType')}/{content.get('id')}"
+    if "id" in content and literal_type(full_url) and not full_url.endswith(own):
+        yield Problem(".fullUrl", "full-url", "fullUrl ends with the type and the id of the resource")
 
 
 def _repeated(entries: list[Json]) -> Iterator[Problem]:

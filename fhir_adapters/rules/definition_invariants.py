@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from fhir_adapters.rules.primitives import is_absolute
 from fhir_adapters.rules.problem import Problem
 from fhir_adapters.rules.rule import Json, Rules, distinct, must, needs, not_both, objects, one_of
 
@@ -18,7 +19,7 @@ def _implements(resource: Json) -> bool:
 
 def _codes(concepts: list[Json]) -> Iterator[str]:
     for concept in concepts:
-        yield concept["code"]
+        yield concept.get("code", "")
         yield from _codes(objects(concept, "concept"))
 
 
@@ -42,14 +43,14 @@ def _structure(resource: Json) -> Iterator[Problem]:
 
 def _view(resource: Json, elements: Elements, *, is_snapshot: bool) -> Iterator[Problem]:
     first, *others = elements
-    path = first["path"]
+    path = first.get("path", "")
     root = path if is_snapshot else path.partition(".")[0]
     ids = [element.get("id") for element in elements]
     if None in ids or not distinct(ids):
         yield Problem("", "sdf-16" if is_snapshot else "sdf-17", "each element has an id of its own")
     if resource.get("kind") != "logical" and root != resource.get("type"):
         yield Problem("", "sdf-8" if is_snapshot else "sdf-8a", "paths begin with the type of the structure")
-    if any(not element["path"].startswith(f"{root}.") for element in others):
+    if any(not element.get("path", "").startswith(f"{root}.") for element in others):
         yield Problem("", "sdf-8" if is_snapshot else "sdf-8a", "every path lies below the first")
     if "." not in path:
         yield from _root(first, is_logical=resource.get("kind") == "logical")
@@ -72,7 +73,11 @@ def _root(element: Json, *, is_logical: bool) -> Iterator[Problem]:
 
 def _paths_differ(structure: Json) -> bool:
     elements = objects(structure.get("snapshot", {}), "element")
-    return structure.get("derivation") == "constraint" or distinct(element["path"] for element in elements)
+    return structure.get("derivation") == "constraint" or distinct(element.get("path") for element in elements)
+
+
+def _based(structure: Json) -> bool:
+    return structure.get("abstract") is True or "baseDefinition" in structure
 
 
 def _says_where(structure: Json) -> bool:
@@ -88,8 +93,10 @@ def _root_without_uuid(system: Json) -> bool:
     return system.get("kind") != "root" or all(one.get("type") != "uuid" for one in objects(system, "uniqueId"))
 
 
+_ADDRESS = must("url-absolute", "a definition has an absolute address", lambda v: is_absolute(v.get("url", "urn:")))
 DEFINITIONS: Rules = {
     "CapabilityStatement": (
+        _ADDRESS,
         one_of("cpb-1", "one of rest, messaging and document", "rest", "messaging", "document"),
         one_of("cpb-2", "one of description, software and implementation", "description", "software", "implementation"),
         must("cpb-14", "an instance is implemented, a capability is software, requirements are neither", _implements),
@@ -100,7 +107,8 @@ DEFINITIONS: Rules = {
     "CapabilityStatement.rest.resource": (
         must("cpb-12", "a search comes once", lambda v: distinct(p.get("name") for p in objects(v, "searchParam"))),
     ),
-    "CodeSystem": (must("csd-1", "each code comes once", lambda v: distinct(_codes(objects(v, "concept")))),),
+    "CodeSystem": (_ADDRESS, must("csd-1", "each code comes once", lambda v: distinct(_codes(objects(v, "concept"))))),
+    "ValueSet": (_ADDRESS,),
     "ValueSet.compose.include": (
         one_of("vsd-1", "a system or a value set", "system", "valueSet"),
         needs("vsd-2", "concepts need a system", "concept", "system"),
@@ -117,14 +125,16 @@ DEFINITIONS: Rules = {
         must("nsd-2", "one preferred identifier a type", _one_preferred_a_type),
     ),
     "SearchParameter": (
+        _ADDRESS,
         needs("spd-1", "an xpath needs its usage", "xpath", "xpathUsage"),
         must("spd-2", "only references are chained", lambda v: "chain" not in v or v.get("type") == "reference"),
     ),
-    "ImplementationGuide": (must("ig-2", "a resource is of a FHIR version that the guide has", _known_versions),),
+    "ImplementationGuide": (_ADDRESS, must("ig-2", "a FHIR version is one that the guide has", _known_versions)),
     "ImplementationGuide.definition": (must("ig-1", "a grouping is one that the guide has", _known_groupings),),
     "StructureDefinition": (
+        _ADDRESS,
         must("sdf-1", "each path comes once, except in a constraint", _paths_differ),
-        must("sdf-4", "only what is abstract has no base", lambda v: v["abstract"] is True or "baseDefinition" in v),
+        must("sdf-4", "only what is abstract has no base", _based),
         must("sdf-5", "an extension says where it is used", _says_where),
         one_of("sdf-6", "a differential or a snapshot", "snapshot", "differential"),
         must("sdf-18", "only extensions have invariants of context",

@@ -29,7 +29,10 @@ def _contained(resource: Json, local: set[str]) -> Iterator[Problem]:
     for index, part in enumerate(parts):
         for problem in _part(part, used):
             yield problem.under(f".contained[{index}]")
-    if local - {f"#{part.get('id')}" for part in parts} - {"#"}:
+    ids = [f"#{part.get('id')}" for part in parts]
+    if len(set(ids)) < len(ids):
+        yield Problem(".contained", "contained-id", "two contained resources have one id")
+    if local.difference(ids):
         yield Problem("", "ref-1", "a local reference names no contained resource")
 
 

@@ -13,7 +13,7 @@ def _has(value: Json, prefix: str) -> bool:
 
 def _min_below_max(value: Json) -> bool:
     maximum = value.get("max", "*")
-    return maximum == "*" or value.get("min", 0) <= int(maximum)
+    return not maximum.isdecimal() or value.get("min", 0) <= int(maximum)
 
 
 def _refers_only(value: Json) -> bool:
@@ -32,12 +32,13 @@ def _of_one_type(prefix: str) -> Holds:
 
 
 def _for_references(name: str) -> Holds:
-    return lambda value: name not in value or value["code"] in ("Reference", "canonical")
+    return lambda value: name not in value or value.get("code") in ("Reference", "canonical")
 
 
 ELEMENT_DEFINITIONS: Rules = {
     "ElementDefinition": (
         must("eld-2", "min is at most max", _min_below_max),
+        must("eld-3", "max is a number or *", lambda v: v.get("max", "0") == "*" or v.get("max", "0").isdecimal()),
         must("eld-5", "a contentReference stands for type, values and binding", _refers_only),
         must("eld-6", "a fixed value is of one type", _of_one_type("fixed")),
         must("eld-7", "a pattern is of one type", _of_one_type("pattern")),

@@ -3,7 +3,8 @@
     python -m fhir_adapters.rules.generate DEFINITIONS
 
 DEFINITIONS holds the 4.0.1 files of HL7 (public domain, CC0): StructureDefinitions one a file in ``entries/``,
-and ``valuesets.json``, ``v3-codesystems.json`` as Bundles. The notation of the tables is in ``table.py``.
+and ``valuesets.json``, ``v2-tables.json``, ``v3-codesystems.json`` as Bundles. ``table.py`` has the notation of the
+tables.
 """
 
 import json
@@ -13,35 +14,31 @@ from pathlib import Path
 from typing import Any
 
 TABLES = Path(__file__).parent / "tables"
+# What we write, what a guide is made of, and what a hospital sends (the resources that become rows of OMOP).
 RESOURCES = (
-    "DetectedIssue",
-    "Device",
-    "Provenance",
-    "Bundle",
-    "RiskAssessment",
-    "DocumentReference",
-    "OperationOutcome",
-    "Patient",
-    "MedicationRequest",
-    "CapabilityStatement",
-    "Group",
-    "AuditEvent",
-    "Binary",
-    "Communication",
-    "Encounter",
-    "Observation",
-    "Organization",
-    "Practitioner",
-    "CodeSystem",
-    "ImplementationGuide",
-    "NamingSystem",
-    "SearchParameter",
-    "StructureDefinition",
-    "ValueSet",
-)
-# Sets that no list can hold (media types, languages) or that our resources never use.
-OPEN_SETS = {"mimetypes", "all-types", "languages", "currencies", "ucum-units", "defined-types"}
+    "AuditEvent", "Binary", "Bundle", "Communication", "DetectedIssue", "Device", "DocumentReference", "Flag",
+    "Group", "Observation", "OperationOutcome", "Provenance", "RiskAssessment", "CapabilityStatement", "CodeSystem",
+    "ImplementationGuide", "NamingSystem", "SearchParameter", "StructureDefinition", "ValueSet", "AllergyIntolerance",
+    "Composition", "Condition", "DiagnosticReport", "Encounter", "ImagingStudy", "Immunization", "Location",
+    "Medication", "MedicationAdministration", "MedicationRequest", "MedicationStatement", "Organization", "Patient",
+    "Practitioner", "PractitionerRole", "Procedure", "RelatedPerson", "Specimen",
+)  # fmt: skip
+# Sets that our resources never use.
+UNUSED_SETS = {"all-types", "currencies", "ucum-units", "defined-types"}
+# Sets that no list can hold: their codes are judged by their syntax.
+OPEN_SETS = {"mimetypes", "languages"}
 LISTED_BY_PREFERENCE = ("detectedissue-category", "detectedissue-mitigation-action")
+# Systems whose codes are known; of another system, any code is believed.
+FILES = ("valuesets", "v2-tables", "v3-codesystems")
+HL7 = "http://terminology.hl7.org/CodeSystem"
+SYSTEMS = (
+    "v2-0203", "v3-ActCode", "v3-ActReason", "v3-Confidentiality", "v3-DataOperation", "v3-ObservationValue",
+    "allergyintolerance-clinical", "allergyintolerance-verification", "audit-event-type", "condition-category",
+    "condition-clinical", "condition-ver-status", "data-absent-reason", "diagnosis-role", "observation-category",
+    "provenance-participant-type", "risk-probability",
+)  # fmt: skip
+OF_R4_ITSELF = ("restful-interaction",)
+NEWER_THAN_R4 = {f"{HL7}/v3-ObservationValue": {"AIAST"}}
 
 Json = dict[str, Any]
 
@@ -68,6 +65,8 @@ def main(folder: Path) -> None:
     for name in LISTED_BY_PREFERENCE:
         sets.codes(name)
     _write("codes", dict(sorted(sets.found.items())))
+    urls = [f"{HL7}/{name}" for name in SYSTEMS] + [f"http://hl7.org/fhir/{name}" for name in OF_R4_ITSELF]
+    _write("systems", {url: sets.system(url) for url in urls})
     types = [n for n, d in definitions.items() if d["kind"] == "resource" and not d.get("abstract")]
     _write("types", {"resources": sorted(types)})
 
@@ -105,17 +104,18 @@ def _with_targets(declared: Json, name: str) -> str:
 
 def _binding(element: Json, sets: "_ValueSets") -> str | None:
     binding = element.get("binding", {})
-    if binding.get("strength") != "required" or "valueSet" not in binding:
-        return None
-    name = binding["valueSet"].split("|")[0].rsplit("/", 1)[1]
-    return name if name not in OPEN_SETS and sets.codes(name) else None
+    name = binding.get("valueSet", "").split("|")[0].rsplit("/", 1)[-1]
+    if name in OPEN_SETS and element["type"][0]["code"] == "code":
+        return name  # the languages are only preferred, but any other must be one of BCP 47
+    required = binding.get("strength") == "required" and name not in UNUSED_SETS
+    return name if required and sets.codes(name) else None
 
 
 class _ValueSets:
     """Codes of the value sets that the tables mention."""
 
     def __init__(self, folder: Path) -> None:
-        entries = [e["resource"] for f in ("valuesets", "v3-codesystems") for e in _read(folder / f"{f}.json")["entry"]]
+        entries = [e["resource"] for f in FILES for e in _read(folder / f"{f}.json")["entry"]]
         self._sets = {r["id"]: r for r in entries if r["resourceType"] == "ValueSet"}
         self._systems = {r["url"]: r for r in entries if r["resourceType"] == "CodeSystem"}
         self.found: dict[str, list[str]] = {}
@@ -127,6 +127,11 @@ class _ValueSets:
             if codes:
                 self.found[name] = list(dict.fromkeys(codes))
         return self.found.get(name, [])
+
+    def system(self, url: str) -> list[str]:
+        """Every code of a code system."""
+        edges = _edges(self._systems[url]["concept"], None)
+        return sorted({code for code, _ in edges} | NEWER_THAN_R4.get(url, set()))
 
     def _part(self, part: Json) -> list[str]:
         if "concept" in part:

@@ -15,21 +15,26 @@ _DATE = rf"{_YEAR}(-(0[1-9]|1[0-2]))?|{_DAY}"
 _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]+)?"
 _ZONE = r"(Z|[+-]((0[0-9]|1[0-3]):[0-5][0-9]|14:00))"
 _OID = r"urn:oid:[0-2](\.(0|[1-9][0-9]*))+"
-_UUID = r"urn:uuid:[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-_URI = rf"{_OID}|{_UUID}|(?!urn:oid:|urn:uuid:)\S+"
+_UUID = r"urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_ANY = rf"{_OID}|{_UUID}|(?!urn:oid:|urn:uuid:)"
+_SCHEME = r"[A-Za-z][A-Za-z0-9+.\-]*:"
 
 _PATTERNS = {
     "code": r"\S+( \S+)*",
     "id": r"[A-Za-z0-9.\-]{1,64}",
-    "uri": _URI,
-    "url": _URI,
-    "canonical": _URI,
+    "uri": rf"{_ANY}\S+",
+    "url": rf"{_ANY}\S+",
+    "canonical": rf"{_ANY}{_SCHEME}\S+|#\S+",
     "oid": _OID,
     "uuid": _UUID,
     "time": _CLOCK,
+    # Codes of sets that no list can hold (BCP 47 and BCP 13), under the names of these sets.
+    "languages": r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*|[ix](-[A-Za-z0-9]{1,8})+",
+    "mimetypes": r"json|xml|ttl|[^\s/;]+/[^\s/;]+(\s*;.*)?",
 }
 _DATED = {"date": _DATE, "dateTime": rf"{_DATE}|{_DAY}T{_CLOCK}{_ZONE}", "instant": rf"{_DAY}T{_CLOCK}{_ZONE}"}
 _WHOLE_NUMBERS = {"integer": -(2**31), "unsignedInt": 0, "positiveInt": 1}
+_ABSOLUTE = re.compile(_SCHEME)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _LONGEST = 1024 * 1024
 
@@ -46,10 +51,15 @@ def is_number(value: Any) -> bool:
     return False
 
 
+def is_absolute(uri: str) -> bool:
+    """True for an address or a name that says of what kind it is."""
+    return _ABSOLUTE.match(uri) is not None
+
+
 def is_base64(value: Any) -> bool:
-    """True for what RFC 4648 calls base64, padded and in one piece."""
+    """True for base64, padded; R4 allows blanks in it."""
     try:
-        return isinstance(value, str) and binascii.a2b_base64(value, strict_mode=True) != b""
+        return isinstance(value, str) and binascii.a2b_base64("".join(value.split()), strict_mode=True) != b""
     except ValueError:
         return False
 

@@ -22,6 +22,8 @@ def target_problems(reference: dict[str, Any], targets: frozenset[str]) -> Itera
     literal = reference.get("reference")
     if literal is None and not {"identifier", "display", "extension", "_reference"} & reference.keys():
         yield Problem("", "reference-empty", "a reference needs a reference, an identifier or a display")
+    if isinstance(literal, str) and literal.split() != [literal]:
+        yield Problem(".reference", "reference-syntax", "an address has no blanks")
     named = literal_type(literal) if isinstance(literal, str) else None
     declared = reference.get("type")
     for kind in (named,) if named == declared else (named, declared):

@@ -9,8 +9,7 @@ from fhir_adapters.rules.table import codes
 
 AI_OUTPUT = "AIAST"
 NEEDS_TWO_DRUGS = {"DRG", "DUPTHPY"}
-RISK_PROBABILITY = "http://terminology.hl7.org/CodeSystem/risk-probability"
-V3_ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+HL7 = "http://terminology.hl7.org/CodeSystem"
 
 
 def _probability(prediction: Json) -> Iterator[Problem]:
@@ -25,8 +24,7 @@ def _probability(prediction: Json) -> Iterator[Problem]:
 
 def _said_to_be_rare(prediction: Json) -> bool:
     """Whether the prediction itself says that a small number is meant: HL7's words for an unlikely outcome."""
-    codings = objects(prediction.get("qualitativeRisk", {}), "coding")
-    return any(c.get("system") == RISK_PROBABILITY and c.get("code") in ("negligible", "low") for c in codings)
+    return _is_coded(prediction.get("qualitativeRisk", {}), "risk-probability", "negligible", "low")
 
 
 def _percentage(value: float, *, said_to_be_rare: bool) -> Iterator[Problem]:
@@ -47,9 +45,16 @@ def _bound(quantity: Json, at: str) -> Iterator[Problem]:
         yield Problem(at, "probability-scale", "a percentage lies between 0 and 100")
 
 
+def _words_fit(prediction: Json) -> bool:
+    """HL7 defines its words: high is more likely than not. A tier of a model is no such word."""
+    percent, words = prediction.get("probabilityDecimal", 50), prediction.get("qualitativeRisk", {})
+    too_high = percent < 50 and _is_coded(words, "risk-probability", "high", "certain")
+    return not too_high and not (percent > 50 and _is_coded(words, "risk-probability", "negligible", "low"))
+
+
 def _detected_issue(resource: Json) -> Iterator[Problem]:
     codings = objects(resource.get("code", {}), "coding")
-    found = {str(coding.get("code")) for coding in codings if coding.get("system") == V3_ACT_CODE}
+    found = {str(coding.get("code")) for coding in codings if coding.get("system") == f"{HL7}/v3-ActCode"}
     for code in sorted(found - codes("detectedissue-category")):
         yield Problem(".code", "preferred-binding", f"{code} is not in detectedissue-category", "warning")
     if found & NEEDS_TWO_DRUGS and len(resource.get("implicated", ())) < 2:
@@ -92,6 +97,27 @@ def _value_or_reason(observation: Json) -> bool:
     return "dataAbsentReason" not in observation or not any(name.startswith("value") for name in observation)
 
 
+def _is_coded(element: Json, system: str, *wanted: str) -> bool:
+    url = f"{HL7}/{system}"
+    return any(c.get("system") == url and c.get("code") in wanted for c in objects(element, "coding"))
+
+
+def _allergy(resource: Json) -> bool:
+    wrong = _is_coded(resource.get("verificationStatus", {}), "allergyintolerance-verification", "entered-in-error")
+    return wrong != ("clinicalStatus" in resource)
+
+
+def _ended(condition: Json) -> bool:
+    ended = any(name.startswith("abatement") for name in condition)
+    status = condition.get("clinicalStatus", {})
+    return not ended or _is_coded(status, "condition-clinical", "resolved", "remission", "inactive")
+
+
+def _no_status_of_an_error(condition: Json) -> bool:
+    wrong = _is_coded(condition.get("verificationStatus", {}), "condition-ver-status", "entered-in-error")
+    return not wrong or "clinicalStatus" not in condition
+
+
 _MARKED = must("ai-marking", "output of a model is marked AIAST", _marked, at=".meta.security", severity="warning")
 _FOR_LIFE = "without when[x] it means: over the remaining life"
 _DETAILS = ("name", "telecom", "address", "organization")
@@ -103,17 +129,33 @@ RESOURCES: Rules = {
     ),
     "RiskAssessment.prediction": (
         _probability,
+        must("risk-words", "the word for the risk fits its number", _words_fit, severity="warning"),
         one_of("when-absent", _FOR_LIFE, "whenPeriod", "whenRange", severity="warning"),
     ),
     "DetectedIssue": (_detected_issue, _MARKED),
     "DocumentReference": (_MARKED,),
-    "Group": (must("grp-1", "only an actual group has members", lambda v: "member" not in v or v["actual"] is True),),
+    "Group": (
+        must("grp-1", "only an actual group has members", lambda v: "member" not in v or v.get("actual") is True),
+    ),
     "AuditEvent.entity": (not_both("sev-1", "either a name or a query", "name", "query"),),
     "Observation": (
         must("obs-6", "either a value or the reason of its absence", _value_or_reason),
         must("obs-7", "no component has the code of the whole, which has a value", _component_codes_differ),
     ),
     "Observation.referenceRange": (one_of("obs-3", "low, high or a text", "low", "high", "text"),),
+    "AllergyIntolerance": (must("ait-1", "a clinical status, or the word that it is an error", _allergy),),
+    "Condition": (
+        must("con-4", "what has ended is inactive, in remission or resolved", _ended),
+        must("con-5", "an error has no clinical status", _no_status_of_an_error),
+    ),
+    "Condition.stage": (one_of("con-1", "a summary or an assessment", "summary", "assessment"),),
+    "Condition.evidence": (one_of("con-2", "a code or a detail", "code", "detail"),),
+    "Composition.section": (
+        one_of("cmp-1", "a text, entries or sections", "text", "entry", "section"),
+        not_both("cmp-2", "only what is empty says why", "emptyReason", "entry"),
+    ),
+    "Immunization.education": (one_of("imm-1", "a type or a reference", "documentType", "reference"),),
+    "MedicationAdministration.dosage": (one_of("mad-1", "a dose or a rate", "dose", "rateRatio", "rateQuantity"),),
     "Patient.contact": (one_of("pat-1", "a contact has details or an organization", *_DETAILS),),
     "Organization": (
         one_of("org-1", "a name or an identifier", "name", "identifier"),

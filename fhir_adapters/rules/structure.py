@@ -7,7 +7,7 @@ from typing import Any
 
 from fhir_adapters.rules.domain_resource import resource_problems
 from fhir_adapters.rules.invariants import RULES
-from fhir_adapters.rules.primitives import accepts
+from fhir_adapters.rules.primitives import accepts, is_absolute
 from fhir_adapters.rules.problem import Problem
 from fhir_adapters.rules.references import target_problems
 from fhir_adapters.rules.table import Element, Table, resource_types, table
@@ -28,10 +28,11 @@ def judge_resource(resource: Any) -> list[Problem]:
 
 
 class _Walk:
-    """The way through one resource with those it contains; ``local`` are its references that begin with #."""
+    """The way through one resource with those it contains; ``local`` are all its references that begin with #."""
 
-    def __init__(self) -> None:
-        self.local: set[str] = set()
+    def __init__(self, around: "_Walk | None" = None) -> None:
+        self.around = around  # the walk through what contains this resource
+        self.local: set[str] = around.local if around else set()
 
     def resource(self, resource: Any) -> list[Problem]:
         kind = resource.get("resourceType") if isinstance(resource, dict) else None
@@ -89,17 +90,19 @@ class _Walk:
             rule = "cardinality" if isinstance(content, list) else "type"
             return [Problem("", rule, f"an object of type {element.type} is expected")]
         if element.type == "Resource":
-            return self.resource(content) if element.name == "contained" else judge_resource(content)
+            return _Walk(self).resource(content) if element.name == "contained" else judge_resource(content)
         found = self._object(content, element.inner)
         if len(content) < 2 and content.keys() <= {"id"}:
             found.append(Problem("", "ele-1", "nothing in it (an id alone says nothing)"))
         if element.type == "Reference":
             found += self._reference(content, element.targets)
+        elif element.type == "Extension" and element.owner != "Extension":
+            found += _address_of_extension(content)
         return found
 
     def _reference(self, reference: Json, targets: frozenset[str]) -> list[Problem]:
         literal = reference.get("reference")
-        if isinstance(literal, str) and literal.startswith("#"):
+        if isinstance(literal, str) and literal.startswith("#") and not (literal == "#" and self.around):
             self.local.add(literal)
         return list(target_problems(reference, targets))
 
@@ -148,10 +151,18 @@ def _second_choice(element: Element, choices: dict[str, str]) -> list[Problem]:
     return [Problem("", "choice", "only one type of a choice may be given")]
 
 
+def _address_of_extension(extension: Json) -> list[Problem]:
+    """The parts of an extension have names; the extension itself has an address."""
+    url = extension.get("url")
+    if not isinstance(url, str) or is_absolute(url):
+        return []
+    return [Problem(".url", "extension-url", "an extension is named by an absolute address")]
+
+
 def _refused(element: Element, content: Any) -> Problem:
     """Why a primitive is not accepted."""
     if isinstance(content, list):
         return Problem("", "cardinality", "the element does not repeat: one value is expected")
-    if element.codes and accepts("code", content):
-        return Problem("", "binding", f"the required value set does not hold the code {content!r}")
+    if element.value_set and accepts("code", content):
+        return Problem("", "binding", f"the required value set {element.value_set} does not hold {content!r}")
     return Problem("", "primitive", f"not a {element.type} of R4")

@@ -2,7 +2,8 @@
 
 One line an element: ``"min..max types =valueset"``. Types are separated by commas; ``@X.y`` is the backbone
 element described by the table of that name; ``Reference(A|B)`` lists the allowed targets, ``Reference`` alone
-allows any; ``=valueset`` is a *required* binding whose codes are in ``codes.json``.
+allows any; ``=valueset`` is a *required* binding whose codes are in ``codes.json``, or which has a syntax only.
+``systems.json`` lists the codes of the code systems that we know.
 """
 
 import json
@@ -21,12 +22,12 @@ _TYPE = re.compile(r"(@?[\w.]+)(?:\(([\w|]+)\))?")
 class Element:
     """One element, or one choice of an element such as ``identifiedDateTime``."""
 
+    owner: str  # the name of its table
     name: str
-    minimum: int
     many: bool
     type: str
     targets: frozenset[str]  # empty: any
-    codes: frozenset[str]  # empty: no required binding
+    value_set: str | None  # of a required binding
     choice: str | None  # "identified[x]" when this is one of several
     accepts: Accepts | None  # the test of a primitive; None for an object
 
@@ -66,10 +67,20 @@ def codes(value_set: str) -> frozenset[str]:
     return frozenset(_lines("codes").get(value_set, ()))
 
 
+def codes_of_system(system: str) -> frozenset[str] | None:
+    """The codes of a code system; None when we do not know it."""
+    return _systems().get(system)
+
+
 @lru_cache
 def resource_types() -> frozenset[str]:
     """The 146 resource types of R4; R4B knows more."""
     return frozenset(_lines("types")["resources"])
+
+
+@lru_cache
+def _systems() -> dict[str, frozenset[str]]:
+    return {url: frozenset(listed) for url, listed in _lines("systems").items()}
 
 
 @lru_cache
@@ -85,31 +96,35 @@ def _compile(name: str, lines: dict[str, str]) -> Table:
     required: set[str] = set()
     choices: list[tuple[str, tuple[str, ...]]] = []
     for label, line in lines.items():
-        found = _elements(label, line)
+        needed, found = _elements(name, label, line)
         elements.update((element.name, element) for element in found)
-        if found[0].minimum and label.endswith("[x]"):
+        if needed and label.endswith("[x]"):
             choices.append((label, tuple(element.name for element in found)))
-        elif found[0].minimum:
+        elif needed:
             required.add(label)
     return Table(name, elements, frozenset(required), tuple(choices))
 
 
-def _elements(name: str, line: str) -> list[Element]:
+def _elements(owner: str, name: str, line: str) -> tuple[bool, list[Element]]:
+    """Whether a line asks for its element, and the element, or each choice of it."""
     match = _LINE.fullmatch(line)
     if match is None:
-        raise ValueError(f"line of the R4 tables not understood: {name}: {line}")
+        raise ValueError(f"line of the R4 tables not understood: {owner}.{name}: {line}")
     minimum, maximum, types, value_set = match.groups()
-    bound = codes(value_set) if value_set else frozenset()
+    choice = name if name.endswith("[x]") else None
     found = []
     for kind, targets in _TYPE.findall(types):
         json_name = name.replace("[x]", kind[0].upper() + kind[1:])
         allowed = frozenset(targets.split("|")) if targets else frozenset()
-        choice = name if name.endswith("[x]") else None
-        test = _listed(bound) if bound else ACCEPTS.get(kind)
-        plain = kind.removeprefix("@")
-        found.append(Element(json_name, int(minimum), maximum != "1", plain, allowed, bound, choice, test))
-    return found
+        many, plain = maximum != "1", kind.removeprefix("@")
+        found.append(Element(owner, json_name, many, plain, allowed, value_set, choice, _test(kind, value_set)))
+    return minimum != "0", found
 
 
-def _listed(bound: frozenset[str]) -> Accepts:
-    return lambda value: isinstance(value, str) and value in bound
+def _test(kind: str, value_set: str | None) -> Accepts | None:
+    if kind not in ACCEPTS:
+        return None
+    listed = codes(value_set) if value_set else frozenset()
+    if listed:
+        return lambda value: isinstance(value, str) and value in listed
+    return ACCEPTS[value_set or kind]

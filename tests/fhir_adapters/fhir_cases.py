@@ -3,129 +3,66 @@
 
 import base64
 import copy
-import hashlib
 from decimal import Decimal
 
 from fhir_adapters.example import examples
-
-NARRATIVE = {"status": "generated", "div": '<div xmlns="http://www.w3.org/1999/xhtml"><p>Texte.</p></div>'}
-UCUM_PERCENT = {"unit": "%", "system": "http://unitsofmeasure.org", "code": "%"}
-AI = {"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "AIAST"}]}
-DATA = b"Certificat lisible"
-
-RISK = {
-    "resourceType": "RiskAssessment",
-    "meta": AI,
-    "text": NARRATIVE,
-    "status": "final",
-    "subject": {"reference": "Group/1"},
-    "performer": {"reference": "Device/1"},
-    "prediction": [
-        {"probabilityDecimal": Decimal("85.0"), "whenPeriod": {"start": "2025-03-01", "end": "2025-03-02"}},
-    ],
-}
-DOCUMENT = {
-    "resourceType": "DocumentReference",
-    "meta": AI,
-    "text": NARRATIVE,
-    "status": "current",
-    "docStatus": "preliminary",
-    "date": "2025-03-05T08:00:00+01:00",
-    "author": [{"reference": "Device/1"}],
-    "content": [
-        {
-            "attachment": {
-                "contentType": "text/plain",
-                "language": "fr-FR",
-                "data": base64.b64encode(DATA).decode(),
-                "size": len(DATA),
-                "hash": base64.b64encode(hashlib.sha1(DATA).digest()).decode(),
-            }
-        }
-    ],
-}
-PATIENT = {
-    "resourceType": "Patient",
-    "text": NARRATIVE,
-    "identifier": [{"system": "urn:oid:1.2.250.1.999", "value": "IPP-FICTIF-1"}],
-    "name": [{"family": "Exemple", "given": ["Alice", None], "_given": [None, {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]}]}],
-    "gender": "female",
-    "birthDate": "1943-02",
-    "contact": [{"name": {"text": "Fille"}, "telecom": [{"system": "phone", "value": "+33 1 99 00 00 00"}]}],
-}
-OUTCOME = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "invalid"}], "text": NARRATIVE}
-ORDER = {
-    "resourceType": "MedicationRequest",
-    "text": NARRATIVE,
-    "status": "active",
-    "intent": "order",
-    "medicationCodeableConcept": {"coding": [{"system": "http://www.whocc.no/atc", "code": "B01AE07"}]},
-    "subject": {"reference": "Patient/1"},
-    "dosageInstruction": [
-        {"timing": {"repeat": {"frequency": 2, "period": 1, "periodUnit": "d"}}, "doseAndRate": [{"doseQuantity": {"value": 150, "unit": "mg"}}]}
-    ],
-}  # fmt: skip
-CAPABILITY = {
-    "resourceType": "CapabilityStatement",
-    "text": NARRATIVE,
-    "status": "active",
-    "date": "2025-01-01",
-    "kind": "instance",
-    "implementation": {"description": "essai"},
-    "fhirVersion": "4.0.1",
-    "format": ["json"],
-    "rest": [{"mode": "server", "resource": [{"type": "Device", "interaction": [{"code": "read"}]}]}],
-}
-CONTAINED = {
-    "resourceType": "DetectedIssue",
-    "text": NARRATIVE,
-    "status": "final",
-    "contained": [{"resourceType": "Device", "id": "d", "identifier": [{"value": "x"}]}],
-    "author": {"reference": "#d"},
-}
-ABSENT_STATUS = {
-    "resourceType": "DetectedIssue",
-    "text": NARRATIVE,
-    "_status": {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]},
-}  # fmt: skip
-SEARCHSET = {
-    "resourceType": "Bundle",
-    "type": "searchset",
-    "total": 1,
-    "entry": [{"fullUrl": "http://x/Patient/1", "resource": PATIENT | {"id": "1"}, "search": {"mode": "match"}}],
-}
-RISK_RANGE = RISK | {
-    "prediction": [
-        {
-            "probabilityRange": {"low": UCUM_PERCENT | {"value": 10}, "high": UCUM_PERCENT | {"value": 30}},
-            "whenPeriod": {"start": "2025-03-01T00:00:00Z"},
-        }
-    ]
-}
+from tests.fhir_adapters.fhir_valid import (
+    AUDIT,
+    CLINICAL,
+    CONTAINED,
+    DOCUMENT,
+    DOCUMENT_BY_CONTAINED,
+    DOCUMENT_OF_SCAN,
+    ENCOUNTER,
+    GROUP,
+    GROUP_ACTUAL,
+    ISSUE_PLAIN,
+    LAB,
+    ORDER,
+    ORDER_CONTAINED,
+    ORGANIZATION,
+    PATIENT,
+    PRESSURE,
+    PROVENANCE_OF_HUMAN,
+    RISK,
+    RISK_EXPLAINED,
+    RISK_RANGE,
+    text,
+)
+from tests.fhir_adapters.fhir_valid_guide import (
+    ANSWER,
+    BASE,
+    BATCH,
+    CAPABILITY,
+    CHOSEN_KINDS,
+    COLLECTION,
+    CREATION,
+    DEVICE_URN,
+    DOCUMENT_BUNDLE,
+    EXTENSION,
+    GUIDE,
+    GUIDES,
+    HISTORY,
+    KINDS,
+    NAMING,
+    OUTCOME,
+    PROFILE,
+    SEARCH_PARAMETER,
+    SEARCHSET,
+)
 
 EXAMPLES = examples()
 ISSUE = EXAMPLES["DetectedIssue-renal-dose-in-the-outbox.json"]
 DEVICE = EXAMPLES["Device-prescription-review.json"]
 PROVENANCE = EXAMPLES["Provenance-renal-dose-in-the-outbox.json"]
 TRANSACTION = EXAMPLES["Bundle-renal-dose-as-sent.json"]
+NARRATIVE = text("Texte.")
 
-VALID = {
-    **EXAMPLES,
-    "RiskAssessment with a percentage": RISK,
-    "RiskAssessment with a range in per cent": RISK_RANGE,
-    "DocumentReference with its hash": DOCUMENT,
-    "Patient with a partial birth date": PATIENT,
-    "OperationOutcome": OUTCOME,
-    "MedicationRequest": ORDER,
-    "CapabilityStatement": CAPABILITY,
-    "a contained Device that is used": CONTAINED,
-    "a status that is absent for a reason": ABSENT_STATUS,
-    "a searchset": SEARCHSET,
-}
+VALID = EXAMPLES | CLINICAL | GUIDES
 
 
 def changed(resource, path, value):
-    """A copy with the value at a dotted path replaced; ``None`` takes it away."""
+    """A copy with the value at a dotted path replaced; ``None`` takes it away, ``...`` makes it null."""
     copied = copy.deepcopy(resource)
     node = copied
     *parents, last = [int(part) if part.isdigit() else part for part in path.split(".")]
@@ -136,15 +73,21 @@ def changed(resource, path, value):
     elif last == "+":
         node.append(value)
     else:
-        node[last] = value
+        node[last] = None if value is ... else value
     return copied
 
 
-SCRIPT = '<div xmlns="http://www.w3.org/1999/xhtml"><p>x</p><script>alert(1)</script></div>'
-ONCLICK = '<div xmlns="http://www.w3.org/1999/xhtml"><p onclick="x()">x</p></div>'
-LINK = '<div xmlns="http://www.w3.org/1999/xhtml"><a href=" JavaScript:x()">x</a></div>'
-BOMB = '<!DOCTYPE d [<!ENTITY a "aaa">]><div xmlns="http://www.w3.org/1999/xhtml">&a;</div>'
+def div(inside):
+    return f'<div xmlns="http://www.w3.org/1999/xhtml">{inside}</div>'
+
+
+BOMB = f'<!DOCTYPE d [<!ENTITY a "aaa">]>{div("&a;")}'
 ENTRY = TRANSACTION["entry"][0]
+AIAST = ISSUE["meta"]["security"][0]
+TRANSCRIPTION = EXAMPLES["DocumentReference-handwriting-in-the-outbox.json"]
+HIGH = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/risk-probability", "code": "high"}]}
+ABSENT = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]}
+NOWHERE = "https://chu-demo.example/fhir/StructureDefinition/ward"
 
 # what is wrong → (resource, path, value, rule that must find it)
 BROKEN = {
@@ -155,6 +98,20 @@ BROKEN = {
     "docStatus draft": (DOCUMENT, "docStatus", "draft", "binding"),
     "relatesTo derived-from": (DOCUMENT, "relatesTo", [{"code": "derived-from", "target": {"reference": "DocumentReference/1"}}], "binding"),
     "a Device with status on": (DEVICE, "status", "on", "binding"),
+    "a status of Observation that is none": (LAB, "status", "validated", "binding"),
+    "an Encounter that is active": (ENCOUNTER, "status", "active", "binding"),
+    "a Group of patients": (GROUP, "type", "patient", "binding"),
+    "an outcome of 200": (AUDIT, "outcome", "200", "binding"),
+    "the action READ": (AUDIT, "action", "READ", "binding"),
+    "a media type that is none": (DOCUMENT, "content.0.attachment.contentType", "pdf", "binding"),
+    "a language in words": (DOCUMENT, "content.0.attachment.language", "french", "binding"),
+    "a language with an underscore": (ISSUE, "language", "fr_FR", "binding"),
+    "a period unit in words": (ORDER, "dosageInstruction.0.timing.repeat.periodUnit", "day", "binding"),
+    "a resource type of R4B in a CapabilityStatement": (CAPABILITY, "rest.0.resource.0.type", "Citation", "binding"),
+    "the version R4": (CAPABILITY, "fhirVersion", "R4", "binding"),
+    "a severity of an outcome": (OUTCOME, "issue.0.severity", "critical", "binding"),
+    "a finding of v3-ActCode that does not exist": (ISSUE, "code.coding.0.code", "NOSUCHCODE", "code-unknown"),
+    "a use of an identifier that is none": (PATIENT, "identifier.0.use", "principal", "binding"),
     "an entity role of PROV": (PROVENANCE, "entity.0.role", "wasDerivedFrom", "binding"),
     "a verb that HTTP does not have": (TRANSACTION, "entry.0.request.method", "UPSERT", "binding"),
     # reference targets
@@ -165,6 +122,15 @@ BROKEN = {
     "a Device that authenticates": (DOCUMENT, "authenticator", {"reference": "Device/1"}, "reference-target"),
     "a Device that annotates": (RISK, "note", [{"authorReference": {"reference": "Device/1"}, "text": "x"}], "reference-target"),
     "a patient that is a Group": (ISSUE, "patient", {"reference": "Group/1"}, "reference-target"),
+    "a Location as a member of a Group": (GROUP_ACTUAL, "member.0.entity.reference", "Location/1", "reference-target"),
+    "a RelatedPerson as a member of a Group, as R4B has it": (GROUP_ACTUAL, "member.0.entity.reference", "RelatedPerson/1", "reference-target"),
+    "a document that transforms a Binary": (DOCUMENT_OF_SCAN, "relatesTo.0.target.reference", "Binary/1", "reference-target"),
+    "a Patient as custodian": (DOCUMENT_OF_SCAN, "custodian", {"reference": "Patient/1"}, "reference-target"),
+    "an episode where an Encounter is due": (RISK_RANGE, "encounter.reference", "EpisodeOfCare/1", "reference-target"),
+    "a Device as the performer of an Observation": (LAB, "performer.0.reference", "Device/1", "reference-target"),
+    "an Organization that is a Patient": (PROVENANCE_OF_HUMAN, "agent.0.onBehalfOf.reference", "Location/1", "reference-target"),
+    "a search for another type": (CREATION, "entry.1.resource.patient.reference", "Practitioner?identifier=a", "reference-target"),
+    "an address with a blank": (ISSUE, "implicated.0.reference", "MedicationRequest/a b", "reference-syntax"),
     "a stand-in declared as another type": (ISSUE, "patient.type", "Location", "reference-target"),
     "a type that contradicts the reference": (ISSUE, "author", {"reference": "Device/1", "type": "Practitioner"}, "reference-type"),
     "a reference to a type of R4B": (ISSUE, "implicated.0.reference", "Citation/1", "reference-target"),
@@ -178,6 +144,29 @@ BROKEN = {
     "an empty list": (ISSUE, "mitigation", [], "ele-1"),
     "an empty object": (ISSUE, "code", {}, "ele-1"),
     "two choices of one element": (ISSUE, "identifiedPeriod", {"start": "2025-01-01"}, "choice"),
+    "an empty object in a list": (RISK, "prediction.+", {}, "ele-1"),
+    "an object with an id alone": (ISSUE, "code", {"id": "c"}, "ele-1"),
+    "null in a list without a reason": (PATIENT, "name.0._given", None, "primitive"),
+    "two lists of one primitive that do not match": (PATIENT, "name.0._given", [ABSENT], "cardinality"),
+    "nothing beside a null": (PATIENT, "name.0._given.1", {"id": "g"}, "ele-1"),
+    "extensions of an object beside it": (ISSUE, "_code", ABSENT, "unknown-element"),
+    "a reason that is no object": (ISSUE, "_severity", "unknown", "type"),
+    "a choice twice, once for a reason": (ISSUE_PLAIN, "_identifiedDateTime", ABSENT, "choice"),
+    "a choice of a type that it does not have": (LAB, "valueDecimal", 165, "unknown-element"),
+    "a list where one object is due": (ISSUE, "code", [{"text": "x"}], "cardinality"),
+    "a list where one value is due": (ISSUE, "severity", ["high"], "cardinality"),
+    "a text where an object is due": (RISK, "method", "respiratory-peaks", "type"),
+    "an object where a text is due": (ISSUE, "detail", {"text": "x"}, "primitive"),
+    "a comment": (ISSUE, "fhir_comments", ["x"], "unknown-element"),
+    "a document without content": (DOCUMENT, "content", None, "required"),
+    "a Group that does not say whether it is actual": (GROUP, "actual", None, "required"),
+    "a Provenance of nothing": (PROVENANCE, "target", None, "required"),
+    "a medication that is missing": (ORDER, "medicationCodeableConcept", None, "required"),
+    "a characteristic without a value": (GROUP, "characteristic.0.valueCodeableConcept", None, "required"),
+    "the R5 location in an event": (AUDIT, "patient", {"reference": "Patient/1"}, "unknown-element"),
+    "an identifier of an AuditEvent": (AUDIT, "identifier", [{"value": "1"}], "unknown-element"),
+    "an author of an Observation": (LAB, "author", {"reference": "Practitioner/1"}, "unknown-element"),
+    "an unknown element inside a contained resource": (ORDER_CONTAINED, "contained.0.brand", "x", "unknown-element"),
     "an element of nobody": (PROVENANCE, "identifier", [{"value": "1"}], "unknown-element"),
     "a resource of R4B inside": (CONTAINED, "contained.+", {"resourceType": "SubscriptionStatus", "id": "s"}, "resource-type"),
     "no resource type": (ISSUE, "resourceType", "Issue", "resource-type"),
@@ -185,6 +174,12 @@ BROKEN = {
     "a time without a zone": (ISSUE, "identifiedDateTime", "2025-03-05T07:00:00", "primitive"),
     "a time without seconds": (ISSUE, "identifiedDateTime", "2025-03-05T07:00Z", "primitive"),
     "hour 24": (ISSUE, "identifiedDateTime", "2025-03-05T24:00:00Z", "primitive"),
+    "30 February": (PATIENT, "birthDate", "1943-02-30", "primitive"),
+    "the year 0": (PATIENT, "birthDate", "0000", "primitive"),
+    "a French date": (PATIENT, "birthDate", "05/03/1943", "primitive"),
+    "a zone of 15 hours": (PROVENANCE, "recorded", "2025-03-05T08:00:00+15:00", "primitive"),
+    "an instant without seconds": (PROVENANCE, "recorded", "2025-03-05T08:00Z", "primitive"),
+    "a date where a document has an instant": (DOCUMENT, "date", "2025-03-05", "primitive"),
     "a date where an instant is due": (PROVENANCE, "recorded", "2025-03-05", "primitive"),
     "a probability as text": (RISK, "prediction.0.probabilityDecimal", "85", "primitive"),
     "an address with a space": (ISSUE, "identifier.0.system", "https://x example/id", "primitive"),
@@ -193,6 +188,18 @@ BROKEN = {
     "a negative size": (DOCUMENT, "content.0.attachment.size", -1, "primitive"),
     "an id with a slash": (ISSUE, "id", "a/b", "primitive"),
     "a text of blanks": (ISSUE, "detail", "   ", "primitive"),
+    "a character that no text may hold": (ISSUE, "detail", "a\u0007b", "primitive"),
+    "an empty text": (ISSUE, "detail", "", "primitive"),
+    "a number as text": (ISSUE, "detail", 3, "primitive"),
+    "a truth as text": (GROUP, "actual", "false", "primitive"),
+    "a size of one and a half": (DOCUMENT, "content.0.attachment.size", Decimal("1.5"), "primitive"),
+    "a size above what an integer holds": (DOCUMENT, "content.0.attachment.size", 2**31, "primitive"),
+    "a rank of zero": (PATIENT, "contact.0.telecom.0.rank", 0, "primitive"),
+    "an id of 65 letters": (ISSUE, "id", "a" * 65, "primitive"),
+    "a UUID in capitals": (PATIENT, "identifier.0.system", "urn:uuid:4F1C9B3E-2A60-4C0E-9A51-6B1D2F3E4A5B", "primitive"),
+    "an OID with letters": (PATIENT, "identifier.0.system", "urn:oid:1.2.250.x", "primitive"),
+    "a profile without an address": (ISSUE, "meta.profile", ["StructureDefinition/x"], "primitive"),
+    "base64 without its end": (DOCUMENT, "content.0.attachment.data", "Q2VydGlmaWNhdA", "primitive"),
     "null": (ISSUE, "severity", ..., "primitive"),
     "true as a number": (RISK, "prediction.0.probabilityDecimal", True, "primitive"),
     # the percentage
@@ -203,15 +210,51 @@ BROKEN = {
     "a range that is not in per cent": (RISK_RANGE, "prediction.0.probabilityRange.low.code", "1", "ras-1"),
     "a range above 100 %": (RISK_RANGE, "prediction.0.probabilityRange.high.value", 130, "probability-scale"),
     "a range upside down": (RISK_RANGE, "prediction.0.probabilityRange.low.value", 60, "rng-2"),
+    "the second prediction without a number": (RISK, "prediction.1.probabilityDecimal", None, "ras-2"),
+    "both kinds of a probability": (RISK_RANGE, "prediction.0.probabilityDecimal", 20, "choice"),
+    "a range whose lower bound has no value": (RISK_RANGE, "prediction.0.probabilityRange.low.value", None, "rng-2"),
+    "a range of another system of units": (RISK_RANGE, "prediction.0.probabilityRange.low.system", "https://x.example", "ras-1"),
+    "a risk of 12 % called high": (RISK_EXPLAINED, "prediction.0", RISK_EXPLAINED["prediction"][0] | {"probabilityDecimal": 12, "qualitativeRisk": HIGH}, "risk-words"),
+    "0 to 100 in the extension for a percentage": (ISSUE, "extension.0.valueQuantity.value", 853, "probability-scale"),
+    "a confidence in per cent": (TRANSCRIPTION, "content.0.extension.0.valueDecimal", 93, "confidence-scale"),
     "a prediction for the whole life": (RISK, "prediction.0.whenPeriod", None, "when-absent"),
     "a retraction that keeps its prediction": (RISK, "status", "entered-in-error", "retraction"),
     # invariants
     "a period that ends before it starts": (RISK, "prediction.0.whenPeriod.end", "2025-02-01", "per-1"),
+    "a period that nobody can order": (ISSUE_PLAIN, "identifiedPeriod", {"start": "2025-03", "end": "2025-03-05"}, "per-1"),
+    "a day that ends before its hour": (ENCOUNTER, "period.end", "2025-03-03", "per-1"),
+    "members of a group that is only described": (GROUP, "member", [{"entity": {"reference": "Patient/1"}}], "grp-1"),
+    "a name and a query of one entity": (AUDIT, "entity.0.name", "x", "sev-1"),
+    "a value and the reason of its absence": (LAB, "dataAbsentReason", {"text": "x"}, "obs-6"),
+    "a component with the code of the whole": (PRESSURE | {"valueString": "120/80"}, "component.0.code", PRESSURE["code"], "obs-7"),
+    "a reference range that says nothing": (LAB, "referenceRange.0", {"type": {"text": "normal"}}, "obs-3"),
+    "an organization without a name": ({n: v for n, v in ORGANIZATION.items() if n != "name"}, "identifier", None, "org-1"),
+    "the home of an organization": (ORGANIZATION, "address.0.use", "home", "org-2"),
+    "the phone of an organization at home": (ORGANIZATION, "telecom.0.use", "home", "org-3"),
+    "a frequency without its unit": (ORDER, "dosageInstruction.0.timing.repeat.periodUnit", None, "tim-2"),
+    "a time of day and an event": (ORDER, "dosageInstruction.0.timing.repeat.timeOfDay", ["08:00:00"], "tim-10"),
+    "an offset from any meal": (ORDER, "dosageInstruction.0.timing.repeat.when", ["C"], "tim-9"),
+    "a negative period": (ORDER, "dosageInstruction.0.timing.repeat.period", -1, "tim-5"),
+    "half a ratio": (ORDER, "dosageInstruction.0.doseAndRate.0.rateRatio.numerator", None, "rat-1"),
+    "a duration in French": (ORDER, "dosageInstruction.0.timing.repeat.boundsDuration.system", "https://x.example", "drt-1"),
+    "the sign µ in a code of UCUM": (LAB, "valueQuantity.code", "µmol/L", "ucum"),
+    "a unit of UCUM in words": (LAB, "valueQuantity.code", "micromole per litre", "ucum"),
+    "a system of identifiers without an address": (PATIENT, "identifier.0.system", "ipp", "system-absolute"),
+    "a security label twice": (ISSUE, "meta.security", [AIAST, AIAST], "meta-labels"),
     "data without a type": (DOCUMENT, "content.0.attachment.contentType", None, "att-1"),
     "a size that is wrong": (DOCUMENT, "content.0.attachment.size", 3, "attachment-size"),
     "a hash in hexadecimal": (DOCUMENT, "content.0.attachment.hash", base64.b64encode(b"0" * 20).decode(), "attachment-hash"),
     "an extension without content": (ISSUE, "extension.0", {"url": "https://x.example/e"}, "ext-1"),
     "an extension with both": (ISSUE, "extension.0", {"url": "https://x.example/e", "valueCode": "a", "extension": [{"url": "b", "valueCode": "c"}]}, "ext-1"),
+    "an extension without an address": (ISSUE, "extension.0", {"valueCode": "a"}, "required"),
+    "an extension with a name for an address": (ISSUE, "extension.0", {"url": "ward", "valueCode": "a"}, "extension-url"),
+    "an extension with two values": (ISSUE, "extension.0.valueCode", "a", "choice"),
+    "a part of an extension without a value": (RISK_EXPLAINED, "prediction.0.extension.0.extension.0", {"url": "feature"}, "ext-1"),
+    "a contained resource with a version": (CONTAINED, "contained.0.meta", {"versionId": "1"}, "dom-4"),
+    "a contained resource with a label": (CONTAINED, "contained.0.meta", {"security": [AIAST]}, "dom-5"),
+    "a contained resource without an id": (CONTAINED, "contained.0.id", None, "dom-3"),
+    "two contained resources with one id": (DOCUMENT_BY_CONTAINED, "contained.0.id", "chu", "contained-id"),
+    "a reference of a resource to itself": (ISSUE, "author", {"reference": "#"}, "ref-1"),
     "a contained resource that nobody uses": (CONTAINED, "author", {"reference": "Device/1"}, "dom-3"),
     "a reference to nothing contained": (ISSUE, "author", {"reference": "#nobody"}, "ref-1"),
     "contained in contained": (CONTAINED, "contained.0.contained", [{"resourceType": "Device", "id": "e"}], "dom-2"),
@@ -220,12 +263,21 @@ BROKEN = {
     "a phone without its kind": (PATIENT, "telecom", [{"value": "0199000000"}], "cpt-2"),
     "no narrative": (ISSUE, "text", None, "dom-6"),
     # narratives
-    "a script": (ISSUE, "text.div", SCRIPT, "txt-1"),
-    "an event handler": (ISSUE, "text.div", ONCLICK, "txt-1"),
-    "a link that runs": (ISSUE, "text.div", LINK, "txt-1"),
+    "a script": (ISSUE, "text.div", div("<p>x</p><script>alert(1)</script>"), "txt-1"),
+    "an event handler": (ISSUE, "text.div", div('<p onclick="x()">x</p>'), "txt-1"),
+    "a link that runs": (ISSUE, "text.div", div('<a href=" JavaScript:x()">x</a>'), "txt-1"),
     "entities that grow": (ISSUE, "text.div", BOMB, "txt-1"),
-    "a narrative that is not XML": (ISSUE, "text.div", "<div>a & b", "txt-1"),
-    "an empty narrative": (ISSUE, "text.div", '<div xmlns="http://www.w3.org/1999/xhtml"> </div>', "txt-2"),
+    "a narrative that is not XML": (ISSUE, "text.div", div("<p>x"), "txt-1"),
+    "an ampersand that is not escaped": (ISSUE, "text.div", div("a & b"), "txt-1"),
+    "an entity of HTML": (ISSUE, "text.div", div("a&nbsp;b"), "txt-1"),
+    "a narrative outside the namespace": (ISSUE, "text.div", "<div>x</div>", "txt-1"),
+    "a narrative that is a paragraph": (ISSUE, "text.div", '<p xmlns="http://www.w3.org/1999/xhtml">x</p>', "txt-1"),
+    "a form": (ISSUE, "text.div", div("<form>x</form>"), "txt-1"),
+    "a frame": (ISSUE, "text.div", div('<iframe src="https://x.example"/>'), "txt-1"),
+    "a list item without a list": (ISSUE, "text.div", div("<li>x</li>"), "txt-1"),
+    "text between the items of a list": (ISSUE, "text.div", div("<ul>x<li>y</li></ul>"), "txt-1"),
+    "an address on a paragraph": (ISSUE, "text.div", div('<p href="https://x.example">x</p>'), "txt-1"),
+    "an empty narrative": (ISSUE, "text.div", div(" "), "txt-2"),
     # bundles
     "an entry without fullUrl": (TRANSACTION, "entry.0.fullUrl", None, "bdl-8"),
     "a fullUrl with a version": (TRANSACTION, "entry.0.fullUrl", "https://x/fhir/Device/1/_history/2", "bdl-8"),
@@ -234,9 +286,56 @@ BROKEN = {
     "one identity written twice": (TRANSACTION, "entry.+", ENTRY | {"fullUrl": "https://x/other"}, "same-target-twice"),
     "a urn that nobody has": (TRANSACTION, "entry.1.resource.author.reference", "urn:uuid:0", "urn-unknown"),
     "a total in a transaction": (TRANSACTION, "total", 3, "bdl-1"),
+    "an entry of nothing": (BATCH, "entry.0", {"fullUrl": f"{BASE}/Patient/1"}, "bdl-5"),
+    "a search in a collection": (COLLECTION, "entry.0.search", {"mode": "match"}, "bdl-2"),
+    "an answer in a transaction": (CREATION, "entry.0.response", {"status": "200"}, "bdl-4"),
+    "an answer without a status": (ANSWER, "entry.0.response", {"location": "Device/1"}, "required"),
+    "a request in a searchset": (SEARCHSET, "entry.0.request", {"method": "GET", "url": "Patient"}, "bdl-3"),
+    "a document without an identifier": (DOCUMENT_BUNDLE, "identifier", None, "bdl-9"),
+    "a document whose identifier has no system": (DOCUMENT_BUNDLE, "identifier.system", None, "bdl-9"),
+    "a document without a date": (DOCUMENT_BUNDLE, "timestamp", None, "bdl-10"),
+    "a document that begins with a Device": (DOCUMENT_BUNDLE, "entry.0", DOCUMENT_BUNDLE["entry"][1] | {"fullUrl": f"{BASE}/Device/2"}, "bdl-11"),
+    "a message without a header": (COLLECTION, "type", "message", "bdl-12"),
+    "a fullUrl without a server": (COLLECTION, "entry.0.fullUrl", "Device/1", "full-url"),
+    "a fullUrl of another resource": (COLLECTION, "entry.0.fullUrl", f"{BASE}/Device/2", "full-url"),
+    "a version of a history without fullUrl": (HISTORY, "entry.1.fullUrl", None, "bdl-8"),
+    "a conditional creation twice": (CREATION, "entry.+", CREATION["entry"][0] | {"fullUrl": DEVICE_URN[:-1] + "c"}, "same-target-twice"),
+    "an R5 resource in an entry": (COLLECTION, "entry.0.resource", {"resourceType": "Citation", "id": "1"}, "resource-type"),
+    # definitions
+    "a server that describes nothing": (CAPABILITY, "rest", None, "cpb-1"),
+    "an instance without an implementation": (CAPABILITY | {"description": "x"}, "implementation", None, "cpb-14"),
+    "a capability that is implemented": (CAPABILITY | {"software": {"name": "x"}}, "kind", "capability", "cpb-14"),
+    "requirements that are implemented": (CAPABILITY, "kind", "requirements", "cpb-14"),
+    "a type described twice": (CAPABILITY, "rest.0.resource.1.type", "Device", "cpb-9"),
+    "a search parameter twice": (CAPABILITY, "rest.0.resource.0.searchParam.+", {"name": "identifier", "type": "token"}, "cpb-12"),
+    "a statement without an address": (CAPABILITY, "url", "metadata", "url-absolute"),
+    "a code twice": (KINDS, "concept.1.code", "b", "csd-1"),
+    "concepts without a system": (CHOSEN_KINDS, "compose.include.0.system", None, "vsd-2"),
+    "concepts and a filter": (CHOSEN_KINDS, "compose.include.0.filter", [{"property": "code", "op": "=", "value": "x"}], "vsd-3"),
+    "nothing included": (CHOSEN_KINDS, "compose.include.0", {"version": "1"}, "vsd-1"),
+    "a code of an expansion without a system": (CHOSEN_KINDS, "expansion.contains.0.system", None, "vsd-10"),
+    "two preferred addresses": (NAMING, "uniqueId.1", {"type": "uri", "value": f"{BASE}/x", "preferred": True}, "nsd-2"),
+    "a root with a uuid": (NAMING | {"kind": "root"}, "uniqueId.1.type", "uuid", "nsd-1"),
+    "a chain of tokens": (SEARCH_PARAMETER, "chain", ["code"], "spd-2"),
+    "an xpath without its usage": (SEARCH_PARAMETER, "xpath", "f:x", "spd-1"),
+    "a grouping that the guide does not have": (GUIDE, "definition.resource.0.groupingId", "autres", "ig-1"),
+    "a FHIR version that the guide does not have": (GUIDE, "definition.resource.1.fhirVersion", ["4.3.0"], "binding"),
+    "an R3 example in a guide for R4": (GUIDE, "definition.resource.1.fhirVersion", ["3.0.1"], "ig-2"),
+    "an extension for everywhere": (EXTENSION, "context", None, "sdf-5"),
+    "a profile without a base": (PROFILE, "baseDefinition", None, "sdf-4"),
+    "a profile that says nothing": (PROFILE, "differential", None, "sdf-6"),
+    "a profile of another type": (PROFILE, "type", "DetectedIssue", "sdf-8a"),
+    "an element with the id of another": (PROFILE, "differential.element.1.id", "RiskAssessment", "sdf-17"),
+    "an element of another type": (PROFILE, "differential.element.1.path", "DetectedIssue.status", "sdf-8a"),
+    "a min above the max": (PROFILE, "differential.element.2.max", "0", "eld-2"),
+    "a max in words": (PROFILE, "differential.element.2.max", "many", "eld-3"),
+    "a fixed value and a pattern": (PROFILE, "differential.element.1.fixedCode", "final", "eld-8"),
+    "a target of what is no reference": (PROFILE, "differential.element.3.type.0.targetProfile", ["http://hl7.org/fhir/StructureDefinition/Patient"], "eld-17"),
     # traps of delivery and of marking
     "a vertical bar in an identifier": (ISSUE, "identifier.0.value", "a|b", "identifier-bar"),
     "a machine's output without the mark": (ISSUE, "meta.security", None, "ai-marking"),
     "an interaction of one drug": (ISSUE, "code.coding.0.code", "DRG", "two-drugs"),
-    "a finding that HL7 does not list": (ISSUE, "code.coding.0.code", "MYCODE", "preferred-binding"),
+    "a finding that HL7 does not list": (ISSUE, "code.coding.0.code", "AMB", "preferred-binding"),
+    "the output of a model on a Group without the mark": (RISK, "meta", None, "ai-marking"),
+    "a transcription without the mark": (DOCUMENT, "meta", None, "ai-marking"),
 }  # fmt: skip
