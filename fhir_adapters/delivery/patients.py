@@ -83,8 +83,11 @@ class Patients:
         listed = any_of(token({"system": system, "value": value}) for system, value in tokens)
         asked = {"identifier": listed, "_elements": "id,identifier", "_count": str(2 * len(tokens))}
         reply = self._target.search_in_body("Patient", asked)
-        if reply.status != 200:
+        if reply.status == 429 or reply.status >= 500:
             raise SearchRefused(f"the search for a patient was answered with {reply.status}")
+        if reply.status != 200:  # it does not search like that, or not for us: the identifier alone must do
+            self._search = False
+            return {one: set() for one in tokens}
         found: dict[Token, set[str]] = defaultdict(set)
         for patient in reply.resources:
             ours = [_token(i) for i in patient.get("identifier", ()) if isinstance(i, dict)]

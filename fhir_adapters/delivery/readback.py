@@ -99,7 +99,7 @@ def _compare(report: ReadBack, row: Held, theirs: Json | None) -> None:
         report.not_withdrawn.append(row.key)
     elif fingerprint.get("value") != row.known.last_hash or theirs.get("status") == SUPERSEDED:
         report.drifted.append(row.key)
-    elif theirs.get("meta", {}).get("versionId") != row.known.version_id:
+    elif row.known.version_id is not None and theirs.get("meta", {}).get("versionId") != row.known.version_id:
         report.judged += 1
     else:
         report.same += 1

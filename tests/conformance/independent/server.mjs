@@ -26,7 +26,8 @@ async function answer(request) {
   let body;
   try {
     const text = await read(request);
-    body = text && JSON.parse(text);
+    const form = request.headers['content-type']?.startsWith('application/x-www-form-urlencoded');
+    body = form ? Object.fromEntries(new URLSearchParams(text)) : text && JSON.parse(text);
     for (const one of resourcesOf(body)) validateResource(one);
   } catch (failure) {
     return [failure.outcome ?? badRequest(failure.message)];
