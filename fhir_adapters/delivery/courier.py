@@ -1,38 +1,37 @@
 """``deliver``: takes items, sends them, and settles each by the answer."""
 
-import contextlib
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import httpx
 
-from fhir_adapters.delivery import in_bundles, one_by_one
-from fhir_adapters.delivery.adapt import adapt
+from fhir_adapters.bundle import path_of
 from fhir_adapters.delivery.answers import Answer
 from fhir_adapters.delivery.options import DeliveryOptions
 from fhir_adapters.delivery.pace import remember_target, trial_of
 from fhir_adapters.delivery.parcel import Parcel
-from fhir_adapters.delivery.patients import Patients, SearchRefused, SeveralPatients
+from fhir_adapters.delivery.patients import Patients
+from fhir_adapters.delivery.preparation import Preparation, Prepared
 from fhir_adapters.delivery.probe import TargetProfile, probe
 from fhir_adapters.delivery.report import DeliveryReport
-from fhir_adapters.delivery.resolve import Resolved, redacted, resolve
-from fhir_adapters.delivery.result import Result, half_done
+from fhir_adapters.delivery.resolve import redacted
+from fhir_adapters.delivery.result import Result
+from fhir_adapters.delivery.sending import Sender
 from fhir_adapters.delivery.settlement import Settlement
-from fhir_adapters.delivery.target import Lost, NotSent, Target
-from fhir_adapters.delivery.verify import Found, find_resource
-from fhir_adapters.exact_json import dumps
-from fhir_adapters.outbox import Item, Job, KeyState, Kind, Outbox
+from fhir_adapters.delivery.target import Target
+from fhir_adapters.outbox import Item, Outbox
 from fhir_adapters.outbox.claim import Claimer
-from fhir_adapters.people import closed_by_a_person, with_what_people_wrote
-from fhir_adapters.reidentifier import IdentityNotFound, Reidentifier
-from fhir_adapters.rules import errors
+from fhir_adapters.reidentifier import Reidentifier
 
 Progress = Callable[[int, int], None]
 DEFAULT_OPTIONS = DeliveryOptions()
 ENTRIES_OF_ONE = 2  # of most predictions: the resource and its Provenance
+AHEAD = 4  # Bundles whose items are claimed, and whose patients are looked up, together
+GIVEN_BACK = Result(Answer.BUSY, why="the target is left alone", retry_after_s=0.0)
 
 
 def deliver(  # noqa: PLR0913  the ninth decision of whoever delivers
@@ -81,7 +80,11 @@ def deliver(  # noqa: PLR0913  the ninth decision of whoever delivers
 
 
 class _Courier:
-    """One delivery to one target."""
+    """One delivery to one target.
+
+    While one claim is on its way, in a thread of its own, the next one is made ready: a target that answers slowly
+    costs its time only, and so do our rules.
+    """
 
     def __init__(
         self, outbox: Outbox, server: Target, profile: TargetProfile, reidentifier: Reidentifier,
@@ -89,31 +92,30 @@ class _Courier:
     ) -> None:  # fmt: skip
         self._outbox, self._server, self._profile = outbox, server, profile
         self._options, self._report = options, report
-        self._reidentifier = reidentifier
-        self._patients = Patients(reidentifier, server, search=profile.patient_search)
+        patients = Patients(reidentifier, server, search=profile.patient_search)
+        self._preparation = Preparation(options, patients, reidentifier)
+        self._sender = Sender(server, outbox.clock, report, options.max_bytes)
         self._settlement = Settlement(outbox, options, report)
         self._claimer = Claimer(outbox.owner, report.target, options.lease)
+        self._claimed: list[Item] = []
 
     def run(self, as_of: datetime | None, limit: int | None, on_progress: Progress | None) -> None:
         """Work until nothing is due, the limit is reached, or the target must be left alone."""
         self._start(as_of)
-        total, attempts = self._outbox.open_count(self._report.target), 0
-        while self._report.stopped is None and (limit is None or attempts < limit):
-            if not self._settlement.ready():
-                return
-            together = 1 if self._profile.mode == "single" else max(1, self._options.max_entries // ENTRIES_OF_ONE)
-            wanted = together if limit is None else min(together, limit - attempts)
-            claimed = self._outbox.claim(self._claimer, as_of, wanted)
-            self._report.expired += claimed.expired
-            self._report.superseded += claimed.superseded
-            if not claimed.items:
-                if not self._settlement.wait_for(self._outbox.next_due(self._report.target)):
+        total, left = self._outbox.open_count(self._report.target), limit
+        with ThreadPoolExecutor(1) as thread:
+            on_its_way: _OnItsWay | None = None
+            while True:
+                prepared = self._next(as_of, left)
+                left = left if left is None else left - len(prepared.items)
+                if on_its_way is not None:
+                    self._settle(on_its_way)
+                    if on_progress is not None:
+                        on_progress(self._report.acked + self._report.dead + self._report.cancelled, total)
+                if not prepared.items and on_its_way is None and not self._wait(left):
+                    self._give_back()
                     return
-                continue
-            attempts += len(claimed.items)
-            self._attempt(claimed.items)
-            if on_progress is not None:
-                on_progress(self._report.acked + self._report.dead + self._report.cancelled, total)
+                on_its_way = self._send(prepared, thread) if prepared.items else None
 
     def _start(self, as_of: datetime | None) -> None:
         swept = self._outbox.sweep(self._report.target, as_of or self._outbox.clock())
@@ -123,145 +125,67 @@ class _Courier:
             until = remember_target(connection, self._report.target, self._server.base_url, self._profile, now)
         self._settlement.not_before = until
 
-    def _attempt(self, items: list[Item]) -> None:
-        """One attempt of each item: those that are only to be sent go together, the others alone."""
+    def _wait(self, left: int | None) -> bool:
+        """Until an item is due; False when there is nothing to wait for."""
+        if self._report.stopped is not None or left == 0:
+            return False
+        return self._settlement.wait_for(self._outbox.next_due(self._report.target))
+
+    def _next(self, as_of: datetime | None, left: int | None) -> Prepared:
+        """The next items, made ready; none when the target must be left alone, or when nothing is due."""
+        if self._report.stopped is not None or not self._settlement.ready():
+            return Prepared(())
+        together = 1 if self._profile.mode == "single" else max(1, self._options.max_entries // ENTRIES_OF_ONE)
+        if not self._claimed:
+            self._claim(as_of, together * AHEAD if left is None else min(together * AHEAD, left))
+        some, self._claimed = self._claimed[:together], self._claimed[together:]
+        return self._preparation.prepare(some, self._profile)
+
+    def _claim(self, as_of: datetime | None, limit: int) -> None:
+        """Items for several Bundles, whose patients are looked up together."""
+        if limit == 0:
+            return
+        claimed = self._outbox.claim(self._claimer, as_of, limit)
+        self._report.expired += claimed.expired
+        self._report.superseded += claimed.superseded
+        self._claimed = claimed.items
+        self._preparation.look_up(claimed.items)
+
+    def _send(self, prepared: Prepared, thread: ThreadPoolExecutor) -> "_OnItsWay":
         sent_at = self._outbox.clock()
-        results: dict[int, Result] = {}
-        resolved: dict[int, Resolved] = {}
-        together: list[Parcel] = []
-        self._look_up_patients(items)
-        for item in items:
-            ready = self._ready(item, resolved)
-            if isinstance(ready, Result):
-                results[item.id] = ready
-            elif self._profile.mode == "single" or self._looks_first(item):
-                results[item.id] = self._alone(ready)
-            else:
-                together.append(ready)
-        for parcels in self._packed(together):
-            results |= self._sent(parcels)
+        if self._report.stopped is not None or not self._settlement.ready():  # since the items were claimed
+            self._claimed, prepared = [], Prepared([*prepared.items, *self._claimed])
+            results = dict.fromkeys((item.id for item in prepared.items), GIVEN_BACK)
+            return _OnItsWay(prepared, thread.submit(lambda: results), sent_at)
+        there = self._settlement.support_ids
+        prepared.parcels = [parcel.with_supports(_there_of(parcel, there)) for parcel in prepared.parcels]
+        return _OnItsWay(prepared, thread.submit(self._sender.send, prepared), sent_at)
+
+    def _give_back(self) -> None:
+        """What was claimed and is not sent: the target must be left alone."""
+        if self._claimed:
+            self._settlement.settle([(item, GIVEN_BACK) for item in self._claimed], self._outbox.clock())
+
+    def _settle(self, sent: "_OnItsWay") -> None:
+        results = sent.results.result()
         if any(r.bundle_refused and r.answer is Answer.ACK for r in results.values()):
             self._profile = replace(self._profile, mode="single")  # statements lie
             self._report.mode = "single"
         # What went together may come back together: of each answer the words of all are taken out.
-        secrets = {secret for one in resolved.values() for secret in one.secrets}
-        told = [(item, results[item.id]) for item in items]
-        clean = [(item, replace(result, outcome=redacted(result.outcome, secrets))) for item, result in told]
-        self._settlement.settle(clean, sent_at)
+        told = [(item, results[item.id]) for item in sent.prepared.items]
+        clean = [(item, replace(r, outcome=redacted(r.outcome, sent.prepared.secrets))) for item, r in told]
+        self._settlement.settle(clean, sent.at)
 
-    def _look_up_patients(self, items: list[Item]) -> None:
-        wanted = {item.person_id: item.key for item in items if item.person_id is not None}
-        # What the target does not answer is asked again for each item, and told there.
-        with contextlib.suppress(SearchRefused, NotSent, Lost):
-            self._patients.prepare(wanted)
 
-    def _ready(self, item: Item, resolved: dict[int, Resolved]) -> Parcel | Result:
-        """The item with its real references, in the form that the target takes; or why it cannot be sent."""
-        try:
-            real = resolved[item.id] = resolve(item, self._patients, self._reidentifier)
-        except IdentityNotFound:
-            return Result(Answer.REJECTED, why="the patient is not in the crosswalk")
-        except SeveralPatients as error:
-            return Result(Answer.REJECTED, why=str(error))
-        except SearchRefused as error:
-            return Result(Answer.BUSY, why=str(error))
-        except (NotSent, Lost) as error:  # while looking for a patient nothing has been written
-            return Result(Answer.UNSENT, why=f"no answer: {error}")
-        content = adapt(real.content, self._profile, self._options)
-        if content is None:
-            kind = real.content.resource["resourceType"]
-            return Result(Answer.REJECTED, why=f"the target takes no {kind}, in no form that we have")
-        problems = [str(p) for r in content.resources for p in errors(r)]
-        if problems:
-            return Result(Answer.REJECTED, why="rules", outcome="\n".join(problems))
-        known = {path: state.server_id for path, state in item.supports_known.items()}
-        return Parcel(item, self._profile, content, item.known, {}).with_supports(known)
+@dataclass(frozen=True, slots=True)
+class _OnItsWay:
+    """A claim that the other thread is sending."""
 
-    def _looks_first(self, item: Item) -> bool:
-        return item.job is Job.VERIFY or (item.kind is Kind.RETRACT and item.known is None)
+    prepared: Prepared
+    results: "Future[dict[int, Result]]"
+    at: datetime
 
-    def _packed(self, parcels: list[Parcel]) -> list[list[Parcel]]:
-        """Parcels by Bundle, none larger than the target takes."""
-        packs: list[list[Parcel]] = []
-        size = 0
-        for parcel in parcels:
-            own = sum(len(dumps(resource)) for resource in (parcel.resource, parcel.provenance))
-            if not packs or size + own > self._options.max_bytes:
-                packs.append([])
-                size = 0
-            packs[-1].append(parcel)
-            size += own
-        return packs
 
-    def _sent(self, parcels: list[Parcel]) -> dict[int, Result]:
-        now = self._outbox.clock()
-        held = [parcel for parcel in parcels if parcel.item.lease_until > now]
-        results = dict(
-            zip((p.item.id for p in held), in_bundles.write(self._server, held) if held else (), strict=True)
-        )
-        for parcel in parcels:
-            result = results.setdefault(
-                parcel.item.id, Result(Answer.DOUBT, why="its lease ran out before it was sent")
-            )
-            if result.answer is Answer.CONFLICT:
-                results[parcel.item.id] = self._alone(parcel, conflict=True)
-        return results
-
-    def _alone(self, parcel: Parcel, *, conflict: bool = False) -> Result:
-        """One parcel by itself; what the target never answers is a doubt."""
-        try:
-            return self._after_conflict(parcel) if conflict else self._work(parcel)
-        except NotSent as error:
-            unsent = Result(Answer.UNSENT, why=f"no connection: {error}")
-            return half_done(unsent) if parcel.item.job is Job.VERIFY else unsent
-        except Lost as error:
-            return Result(Answer.DOUBT, why=f"no answer: {error}")
-
-    def _work(self, parcel: Parcel) -> Result:
-        if parcel.item.job is Job.VERIFY:
-            return self._verify(parcel)
-        if self._looks_first(parcel.item):
-            found = find_resource(self._server, parcel)
-            if isinstance(found, Result):
-                return found
-            if found.resource is None:
-                return Result(Answer.GONE, why="nothing to withdraw: the target does not have it")
-        result = self._write(parcel)
-        return self._after_conflict(parcel) if result.answer is Answer.CONFLICT else result
-
-    def _write(self, parcel: Parcel) -> Result:
-        if self._profile.mode == "single":
-            return one_by_one.write(self._server, parcel)
-        return in_bundles.write(self._server, [parcel])[0]
-
-    def _verify(self, parcel: Parcel) -> Result:
-        """Look before sending again; complete what a target did by half."""
-        found = find_resource(self._server, parcel)
-        if isinstance(found, Result):
-            return half_done(found)  # the doubt remains
-        if found.resource is None or not parcel.holds_our_content(found.resource):
-            return Result(Answer.BUSY, why="verified: not there", retry_after_s=0.0)
-        return self._confirm(parcel, found)
-
-    def _after_conflict(self, parcel: Parcel) -> Result:
-        """Someone changed the resource since we last wrote it: keep what people did, then write over it once."""
-        found = find_resource(self._server, parcel)
-        if isinstance(found, Result):
-            return found
-        if found.resource is None:
-            return self._write(replace(parcel, known=None))
-        if parcel.holds_our_content(found.resource):
-            return self._confirm(parcel, found)
-        if closed_by_a_person(found.resource) and parcel.item.kind is not Kind.RETRACT:
-            return Result(Answer.GONE, why="a person closed it at the target")
-        known = KeyState(found.server_id or "", found.version_id, 0, parcel.item.sha256)
-        merged = replace(parcel.content, resource=with_what_people_wrote(parcel.resource, found.resource))
-        return self._write(replace(parcel, content=merged, known=known))
-
-    def _confirm(self, parcel: Parcel, found: Found) -> Result:
-        assert found.server_id is not None  # a resource that was read has an id
-        done = one_by_one.complete(self._server, parcel, found.server_id)
-        if done.answer is not Answer.ACK:
-            return half_done(done)
-        self._report.already_there += 1
-        return Result(Answer.ACK, 200, server_id=found.server_id, version_id=found.version_id, why="verified")
+def _there_of(parcel: Parcel, ids: dict[str, str]) -> dict[str, str]:
+    """What a parcel refers to and the target has by now."""
+    return {path: ids[path] for support in parcel.missing_supports if (path := path_of(support)) in ids}

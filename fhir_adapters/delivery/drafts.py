@@ -83,7 +83,7 @@ def _result(status: int, parcel: Parcel, draft: Draft, responses: list[Json], mi
         entry_status=statuses[decided],
         server_id=parcel.resource["id"],
         version_id=_version(responses[written[0]]) if written else None,
-        outcome=dumps(outcome) if outcome else None,
+        outcome=dumps(outcome) if outcome and not acked else None,
         why="" if acked else f"HTTP {statuses[decided]} in an entry",
         support_ids={path_of(s): s["id"] for s in parcel.missing_supports} if acked else {},
     )

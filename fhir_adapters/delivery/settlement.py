@@ -25,7 +25,7 @@ class Settlement:
     def __init__(self, outbox: Outbox, options: DeliveryOptions, report: DeliveryReport) -> None:
         self._outbox, self._options, self._report = outbox, options, report
         self._failures = 0
-        self._told: set[str] = set()  # Devices and Groups that the outbox knows to be there
+        self.support_ids: dict[str, str] = {}  # Devices and Groups that the target was seen to have, in this delivery
         self.not_before: datetime | None = None  # the target asked for a pause, or fails
 
     def ready(self) -> bool:
@@ -66,11 +66,11 @@ class Settlement:
             path: KeyState(id_, None, 1, "")
             for item, result in ended
             for path, id_ in result.support_ids.items()
-            if path not in item.supports_known and path not in self._told
+            if path not in item.supports_known and path not in self.support_ids
         }
         if new:
             rows.know(connection, ended[0][0].target, list(new.items()))
-            self._told.update(new)
+            self.support_ids |= {path: state.server_id for path, state in new.items()}
 
     def _acknowledge(self, connection: Connection, ended: Sequence[tuple[Item, Result]], now: datetime) -> None:
         written = [(item, str(result.server_id), result.version_id) for item, result in ended if _is_acked(result)]

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, select, update
+from sqlalchemy import BindParameter, Connection, Row, Select, and_, bindparam, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from fhir_adapters.bundle import path_of
@@ -135,26 +137,37 @@ def next_due(connection: Connection, target: str) -> datetime | None:
 
 def _due(connection: Connection, target: str, state: State, now: datetime, limit: int) -> Sequence[Row]:
     """The first rows that are due, the oldest of each key only."""
+    given = {"target_name": target, "of_state": str(state), "not_before": now, "how_many": limit}
+    return connection.execute(_due_rows(), given).all()
+
+
+@lru_cache(maxsize=1)
+def _due_rows() -> Select[Any]:
+    """The statement, made once: it is asked some times for each Bundle."""
     older = outbox.alias("older")
+    state: BindParameter[str] = bindparam("of_state")
     unsettled = exists().where(
         and_(older.c.target == outbox.c.target, older.c.key == outbox.c.key, older.c.seq < outbox.c.seq,
-             older.c.state.in_((*UNSETTLED, state)))
+             or_(*(older.c.state == held for held in UNSETTLED), older.c.state == state))
     )  # fmt: skip
-    due = (outbox.c.target == target) & (outbox.c.state == state) & (outbox.c.next_at <= now) & ~unsettled
-    return connection.execute(select(outbox).where(due).order_by(outbox.c.next_at, outbox.c.id).limit(limit)).all()
+    due = (outbox.c.target == bindparam("target_name")) & (outbox.c.state == state)
+    due &= (outbox.c.next_at <= bindparam("not_before", type_=outbox.c.next_at.type)) & ~unsettled
+    return select(outbox).where(due).order_by(outbox.c.next_at, outbox.c.id).limit(bindparam("how_many"))
 
 
 def _items(connection: Connection, claimer: Claimer, rows: Sequence[Row], now: datetime) -> list[Item]:
     ids = [row.prediction for row in rows]
     columns = (prediction.c.id, prediction.c.payload, prediction.c.person_id)
     predicted = {p.id: p for p in connection.execute(select(*columns).where(prediction.c.id.in_(ids)))}
-    contents = {row.id: Content.read(row.payload or predicted[row.prediction].payload) for row in rows}
+    payloads = {row.id: row.payload or predicted[row.prediction].payload for row in rows}
+    contents = {id_: Content.read(payload) for id_, payload in payloads.items()}
     supports = {path_of(s) for content in contents.values() for s in content.supports}
     known = _known(connection, claimer.target, [*(row.key for row in rows), *supports])
     return [
         Item(
             id=row.id, target=row.target, key=row.key, seq=row.seq, kind=Kind(row.kind),
             person_id=predicted[row.prediction].person_id, content=contents[row.id], sha256=row.payload_sha256,
+            size=len(payloads[row.id]),
             attempts=row.attempts + 1, fence=row.fence + 1, lease_until=now + claimer.lease,
             job=_job(row, known.get(row.key)), known=known.get(row.key),
             supports_known={p: known[p] for s in contents[row.id].supports if (p := path_of(s)) in known},

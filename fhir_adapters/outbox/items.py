@@ -41,6 +41,7 @@ class Item:
     person_id: int | None
     content: Content
     sha256: str
+    size: int  # of the content as text, in characters
     attempts: int  # this one included
     fence: int
     lease_until: datetime
