@@ -28,6 +28,19 @@ def dumped(value: Any) -> bytes:
     return text
 
 
+def indented(value: Any, depth: int = 0) -> str:
+    """JSON for people, with decimals as they were written."""
+    pad, inner = "  " * depth, "  " * (depth + 1)
+    if isinstance(value, dict) and value:
+        lines = [f"{inner}{dumps(name)}: {indented(held, depth + 1).lstrip()}" for name, held in value.items()]
+        text = "{\n" + ",\n".join(lines) + f"\n{pad}}}"
+    elif isinstance(value, list) and value:
+        text = "[\n" + ",\n".join(inner + indented(item, depth + 1).lstrip() for item in value) + f"\n{pad}]"
+    else:
+        text = dumps(value)
+    return pad + text if depth else text + "\n"
+
+
 def loads(text: str | bytes) -> Any:
     """Parsed JSON with every number that has a point as Decimal."""
     return json.loads(text, parse_float=Decimal, parse_constant=_refuse)

@@ -10,7 +10,7 @@ from typing import Any
 
 from fhir_adapters.build import build, build_all
 from fhir_adapters.bundle import transaction
-from fhir_adapters.exact_json import dumps, loads
+from fhir_adapters.exact_json import dumps, indented, loads
 from fhir_adapters.example_predictions import (
     HANDWRITING,
     INTERACTION,
@@ -75,19 +75,6 @@ def main() -> None:
         path.unlink()
     for name, resource in examples().items():
         (FOLDER / name).write_text(indented(resource), "utf-8")
-
-
-def indented(resource: Any, depth: int = 0) -> str:
-    """JSON for people, with decimals as they were written."""
-    pad, inner = "  " * depth, "  " * (depth + 1)
-    if isinstance(resource, dict) and resource:
-        lines = [f"{inner}{dumps(name)}: {indented(value, depth + 1).lstrip()}" for name, value in resource.items()]
-        text = "{\n" + ",\n".join(lines) + f"\n{pad}}}"
-    elif isinstance(resource, list) and resource:
-        text = "[\n" + ",\n".join(inner + indented(item, depth + 1).lstrip() for item in resource) + f"\n{pad}]"
-    else:
-        text = dumps(resource)
-    return pad + text if depth else text + "\n"
 
 
 if __name__ == "__main__":

@@ -161,10 +161,12 @@ def look_at_targets(
 
 def write_resources(settings: Settings, folder: Path) -> int:
     """What waits in the outbox, one JSON file an item; where the patient will stand there is a placeholder."""
+    from fhir_adapters.exact_json import indented
+
     folder.mkdir(parents=True, exist_ok=True)
     written = 0
     with outbox_of(settings) as outbox:
         for item, resources in outbox.resources():
-            (folder / f"{item}.json").write_text(json.dumps(resources, indent=1, ensure_ascii=False, default=str))
+            (folder / f"{item}.json").write_text(indented(resources), "utf-8")
             written += 1
     return written

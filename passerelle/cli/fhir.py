@@ -139,7 +139,7 @@ def dead_letters(
     verbose: VerboseOption = False,
 ) -> None:
     """Show what could not be delivered and why; put it back as it is, or as a person corrected it."""
-    from fhir_adapters.exact_json import loads
+    from fhir_adapters.exact_json import dumps, indented, loads
 
     if correct is not None:
         if id is None:
@@ -152,7 +152,7 @@ def dead_letters(
         show({"requeued": count}, json, lambda: f"{count} put back")
     elif id is not None:
         resource = _outbox(workspace, lambda outbox: outbox.dead_letter(id))
-        show(resource, json, lambda: jsonlib.dumps(resource, indent=1, ensure_ascii=False, default=str))
+        typer.echo(dumps(resource) if json else indented(resource), nl=json)  # numbers as they are written in FHIR
     else:
         rows = _outbox(workspace, lambda outbox: outbox.dead_letters())
         show(rows, json, lambda: table(rows, ["id", "target", "reason", "created_at"]))

@@ -3,7 +3,7 @@
 import copy
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from importlib.resources import files
 
@@ -15,14 +15,22 @@ from fhir_adapters import exact_json, example
 from fhir_adapters.build import build, build_all
 from fhir_adapters.bundle import transaction
 from fhir_adapters.example import CASES
-from fhir_adapters.example_predictions import INTERACTION, RENAL_DOSE
-from fhir_adapters.french import number, significant
+from fhir_adapters.example_predictions import (
+    HANDWRITING,
+    INTERACTION,
+    ONCOLOGY_TIMELINE,
+    RENAL_DOSE,
+    RESPIRATORY_PEAKS,
+    SEPSIS_STEROIDS,
+)
+from fhir_adapters.french import clean, number, significant
 from fhir_adapters.probability import Probability
 from fhir_adapters.profiles.generate import profiles
 from fhir_adapters.r4b import structure_problems
+from fhir_adapters.retraction import retracted
 from fhir_adapters.rules import check, errors
 from fhir_adapters.rules.table import codes
-from models.contract import Contribution, Evidence
+from models.contract import Contribution, Document, Evidence, Forecast, Interval, Span
 from passerelle.errors import FhirError
 from tests.fhir_adapters.fhir_cases import VALID
 from tests.fhir_adapters.fhir_helpers import prediction
@@ -45,6 +53,42 @@ predictions = st.builds(
         st.builds(Evidence, st.sampled_from(["drug_exposure", "measurement", "observation", "death"]),
                   st.integers(-(2**62), 2**62), words), max_size=4).map(tuple),
 )  # fmt: skip
+
+
+fractions = st.floats(0, 1)
+intervals = st.tuples(fractions, fractions).map(lambda pair: Interval(min(pair), max(pair), 0.9))
+moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1))
+forecasts = st.builds(
+    lambda start, chance, count, width, usual: Forecast(
+        start, start + timedelta(days=1), chance, count, Interval(count, count + width, 0.8), 14.0, usual
+    ),
+    moments, fractions, st.floats(0, 1e4), st.floats(0, 100), st.none() | st.floats(0.1, 100),
+)  # fmt: skip
+spans = st.builds(
+    Span, st.integers(0, 10**6), st.integers(0, 10**6), words, words, fractions, st.booleans(),
+    st.none() | st.builds(Evidence, st.sampled_from(["procedure_occurrence", "death"]), st.integers(1, 2**62), words),
+)  # fmt: skip
+documents = st.builds(
+    Document, words.filter(clean), st.text(max_size=200), st.just(HANDWRITING.document.source), st.just("0" * 64),
+    st.sampled_from(["34133-9", "64297-5", "11488-4"]), st.lists(spans, max_size=4).map(tuple),
+)  # fmt: skip
+said = {"message": words.filter(clean), "probability": fractions, "index_time": moments, "valid_from": moments}
+days = st.lists(forecasts, min_size=1, max_size=14).map(tuple)
+of_other_cases = st.one_of(
+    st.builds(replace, st.just(RESPIRATORY_PEAKS), forecasts=days, **said),
+    st.builds(replace, st.just(SEPSIS_STEROIDS), interval=st.none() | intervals, **said),
+    st.builds(replace, st.sampled_from([HANDWRITING, ONCOLOGY_TIMELINE]), document=documents, **said),
+)  # fmt: skip
+
+
+@given(of_other_cases)
+@settings(max_examples=80)
+def test_whatever_a_model_of_another_case_says_becomes_valid_r4(one):
+    if one.valid_until is not None:
+        one = replace(one, valid_until=one.valid_from + timedelta(days=3))
+    for resource in (*build(one), retracted(build(one)[-2], "Version retirée pour essai.")):
+        assert errors(resource) == []
+        assert structure_problems(json.loads(exact_json.dumps(resource))) == []
 
 
 @given(predictions)
@@ -190,7 +234,7 @@ def test_examples_are_what_the_code_gives():
     assert names == set(example.examples())
     for name, resource in example.examples().items():
         text = folder.joinpath(name).read_text("utf-8")
-        assert text == example.indented(resource), f"{name}: run python -m fhir_adapters.example"
+        assert text == exact_json.indented(resource), f"{name}: run python -m fhir_adapters.example"
         assert exact_json.loads(text) == resource
 
 
