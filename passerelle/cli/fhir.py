@@ -18,19 +18,15 @@ from passerelle.cli.common import (
     show,
     table,
 )
+from passerelle.cli.fhir_targets import TargetOption, UrlOption
 from passerelle.errors import UsageError
 
 group = typer.Typer(
     name="fhir", no_args_is_help=True, help="Results as FHIR R4, and their delivery.", rich_markup_mode=None
 )
-UrlOption = Annotated[
-    str | None, typer.Option("--url", help="base URL of the FHIR server (default: the setting fhir_url)")
-]
-
 AsOfOption = Annotated[
     datetime | None, typer.Option("--as-of", help="send what held at this UTC time (default: now); for old data")
 ]
-TargetOption = Annotated[str | None, typer.Option("--target", help="only this server of the fhir_file")]
 
 
 def register(app: typer.Typer) -> None:
