@@ -66,9 +66,7 @@ def measure(folder: Path) -> Iterator[Figure]:
         yield from delivered(folder, url, "the sandbox", COMMAND, "goal 300 resources/s")
 
 
-def delivered(
-    folder: Path, url: str, where: str, command: str, goal: str, count: int = COUNT
-) -> Iterator[Figure]:
+def delivered(folder: Path, url: str, where: str, command: str, goal: str, count: int = COUNT) -> Iterator[Figure]:
     """Delivery to a server beside the bare client, which sends the same requests ready-made and keeps no account."""
     options = DeliveryOptions(max_entries=2 * TOGETHER, timeout_s=120.0, mode="transaction", write="client_id")
     numbers = iter(range(10**9))

@@ -14,8 +14,7 @@ from fhir_adapters.delivery import deliver, in_bundles
 from fhir_adapters.delivery.answers import Answer, classify, retry_after_s
 from fhir_adapters.outbox import open_outbox
 from fhir_adapters.reidentifier import Origin
-from fhir_adapters.sandbox import run_sandbox
-from fhir_adapters.sandbox import Abilities
+from fhir_adapters.sandbox import Abilities, run_sandbox
 from passerelle.errors import TargetBusy, TerminalError
 from tests.fhir_adapters.fhir_helpers import CLIENT, FAST, Hospital, prediction
 

@@ -9,8 +9,7 @@ from fhir_adapters.example_predictions import HANDWRITING, RESPIRATORY_PEAKS, SE
 from fhir_adapters.fallback import converted
 from fhir_adapters.outbox import open_outbox
 from fhir_adapters.rules import errors
-from fhir_adapters.sandbox import capability, run_sandbox
-from fhir_adapters.sandbox import Abilities
+from fhir_adapters.sandbox import Abilities, capability, run_sandbox
 from passerelle.errors import FhirError, UsageError
 from tests.fhir_adapters.fhir_helpers import CLIENT, FAST, Hospital, Server, prediction
 

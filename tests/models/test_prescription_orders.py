@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.prescription_review.columns import codes
 from models.prescription_review.dose_reference import DoseReference, cross_compare
 from models.prescription_review.orders import NO_END, active_pairs, count_active
 
@@ -44,10 +45,11 @@ def active_slowly(orders):
 def test_active_orders_are_counted_and_paired_as_defined(rows):
     orders = frame(rows)
     slowly = active_slowly(orders)
-    assert count_active(orders, ["person_id"]).tolist() == [1 + len(slowly[i]) for i in orders["drug_exposure_id"]]
-    pairs = active_pairs(orders, orders, ["person_id"])
-    found = {i: set(pairs.loc[pairs["drug_exposure_id"] == i, "drug_exposure_id_other"]) for i in slowly}
-    assert found == slowly
+    columns = {name: orders[name].to_numpy() for name in orders}
+    person, every = codes(columns["person_id"]), np.arange(len(orders))
+    assert count_active(columns, person, every).tolist() == [1 + len(slowly[i]) for i in orders["drug_exposure_id"]]
+    here, there = active_pairs(columns, every, person, every, person)
+    assert {i: set(there[here == i].tolist()) for i in slowly} == slowly
 
 
 doses = st.lists(st.tuples(st.integers(0, 2), st.sampled_from([0.5, 1, 2, 5, 50])), min_size=3, max_size=40)
