@@ -28,8 +28,8 @@ lint: .venv/.stamp ## style, import rules of the rooms, types
 	$(BIN)/mypy
 
 conformance: .venv/.stamp ## every FHIR resource before the official HL7 validator and others (needs java, mvn, node, npm)
-	test -d .conformance/demo/fhir || $(BIN)/passerelle demo --quick --workspace .conformance/demo
-	$(BIN)/python -m tests.conformance --delivered .conformance/demo/fhir
+	test -d .conformance/demo/outbox || $(BIN)/passerelle demo --quick --workspace .conformance/demo
+	$(BIN)/python -m tests.conformance --workspace .conformance/demo
 
 bench: .venv/.stamp ## the measurements of docs/benchmarks
 	$(BIN)/python -m benchmarks

@@ -108,20 +108,7 @@ def _model_and_delivery(settings: Settings, steps: Steps, predictions: Any, deli
         # The generated hospital lives in the past: its alerts are sent as they held then, not as expired ones.
         then = min((prediction.index_time for prediction in found), default=None)
         delivered = delivery.deliver_outbox(target, lambda _: None, as_of=then)
-        _keep_what_arrived(url, settings.workspace / "fhir")
         facts["note"] = f"{delivered['acked']} DetectedIssue at a sandbox server (stand-in for an EHR)"
-
-
-def _keep_what_arrived(url: str, folder: Path) -> None:
-    """What the sandbox holds, one NDJSON file a type: it forgets everything when it stops."""
-    from fhir_adapters.delivery.target import Target
-    from fhir_adapters.exact_json import dumps
-
-    folder.mkdir(parents=True, exist_ok=True)
-    with Target(url, timeout_s=30.0) as server:
-        for kind in ("Device", "DetectedIssue", "Provenance"):
-            lines = [dumps(resource) for resource in server.everything(kind, {})]
-            (folder / f"{kind}.ndjson").write_text("\n".join(lines) + "\n", "utf-8")
 
 
 def _warehouse(dsn: str) -> str:

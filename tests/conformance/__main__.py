@@ -1,4 +1,7 @@
-"""``python -m tests.conformance [--delivered DIR] [--only WORD]…``: exit 1 when a judge and we disagree undeclared."""
+"""Judge every FHIR resource: ``python -m tests.conformance [--workspace W | --delivered DIR] [--only WORD]…``.
+
+Exit 1 when a judge and we disagree, and nobody declared it.
+"""
 
 import argparse
 import sys
@@ -6,6 +9,7 @@ from pathlib import Path
 
 from passerelle.errors import PasserelleError, UsageError
 from tests.conformance.cases import cases
+from tests.conformance.delivered import delivered_again
 from tests.conformance.judges import judge_all
 from tests.conformance.report import declared, disagreements, failures, stale, table
 
@@ -15,9 +19,15 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.conformance", description=__doc__)
     parser.add_argument("--delivered", type=Path, metavar="DIR", help="a folder of delivered .json and .ndjson files")
     parser.add_argument("--only", action="append", default=[], metavar="WORD", help="cases with the word in set/name")
+    parser.add_argument(
+        "--workspace", type=Path, metavar="W", help="a demo: its results are delivered once more, and judged"
+    )
     options = parser.parse_args(arguments)
     try:
-        return _conformance(options.delivered, options.only)
+        if options.workspace is None:
+            return _conformance(options.delivered, options.only)
+        with delivered_again(options.workspace) as folder:
+            return _conformance(folder, options.only)
     except PasserelleError as error:
         print(error, file=sys.stderr)
         return error.exit_code

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import HealthCheck, Phase, example, given, settings
+from hypothesis import HealthCheck, Phase, example, given, note, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
@@ -26,11 +26,12 @@ from passerelle.errors import TargetBusy
 from tests.fhir_adapters.fhir_helpers import CLIENT, FAST, Hospital, Server, prediction
 from tests.fhir_adapters.killed_worker import POINTS, deliver_and_die
 
-IMPATIENT = replace(FAST, timeout_s=0.3, wait_s=3.0, breaker_after=4, max_attempts=1000)
+IMPATIENT = replace(FAST, timeout_s=0.5, wait_s=3.0, breaker_after=4, max_attempts=1000)
 LATE_EFFECTS = ["duplicate-later", "stale-search"]  # a copy of an old request, an index behind: for the reconciler
 SLOW = ["timeout", "timeout-after-commit"]
 FAULTS = ["429", "500", "502", "503", "504", "409", "reset", "reset-after-commit", "500-after-commit", "duplicate",
           "html", "cut-answer", "truncated-json", *LATE_EFFECTS, *SLOW]  # fmt: skip
+NO_ANSWER = ["reset", "reset-after-commit", "html", "cut-answer", "truncated-json", *SLOW]
 OF_BUNDLES = ["429-in-entry", "429-in-half", "half-applied", "drop-entry", "first-entry-only"]
 KINDS = {  # what a server can do, and with how many histories it is tried in CI
     "transaction": (Abilities(), 150),
@@ -76,12 +77,13 @@ def test_one_current_resource_a_key_with_the_last_content_and_nothing_lost(kind)
                   ({4: 0.7}, [], 6, (POINTS[3], 1))])  # fmt: skip
         @settings(max_examples=histories(kind), suppress_health_check=list(HealthCheck), phases=PHASES)
         def law(history):
-            _law(server, history, bundles=bundles)
+            note(repr(history))  # hypothesis would show generated values
+            _law(server, history, bundles=bundles, conditional=kind != "conditional update")
 
         law()
 
 
-def _law(server, history, *, bundles):
+def _law(server, history, *, bundles, conditional=True):
     server.reset()
     with tempfile.TemporaryDirectory() as folder:
         database = f"sqlite:///{folder}/o.sqlite"
@@ -98,9 +100,11 @@ def _law(server, history, *, bundles):
                 deliver_and_die(database, server.url, IMPATIENT, limit, *kill)
         server.heal()
         _finish(outbox, server)
-        if any(fault in LATE_EFFECTS for _, planned, _, _ in history for fault in planned):
+        planned = [fault for _, faults_of_step, _, _ in history for fault in faults_of_step]
+        # A machine at work beside it may let a request arrive after the client has given up: that is late as well.
+        if set(planned) & set(LATE_EFFECTS) or _unanswered(outbox) > sum(fault in NO_ANSWER for fault in planned):
             _reconcile(outbox, server)
-        _check(outbox, server, last)
+        _check(outbox, server, last, provenance_once=conditional)
         before = {kind: server.all(kind) for kind in ("DetectedIssue", "DocumentReference", "Device", "Provenance")}
         with outbox.transaction() as connection:
             again = "UPDATE outbox SET state = 'PENDING', attempts = 0 WHERE state IN ('ACKED', 'SUPERSEDED')"
@@ -110,7 +114,7 @@ def _law(server, history, *, bundles):
         outbox.close()
 
 
-def _check(outbox, server, last):
+def _check(outbox, server, last, *, provenance_once):
     current = [*server.all("DetectedIssue"), *(d for d in server.all("DocumentReference") if d["status"] == "current")]
     found = Counter(_key(resource) for resource in current)
     expected = {said(line, p).prediction_id: build_all(said(line, p)) for line, p in last.items() if line != LATE}
@@ -121,13 +125,23 @@ def _check(outbox, server, last):
     assert states["ACKED"] + states["SUPERSEDED"] + states["EXPIRED"] == sum(states.values())
     assert len(server.all("Device")) == len({built.device["id"] for built in expected.values()})
     told = Counter((p["target"][0]["reference"], p["recorded"]) for p in server.all("Provenance"))
-    assert max(told.values(), default=1) == 1
-    assert states["ACKED"] <= len(server.all("Provenance")) <= states["ACKED"] + states["SUPERSEDED"]
+    # R4's Provenance has no identifier: without conditional creates nothing keeps a proxy from repeating its POST.
+    assert max(told.values(), default=1) == 1 or not provenance_once
+    assert (
+        not provenance_once
+        or states["ACKED"] <= len(server.all("Provenance")) <= states["ACKED"] + states["SUPERSEDED"]
+    )
 
 
 def _fail(server, kinds):
-    wanted = [{"kind": kind, "seconds": 0.5 if kind in SLOW else 0} for kind in kinds]
+    wanted = [{"kind": kind, "seconds": 0.7 if kind in SLOW else 0} for kind in kinds]
     assert CLIENT.post(server.root + "/sandbox/faults", json=wanted).status_code == 200
+
+
+def _unanswered(outbox):
+    with outbox.transaction() as connection:
+        lost = "SELECT count(DISTINCT t_send) FROM delivery_ledger WHERE http_status IS NULL AND answer = 'doubt'"
+        return connection.execute(text(lost)).scalar_one()
 
 
 def _reconcile(outbox, server):
