@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from etl.crosswalk import Crosswalk
+from fhir_adapters.identifiers import INS_NIR
 from fhir_adapters.reidentifier import EncounterIdentity, Origin, PatientIdentity
 from passerelle.provenance import natural_keys
 
@@ -76,6 +77,29 @@ class CrosswalkReidentifier:
         if found is None:
             return None
         return Origin(type=RESOURCES.get(table), system="urn:passerelle:source-row", value=f"{found:016x}")
+
+    def person_of(self, system: str, value: str) -> int | None:
+        """The person row of an IPP or an INS; None when nobody has it."""
+        return self._by_identifier[0].get((system, value))
+
+    def visit_of(self, system: str, value: str) -> int | None:
+        """The visit row of a stay's number."""
+        return self._by_identifier[1].get((system, value))
+
+    @cached_property
+    def _by_identifier(self) -> tuple[dict[tuple[str, str], int], dict[tuple[str, str], int]]:
+        people: dict[tuple[str, str], int] = {}
+        for person_id, facts in self._known[0].items():
+            source = facts["_source"]
+            people[self.system.format(source=source, kind="person"), facts[self.person_attribute[source]]] = person_id
+            if "ins" in facts:
+                people[INS_NIR, facts["ins"]] = person_id
+        stays = {
+            (self.system.format(source=source, kind="stay"), facts[self.stay_attribute[source]]): visit_id
+            for visit_id, facts in self._known[1].items()
+            if self.stay_attribute[source := facts["_source"]] in facts
+        }
+        return people, stays
 
     @cached_property
     def origins(self) -> dict[tuple[str, int], int]:

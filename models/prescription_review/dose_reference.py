@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from models.prescription_review.columns import Columns
 from models.splits import person_folds
 
+KEYS = ("drug", "unit", "route")
 MEASURES = ("daily", "dose")  # per day and per intake
 MIN_SPREAD = 0.1  # log scale: a drug given at one dose only still has some play
 FURTHEST = 10.0
@@ -52,12 +56,21 @@ class DoseReference:
 
         ``share_at_or_above`` counts one side only: an order above all others has 0. NaN where the key is unknown.
         """
-        key = _key(orders)
-        columns = {}
-        for measure in MEASURES:
-            counts = self.counts[self.counts["measure"] == measure]
-            columns.update(_compare(measure, counts, key, orders[measure].to_numpy(float)))
-        return pd.DataFrame(columns, index=orders.index)
+        columns = {name: orders[name].to_numpy() for name in (*KEYS, *MEASURES)}
+        return pd.DataFrame(self.compared(columns), index=orders.index)
+
+    def compared(self, orders: Columns) -> Columns:
+        """The same of columns."""
+        key = np.array(["|".join(parts) for parts in zip(*(orders[name] for name in KEYS), strict=True)], dtype=object)
+        return {
+            f"{measure}_{name}": column
+            for measure, usage in self._usages.items()
+            for name, column in usage.compare(key, orders[measure].astype(float)).items()
+        }
+
+    @cached_property
+    def _usages(self) -> dict[str, _Usage]:
+        return {measure: _Usage.of(self.counts[self.counts["measure"] == measure]) for measure in MEASURES}
 
 
 def cross_compare(orders: pd.DataFrame, *, folds: int, min_patients: int, seed: int) -> pd.DataFrame:
@@ -75,37 +88,56 @@ def _key(orders: pd.DataFrame) -> pd.Series:
     return orders["drug"] + "|" + orders["unit"] + "|" + orders["route"]
 
 
-def _compare(
-    measure: str, counts: pd.DataFrame, key: pd.Series, dose: NDArray[np.float64]
-) -> dict[str, NDArray[np.float64]]:
-    names = [f"{measure}_{name}" for name in NAMES] + [f"{measure}_median"]
-    if counts.empty:
-        return {name: np.full(len(dose), np.nan) for name in names}
-    code, keys = pd.factorize(counts["key"], sort=True)
-    value, n = counts["value"].to_numpy(float), counts["n"].to_numpy(float)
-    total = np.bincount(code, n)
-    median = _weighted_median(code, value, n)
-    deviation = np.abs(np.log(value) - np.log(median)[code])
-    spread = np.maximum(1.4826 * _weighted_median(code, deviation, n), MIN_SPREAD)
+@dataclass(frozen=True)
+class _Usage:
+    """The doses of one measure, in the form in which an order is looked up."""
 
-    row = pd.Index(keys).get_indexer(key)
-    known = (row >= 0) & ~np.isnan(dose)
-    at, x = np.where(known, row, 0), np.where(known, dose, 1.0)
-    levels = np.unique(value)
-    place = code * (len(levels) + 1) + np.searchsorted(levels, value)
-    before = np.r_[0, np.cumsum(n)]
-    below = before[np.searchsorted(place, at * (len(levels) + 1) + np.searchsorted(levels, x, "left"))]
-    up_to = before[np.searchsorted(place, at * (len(levels) + 1) + np.searchsorted(levels, x, "right"))]
-    first = before[np.searchsorted(code, at)]
-    log_ratio = np.log(x) - np.log(median[at])
-    found = (
-        np.clip(log_ratio, -FURTHEST, FURTHEST),
-        np.clip(log_ratio / spread[at], -FURTHEST, FURTHEST),
-        1 - (below - first) / total[at],
-        (up_to - below) / total[at],
-        median[at],
-    )
-    return {name: np.where(known, column, np.nan) for name, column in zip(names, found, strict=True)}
+    keys: pd.Index
+    total: NDArray[Any]  # orders of each key
+    median: NDArray[Any]
+    spread: NDArray[Any]  # of the logarithms
+    first: NDArray[Any]  # of the rows of each key
+    levels: NDArray[Any]  # distinct doses
+    place: NDArray[Any]  # of each row: key, then dose
+    before: NDArray[Any]  # orders in the rows before each
+
+    @classmethod
+    def of(cls, counts: pd.DataFrame) -> _Usage:
+        """Args: counts of one measure, sorted by key and value."""
+        number, keys = pd.factorize(counts["key"], sort=True)
+        code, value, n = np.asarray(number), counts["value"].to_numpy(float), counts["n"].to_numpy(float)
+        if not len(keys):
+            return cls(pd.Index(keys), *(np.empty(0),) * 3, code, value, code, np.empty(0))
+        median = _weighted_median(code, value, n)
+        deviation = np.abs(np.log(value) - np.log(median)[code])
+        spread = np.maximum(1.4826 * _weighted_median(code, deviation, n), MIN_SPREAD)
+        levels = np.unique(value)
+        return cls(
+            pd.Index(keys), np.bincount(code, n), median, spread, np.searchsorted(code, np.arange(len(keys))), levels,
+            code * (len(levels) + 1) + np.searchsorted(levels, value), np.r_[0, np.cumsum(n)],
+        )  # fmt: skip
+
+    def compare(self, key: NDArray[Any], dose: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """``NAMES`` and the median of each order; NaN where the key or the dose is not known."""
+        if not len(self.keys):
+            return {name: np.full(len(dose), np.nan) for name in (*NAMES, "median")}
+        row = self.keys.get_indexer(pd.Index(key))
+        known = (row >= 0) & ~np.isnan(dose)
+        at, x = np.where(known, row, 0), np.where(known, dose, 1.0)
+        start = at * (len(self.levels) + 1)
+        below, up_to = (
+            self.before[np.searchsorted(self.place, start + np.searchsorted(self.levels, x, side))]
+            for side in ("left", "right")
+        )
+        log_ratio = np.log(x) - np.log(self.median[at])
+        found = {
+            "log_ratio": np.clip(log_ratio, -FURTHEST, FURTHEST),
+            "z": np.clip(log_ratio / self.spread[at], -FURTHEST, FURTHEST),
+            "share_at_or_above": 1 - (below - self.before[self.first[at]]) / self.total[at],
+            "share_equal": (up_to - below) / self.total[at],
+            "median": self.median[at],
+        }
+        return {name: np.where(known, column, np.nan) for name, column in found.items()}
 
 
 def _weighted_median(

@@ -165,7 +165,7 @@ def _lab_evidence(order: Row, analyte: str, timezone: str) -> list[Evidence]:
     row = int(order[f"{analyte}_id"])
     if row < 0:
         return []
-    day = order[f"{analyte}_at"].tz_localize("UTC").tz_convert(timezone).strftime("%d/%m/%Y")
+    day = pd.Timestamp(order[f"{analyte}_at"], tz="UTC").tz_convert(timezone).strftime("%d/%m/%Y")
     text = f"{wording.ANALYTES[analyte]} {number(order[analyte])} {wording.UNITS[analyte]}".rstrip()
     return [Evidence("measurement", row, f"{text} du {day}")]
 

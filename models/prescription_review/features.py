@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.prescription_review import rules
+from models.prescription_review.columns import Columns, Rows, codes, take
 from models.prescription_review.config import Config
 from models.prescription_review.dose_reference import MEASURES, NAMES
 from models.prescription_review.knowledge import Knowledge
-from models.prescription_review.orders import KEY, count_active, prepare_orders
-from models.prescription_review.patient_facts import add_patient_facts, with_weights
+from models.prescription_review.known import Known, known
+from models.prescription_review.orders import KEY, count_active
+from models.prescription_review.patient_facts import add_patient_facts
 
 CATEGORICAL = ("atc2", "route", "stay_kind")
 RULE_FEATURES = tuple(f"rule_{rule}" for rule in rules.CATEGORIES)
+CLASS = len("A00AA")  # level 4 of the ATC
 MONOTONE = ("max_ratio", "rules_total", *RULE_FEATURES)  # more alarm never lowers the risk
 NUMERIC = (
     "age",
@@ -50,59 +54,96 @@ Categories = dict[str, list[str]]
 class Cases:
     """Orders with what was known of the patient, and the rules' findings on them."""
 
-    orders: pd.DataFrame
-    findings: pd.DataFrame
-    diagnoses: pd.DataFrame
+    rows: Columns
+    found: Columns
+
+    @cached_property
+    def orders(self) -> pd.DataFrame:
+        """One row an order."""
+        return pd.DataFrame(self.rows)
+
+    @cached_property
+    def findings(self) -> pd.DataFrame:
+        """One row a finding: ``rules.COLUMNS``."""
+        return pd.DataFrame(self.found)
+
+    def only(self, orders: NDArray[np.bool_]) -> Cases:
+        """Some of the orders; findings about the others do no harm."""
+        return Cases(take(self.rows, orders), self.found)
 
 
 def build_cases(views: Mapping[str, pd.DataFrame], config: Config, knowledge: Knowledge) -> Cases:
-    """Everything about each order that does not depend on a training part."""
-    results = with_weights(views["lab_results"], views["observations"])
-    orders = add_patient_facts(
-        prepare_orders(views["drug_orders"]), views["persons"], views["stays"], results, config.analytes
-    )
-    orders = orders.assign(drug_name=orders["atc"].map(knowledge.names).fillna(orders["drug_name"]))
-    diagnoses = views["diagnoses"].dropna(subset=["available_at"])
-    findings = rules.find_all(orders, diagnoses, knowledge)
-    ratio = rules.maximum_ratio(orders, knowledge.maximum_daily_dose).set_index(KEY)["ratio"]
-    local = orders["index_time"].dt.tz_localize("UTC").dt.tz_convert(config.timezone)
-    orders = orders.assign(
-        max_ratio=orders[KEY].map(ratio).astype(float),
-        hour=local.dt.hour.astype(float),
-        weekend=(local.dt.dayofweek >= 5).astype(float),
-        atc2=orders["atc"].str[:3],
-        dose_missing=orders["daily"].isna().astype(float),
-        creatinine_change=np.log(orders["creatinine"] / orders["creatinine_previous"]),
-        change_from_previous=_change_from_previous(orders),
-        active_orders=count_active(orders, ["person_id"]).astype(float),
-        active_same_substance=count_active(orders, ["person_id", "drug"]).astype(float),
-        active_same_class=_same_class(orders),
-    )
-    return Cases(orders.assign(**_rule_features(orders, findings)), findings, diagnoses)
+    """Everything about each order of some views that does not depend on a training part."""
+    of_all = known(views, config)
+    return cases_of(of_all, np.arange(len(of_all.tables["orders"][KEY])), config, knowledge)
 
 
-def _change_from_previous(orders: pd.DataFrame) -> pd.Series:
+def cases_of(known: Known, asked: Rows, config: Config, knowledge: Knowledge) -> Cases:
+    """The same about some of the orders that are known, each beside all the others.
+
+    Args:
+        asked: positions of orders.
+    """
+    orders = dict(known.tables["orders"])
+    named = zip(orders["atc"], orders["drug_name"], strict=True)
+    orders["drug_name"] = np.array([knowledge.names.get(atc, name) for atc, name in named], dtype=object)
+    facts = add_patient_facts(take(orders, asked), known, config)
+    lookup = rules.Lookup(orders, asked, facts, known.tables["diagnoses"], knowledge)
+    found = rules.find_all(lookup)
+    facts |= _when(facts["index_time"], config.timezone) | _beside(lookup)
+    facts |= {
+        "atc2": np.array([code[:3] for code in facts["atc"]], dtype=object),
+        "dose_missing": np.isnan(facts["daily"]).astype(float),
+        "creatinine_change": np.log(facts["creatinine"] / facts["creatinine_previous"]),
+    }
+    return Cases(facts | _rule_features(facts[KEY], found), found)
+
+
+def _when(index_time: NDArray[Any], timezone: str) -> Columns:
+    local = pd.DatetimeIndex(index_time, tz="UTC").tz_convert(timezone)
+    return {"hour": np.asarray(local.hour, float), "weekend": np.asarray(local.dayofweek >= 5, float)}
+
+
+def _beside(lookup: rules.Lookup) -> Columns:
+    """What the other orders of the patient say about each order asked about."""
+    orders, asked, (person, _) = lookup.orders, lookup.asked, lookup.people
+    ratio = np.full(len(asked), np.nan)
+    ratio[lookup.maximum["at"]] = lookup.maximum["ratio"]
+    return {
+        "max_ratio": ratio,
+        "change_from_previous": _change_from_previous(orders, codes(person, orders["drug"], orders["unit"]))[asked],
+        "active_orders": count_active(orders, person, asked).astype(float),
+        "active_same_substance": count_active(orders, codes(person, orders["drug"]), asked).astype(float),
+        "active_same_class": _same_class(orders, person, asked),
+    }
+
+
+def _change_from_previous(orders: Columns, drug: Rows) -> NDArray[np.float64]:
     """Log of the daily dose over that of the patient's previous order of the same drug in the same unit."""
-    previous = orders.groupby(["person_id", "drug", "unit"], sort=False)["daily"].shift()
-    change: pd.Series = (orders["daily"] / previous).map(np.log)
+    order = np.argsort(drug, kind="stable")  # orders are by time
+    daily, first = orders["daily"][order], np.r_[True, drug[order][1:] != drug[order][:-1]][: len(order)]
+    change = np.full(len(order), np.nan)
+    change[order] = np.where(first, np.nan, np.log(daily / np.roll(daily, 1)))
     return change
 
 
-def _same_class(orders: pd.DataFrame) -> pd.Series:
-    coded = orders[orders["atc"].str.len() >= 5]
-    count = count_active(coded.assign(atc4=coded["atc"].str[:5]), ["person_id", "atc4"])
-    return count.reindex(orders.index).astype(float)
+def _same_class(orders: Columns, person: Rows, asked: Rows) -> NDArray[np.float64]:
+    coded = np.array([len(code) >= CLASS for code in orders["atc"]], dtype=bool)
+    group = codes(person, np.array([code[:CLASS] for code in orders["atc"]], dtype=object))
+    return np.where(coded[asked], count_active(orders, group, asked), np.nan)
 
 
-def _rule_features(orders: pd.DataFrame, findings: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
+def _rule_features(order_id: NDArray[np.int64], found: Columns) -> Columns:
     """Per rule the rank of its most severe finding (0 none … 3 high), and the number of findings of all rules."""
-    rank = findings["severity"].map(rules.SEVERITY_RANK).astype(float)
-    worst = rank.groupby([findings[KEY], findings["rule"]]).max()
-    columns: dict[str, Any] = {}
+    by_id = np.argsort(order_id)
+    number = by_id[np.searchsorted(order_id[by_id], found[KEY])] if len(by_id) else np.empty(0, np.int64)
+    rank = np.array([rules.SEVERITY_RANK[severity] for severity in found["severity"]], dtype=float)
+    columns: Columns = {}
     for rule, name in zip(rules.CATEGORIES, RULE_FEATURES, strict=True):
-        of_rule = worst[worst.index.get_level_values(1) == rule].droplevel(1)
-        columns[name] = orders[KEY].map(of_rule).fillna(0.0).to_numpy(float)
-    columns["rules_total"] = orders[KEY].map(findings.groupby(KEY).size()).fillna(0).to_numpy(float)
+        columns[name] = np.zeros(len(order_id))
+        of_rule = found["rule"] == rule
+        np.maximum.at(columns[name], number[of_rule], rank[of_rule])
+    columns["rules_total"] = np.bincount(number, minlength=len(order_id)).astype(float)
     return columns
 
 
@@ -112,7 +153,9 @@ def learn_categories(orders: pd.DataFrame, at_least: int = 20) -> Categories:
     return {name: sorted(str(value) for value in count[count >= at_least].index) for name, count in counts.items()}
 
 
-def feature_matrix(orders: pd.DataFrame, doses: pd.DataFrame, categories: Categories) -> NDArray[np.float64]:
+def feature_matrix(
+    orders: pd.DataFrame | Columns, doses: pd.DataFrame | Columns, categories: Categories
+) -> NDArray[np.float64]:
     """Shape (orders, ``FEATURES``). Categories are their position in ``categories``; NaN means missing.
 
     Args:
@@ -121,6 +164,6 @@ def feature_matrix(orders: pd.DataFrame, doses: pd.DataFrame, categories: Catego
     columns: dict[str, Any] = {name: orders[name] for name in (*NUMERIC, *MONOTONE) if name in orders}
     columns |= {name: doses[name] for name in doses if name in NUMERIC}
     for name in CATEGORICAL:
-        position = pd.Index(categories[name]).get_indexer(pd.Index(orders[name].astype(str))).astype(float)
-        columns[name] = np.where(position < 0, np.nan, position)
+        place = {value: float(position) for position, value in enumerate(categories[name])}
+        columns[name] = [place.get(str(value), np.nan) for value in orders[name]]
     return np.column_stack([np.asarray(columns[name], dtype=np.float64) for name in FEATURES])

@@ -11,14 +11,18 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from models.prescription_review.columns import Columns, Rows
 from passerelle.errors import TerminalError
 
 FOLDER = Path(__file__).parent / "knowledge"
 PROVENANCE = ["source", "edition", "checked"]
 NUMBERS = ["age_from", "age_below", "max_daily", "clearance_from", "clearance_below", "max_per_day", "limit"]
 SEVERITIES = ("low", "moderate", "high")
+MOST_CODES = 50_000  # remembered a table; more than any hospital has
 
 
 class KnowledgeError(TerminalError):
@@ -42,6 +46,13 @@ class Knowledge:
     def lines(self) -> dict[str, dict[str, Any]]:
         """Line id → the knowledge row behind a finding, of whichever table."""
         return {row["line"]: row for name in TABLES for row in getattr(self, name).to_dict("records")}
+
+    @cached_property
+    def by_code(self) -> dict[str, Lines]:
+        """Each table by the code that a rule looks up in it."""
+        found = {name: Lines(getattr(self, name), "atc") for name in TABLES if "atc" in getattr(self, name)}
+        found |= {f"interactions.{side}": Lines(self.interactions, side) for side in ("atc_a", "atc_b")}
+        return found | {"contraindications.icd10": Lines(self.contraindications, "icd10")}
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -90,20 +101,43 @@ def _checked(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     return table
 
 
-def lines_by_code(codes: pd.Series, table: pd.DataFrame, column: str = "atc") -> pd.DataFrame:
-    """The lines that concern each distinct code: a line says a code or the beginning of codes, ``|`` between several.
+@dataclass(frozen=True)
+class Coded:
+    """The codes of many rows: the distinct ones, and which of them each row has."""
 
-    Args:
-        codes: codes of any number of rows; empty ones match nothing.
-        table: knowledge rows; ``column`` holds the beginnings.
-    Returns:
-        A frame with ``code`` and the columns of the table, one row per (code, line).
-    """
-    pairs = [
-        (code, position)
-        for position, beginnings in enumerate(table[column])
-        for code in pd.unique(codes)
-        if code and str(code).startswith(tuple(beginnings.split("|")))
-    ]
-    found = pd.DataFrame(pairs, columns=["code", "position"])
-    return found.merge(table.reset_index(drop=True), left_on="position", right_index=True).drop(columns="position")
+    distinct: list[str]
+    number: Rows
+
+    @classmethod
+    def of(cls, codes: NDArray[Any]) -> Coded:
+        """Args: a code for each row; an empty one concerns no line."""
+        number, distinct = pd.factorize(codes)
+        return cls(list(distinct), number)
+
+
+class Lines:
+    """The lines of a table by code: a line says a code or the beginning of codes, ``|`` between several."""
+
+    def __init__(self, table: pd.DataFrame, column: str) -> None:
+        self.columns: Columns = {str(name): table[name].to_numpy() for name in table}
+        self._beginnings = [tuple(text.split("|")) for text in table[column]]
+        self._known: dict[str, list[int]] = {"": []}
+
+    def of(self, coded: Coded) -> tuple[Rows, Rows]:
+        """Every row with every line that concerns its code: positions of the rows, and of the lines."""
+        lines = [self._of_one(code) for code in coded.distinct]
+        first = np.cumsum([0, *map(len, lines)])
+        count = np.diff(first)[coded.number]
+        if not count.any():
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        inside = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        at = np.repeat(first[coded.number], count) + inside
+        return np.repeat(np.arange(len(count)), count), np.array([one for some in lines for one in some], np.int64)[at]
+
+    def _of_one(self, code: str) -> list[int]:
+        found = self._known.get(code)
+        if found is None:
+            found = [at for at, begins in enumerate(self._beginnings) if code.startswith(begins)]
+            if len(self._known) < MOST_CODES:
+                self._known[code] = found
+        return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ class Learner:
 
     text: str
 
+    @cached_property
     def _booster(self) -> Any:
         import lightgbm
 
@@ -29,13 +31,13 @@ class Learner:
 
     def predict(self, features: Array) -> Array:
         """Raw probabilities, shape (n,)."""
-        return np.asarray(self._booster().predict(features, num_threads=1)) if len(features) else np.empty(0)
+        return np.asarray(self._booster.predict(features, num_threads=1)) if len(features) else np.empty(0)
 
     def contributions(self, features: Array) -> Array:
         """Share of each feature in the log-odds, shape (n, features + 1); the last column is the base value."""
         if not len(features):
             return np.empty((0, len(FEATURES) + 1))
-        return np.asarray(self._booster().predict(features, num_threads=1, pred_contrib=True))
+        return np.asarray(self._booster.predict(features, num_threads=1, pred_contrib=True))
 
     def write(self, path: Path) -> None:
         """Write LightGBM's text format."""

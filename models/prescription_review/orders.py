@@ -2,87 +2,105 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from models.prescription_review.columns import INSTANT, Columns, Rows, instants, pairs, take, texts
 from models.prescription_review.units import canonical_dose, route_group
 
 NO_END = pd.Timestamp("2262-01-01")
 KEY = "drug_exposure_id"
 
 
-def prepare_orders(drug_orders: pd.DataFrame) -> pd.DataFrame:
+def prepare_orders(drug_orders: Columns) -> Columns:
     """Orders with clean doses, sorted by patient and time.
 
     ``index_time`` is when the order begins, or when it became known if that is later: what a pharmacist could
     have seen beside it. The order's own end is kept for the *other* orders only, where an end that lies
     before their index time is known and a later one changes nothing.
-    """
-    rows = drug_orders.dropna(subset=["started_at"]).drop_duplicates(KEY)
-    available = rows["available_at"].fillna(rows["started_at"])
-    atc = rows["atc_code"].fillna("").astype(str).str.strip().str.upper()
-    orders = pd.DataFrame(
-        {
-            KEY: rows[KEY],
-            "person_id": rows["person_id"],
-            "visit_occurrence_id": rows["visit_occurrence_id"],
-            "index_time": np.maximum(rows["started_at"], available),
-            "started_at": rows["started_at"],
-            "end_time": rows["ended_at"].fillna(NO_END),
-            "atc": atc,
-            "drug": _drug_key(rows, atc),
-            "drug_name": rows["concept_name"].fillna(rows["source_code"]).fillna("médicament").astype(str),
-            "route": route_group(rows["route_source"], rows["route_concept_id"]),
-            "per_day": pd.to_numeric(rows["doses_per_day"], errors="coerce").where(lambda x: x > 0).astype(float),
-        }
-    )
-    orders[["dose", "unit"]] = canonical_dose(rows["dose_value"], rows["dose_unit"])
-    orders["daily"] = (orders["dose"] * orders["per_day"]).round(9)
-    return orders.sort_values(["person_id", "index_time", KEY], ignore_index=True)
-
-
-def _drug_key(rows: pd.DataFrame, atc: pd.Series) -> pd.Series:
-    """What makes two orders the same drug: the substance, else the concept, else the hospital's own code."""
-    concept = "concept " + rows["drug_concept_id"].astype(str)
-    local = "code " + rows["source_code"].fillna("").astype(str)
-    return atc.where(atc != "", concept.where(rows["drug_concept_id"] > 0, local))
-
-
-def count_active(orders: pd.DataFrame, by: list[str]) -> pd.Series:
-    """How many orders with the same values of ``by`` are active at each order's index time, itself included.
-
-    Counted without pairs: begun at or before, minus ended at or before. O(n log n).
-    """
-    group = orders.groupby(by, sort=False).ngroup().to_numpy()
-    instants = pd.concat([orders["index_time"], orders["end_time"]]).to_numpy()
-    _, rank = np.unique(instants, return_inverse=True)
-    begin, end = rank[: len(orders)], rank[len(orders) :]
-    real = end > begin  # stopped before it began: never active
-    span = len(instants) + 1
-    at = group * span + begin
-    begun = np.sort(at[real])
-    ended = np.sort(group[real] * span + end[real])
-    start = group * span - 1
-    count = (np.searchsorted(begun, at, "right") - np.searchsorted(begun, start, "right")) - (
-        np.searchsorted(ended, at, "right") - np.searchsorted(ended, start, "right")
-    )
-    return pd.Series(count + ~real, index=orders.index)
-
-
-def active_pairs(left: pd.DataFrame, right: pd.DataFrame, on: list[str]) -> pd.DataFrame:
-    """Each order of ``left`` with the other orders of ``right`` that are active when it is written.
 
     Args:
-        left, right: rows of the orders' frame, with any further columns.
-        on: columns that must be equal; ``person_id`` is among them.
-    Returns:
-        The merged rows; columns of the other order end with ``_other``.
+        drug_orders: columns of the view.
     """
-    pairs = left.merge(right, on=on, suffixes=("", "_other"))
-    active = (
-        (pairs[KEY] != pairs[f"{KEY}_other"])
-        & (pairs["index_time_other"] <= pairs["index_time"])
-        & (pairs["end_time_other"] > pairs["index_time"])
-        & (pairs["end_time_other"] > pairs["index_time_other"])
+    _, first = np.unique(drug_orders[KEY], return_index=True)
+    rows = take(drug_orders, first)
+    rows = take(rows, ~np.isnat(instants(rows["started_at"])))
+    started, available, ended = (instants(rows[name]) for name in ("started_at", "available_at", "ended_at"))
+    atc, local = np.array([_atc(text) for text in texts(rows["atc_code"])], dtype=object), texts(rows["source_code"])
+    per_day = rows["doses_per_day"].astype(float)
+    dose = canonical_dose(pd.Series(rows["dose_value"]), pd.Series(rows["dose_unit"]))
+    orders: Columns = {
+        KEY: rows[KEY].astype(np.int64),
+        "person_id": rows["person_id"].astype(np.int64),
+        "visit_occurrence_id": rows["visit_occurrence_id"].astype(np.int64),
+        "index_time": np.fmax(started, available),
+        "started_at": started,
+        "end_time": np.where(np.isnat(ended), np.asarray(NO_END, INSTANT), ended),
+        "atc": atc,
+        "drug": _drug_key(rows["drug_concept_id"], local, atc),
+        "drug_name": _names(texts(rows["concept_name"]), local),
+        "route": route_group(pd.Series(rows["route_source"]), pd.Series(rows["route_concept_id"])).to_numpy(object),
+        "per_day": np.where(per_day > 0, per_day, np.nan),
+        "dose": dose["dose"].to_numpy(float),
+        "unit": dose["unit"].to_numpy(object),
+    }
+    orders["daily"] = (orders["dose"] * orders["per_day"]).round(9)
+    return take(orders, np.lexsort((orders[KEY], orders["index_time"], orders["person_id"])))
+
+
+@lru_cache(maxsize=10_000)
+def _atc(text: str) -> str:
+    return text.strip().upper()
+
+
+def _names(concept: NDArray[np.object_], local: NDArray[np.object_]) -> NDArray[np.object_]:
+    return np.array([name or code or "médicament" for name, code in zip(concept, local, strict=True)], dtype=object)
+
+
+def _drug_key(concept: NDArray[np.int64], local: NDArray[np.object_], atc: NDArray[np.object_]) -> NDArray[np.object_]:
+    """What makes two orders the same drug: the substance, else the concept, else the hospital's own code."""
+    pairs = zip(concept.tolist(), local, strict=True)
+    other = [f"concept {number}" if number > 0 else f"code {code}" for number, code in pairs]
+    return np.where(atc != "", atc, np.array(other, dtype=object))
+
+
+def count_active(orders: Columns, group: Rows, asked: Rows) -> NDArray[np.int64]:
+    """How many orders of the same group are active at the index time of each order asked about, itself included.
+
+    Counted without pairs: begun at or before, minus ended at or before. O(n log n).
+
+    Args:
+        group: code of each order; only orders of one patient may share one.
+        asked: positions of orders.
+    """
+    values = np.concatenate([orders["index_time"], orders["end_time"]])
+    _, rank = np.unique(values, return_inverse=True)
+    begin, end = rank[: len(group)], rank[len(group) :]
+    real = end > begin  # stopped before it began: never active
+    span = len(values) + 1
+    at = group * span + begin
+    begun, ended = np.sort(at[real]), np.sort(group[real] * span + end[real])
+    now, start = at[asked], group[asked] * span - 1
+    count: NDArray[np.int64] = (np.searchsorted(begun, now, "right") - np.searchsorted(begun, start, "right")) - (
+        np.searchsorted(ended, now, "right") - np.searchsorted(ended, start, "right")
     )
-    return pairs[active]
+    return count + ~real[asked]
+
+
+def active_pairs(orders: Columns, here: Rows, here_key: Rows, other: Rows, other_key: Rows) -> tuple[Rows, Rows]:
+    """Each order asked about with the other orders that are active when it is written.
+
+    Args:
+        here, other: positions of orders; one may stand there several times, with several keys.
+        here_key, other_key: their codes, which must be equal; only orders of one patient may share one.
+    Returns:
+        Positions in ``here`` and in ``other``.
+    """
+    i, j = pairs(here_key, other_key)
+    one, two = here[i], other[j]
+    begin, end, now = orders["index_time"][two], orders["end_time"][two], orders["index_time"][one]
+    active = (one != two) & (begin <= now) & (end > now) & (end > begin)
+    return i[active], j[active]

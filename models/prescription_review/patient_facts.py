@@ -2,118 +2,74 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
 from models.prescription_review import renal
-from models.prescription_review.config import Analyte
-from models.prescription_review.orders import KEY
-from models.prescription_review.units import lab_value
+from models.prescription_review.columns import INSTANT, Columns, found_at, last_until, picked
+from models.prescription_review.config import Config
+from models.prescription_review.known import Known
 
 DAYS_PER_YEAR = 365.25
 NO_ROW = -1
-WEIGHT = 3025315  # OMOP concept of body weight
 
 
-def add_patient_facts(
-    orders: pd.DataFrame,
-    persons: pd.DataFrame,
-    stays: pd.DataFrame,
-    lab_results: pd.DataFrame,
-    analytes: Mapping[str, Analyte],
-) -> pd.DataFrame:
+def add_patient_facts(orders: Columns, known: Known, config: Config) -> Columns:
     """The orders with age, sex, stay and, per analysis, value, age of the value, previous value and row id."""
-    known = _person(orders, persons)
-    known = _stay(known, stays)
-    names = lab_results["concept_name"].fillna("").str.lower()
-    for name, analyte in analytes.items():
-        rows = lab_results[_is_analyte(lab_results["measurement_concept_id"], names, analyte)]
-        known = _last_result(known, rows, name, analyte.max_age_days)
-    return _kidney(known)
+    facts = orders | _person(orders, known.tables["persons"]) | _stay(orders, known.tables["stays"])
+    for name, analyte in config.analytes.items():
+        facts |= _last_result(orders, known.tables[name], name, analyte.max_age_days)
+    return facts | _kidney(facts)
 
 
-def with_weights(lab_results: pd.DataFrame, observations: pd.DataFrame) -> pd.DataFrame:
-    """The results of the laboratory, and the weights as if they were some."""
-    weights = observations[observations["kind"] == "weight"].rename(
-        columns={"source_id": "measurement_id", "observed_at": "measured_at", "kind": "concept_name"}
-    )
-    return pd.concat([lab_results, weights.assign(measurement_concept_id=WEIGHT)], ignore_index=True)[[*lab_results]]
+def _person(orders: Columns, persons: Columns) -> Columns:
+    at, there = found_at(persons["person_id"], orders["person_id"])
+    row = np.where(there, at, NO_ROW)
+    born = picked(persons["born"], row, np.datetime64("NaT"))
+    age = (orders["index_time"] - born) / np.timedelta64(1, "D") / DAYS_PER_YEAR
+    return {"age": np.where(age >= 0, age, np.nan), "female": picked(persons["female"], row, np.nan)}
 
 
-def _person(orders: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:
-    who = persons.drop_duplicates("person_id").set_index("person_id").reindex(orders["person_id"])
-    middle_of_year = pd.to_datetime(
-        who["year_of_birth"].map(lambda year: f"{int(year)}-07-01" if pd.notna(year) else None), errors="coerce"
-    )
-    born = pd.to_datetime(who["birth_date"]).fillna(middle_of_year).to_numpy()
-    age = (orders["index_time"].to_numpy() - born) / np.timedelta64(1, "D") / DAYS_PER_YEAR
-    female = who["sex"].map({"F": 1.0, "M": 0.0}).to_numpy(dtype=float)
-    return orders.assign(age=np.where(age >= 0, age, np.nan), female=female)
+def _stay(orders: Columns, stays: Columns) -> Columns:
+    order = np.argsort(stays["visit_occurrence_id"], kind="stable")
+    at, there = found_at(stays["visit_occurrence_id"][order], orders["visit_occurrence_id"])
+    row = np.where(there, order[at] if len(order) else at, NO_ROW)
+    started = picked(stays["started_at"], row, np.datetime64("NaT"))
+    available = picked(stays["available_at"], row, np.datetime64("NaT"))
+    known = (available <= orders["index_time"]) & (started <= orders["index_time"])
+    hours = (orders["index_time"] - started) / np.timedelta64(1, "h")
+    return {
+        "stay_kind": np.where(known, picked(stays["kind"], row, "unknown"), "unknown"),
+        "hours_since_admission": np.where(known, hours, np.nan),
+    }
 
 
-def _stay(orders: pd.DataFrame, stays: pd.DataFrame) -> pd.DataFrame:
-    stay = stays[stays["visit_occurrence_id"] > 0].drop_duplicates("visit_occurrence_id")
-    stay = stay.set_index("visit_occurrence_id").reindex(orders["visit_occurrence_id"])
-    known = (stay["available_at"].to_numpy() <= orders["index_time"].to_numpy()) & (
-        stay["started_at"].to_numpy() <= orders["index_time"].to_numpy()
-    )
-    hours = (orders["index_time"].to_numpy() - stay["started_at"].to_numpy()) / np.timedelta64(1, "h")
-    return orders.assign(
-        stay_kind=np.where(known, stay["kind"].fillna("unknown").to_numpy(), "unknown"),
-        hours_since_admission=np.where(known, hours, np.nan),
-    )
-
-
-def _is_analyte(concept_id: pd.Series, name: pd.Series, analyte: Analyte) -> pd.Series:
-    wanted, excluded = re.compile(analyte.name), re.compile(analyte.not_name) if analyte.not_name else None
-    by_name = {text: bool(wanted.search(text)) and not (excluded and excluded.search(text)) for text in name.unique()}
-    return concept_id.isin(analyte.concept_ids) | name.map(by_name)
-
-
-def _last_result(orders: pd.DataFrame, rows: pd.DataFrame, analyte: str, max_age_days: int) -> pd.DataFrame:
+def _last_result(orders: Columns, results: Columns, analyte: str, max_age_days: int) -> Columns:
     """As-of join on the time a result became available: a sample drawn before the order may be read after it."""
-    value = lab_value(analyte, rows["value"], rows["unit"])
-    results = pd.DataFrame(
-        {
-            "person_id": rows["person_id"],
-            "seen_at": rows["available_at"],
-            f"{analyte}_at": rows["measured_at"].fillna(rows["available_at"]),
-            f"{analyte}_id": rows["measurement_id"],
-            analyte: value,
-        }
-    ).dropna(subset=["seen_at", analyte])
-    results = results.sort_values(["seen_at", f"{analyte}_at", f"{analyte}_id"], ignore_index=True)
-    results[f"{analyte}_previous"] = results.groupby("person_id")[analyte].shift()
-    left = orders[[KEY, "person_id", "index_time"]].sort_values(["index_time", KEY])
-    joined = pd.merge_asof(
-        left,
-        results.astype({"seen_at": left["index_time"].dtype}),
-        left_on="index_time",
-        right_on="seen_at",
-        by="person_id",
-        tolerance=pd.Timedelta(days=max_age_days),
-    )
-    joined = joined.set_index(left.index).loc[orders.index]
-    hours = (orders["index_time"] - joined[f"{analyte}_at"]).dt.total_seconds() / 3600
-    return orders.assign(
-        **{
-            analyte: joined[analyte],
-            f"{analyte}_age_h": hours,
-            f"{analyte}_previous": joined[f"{analyte}_previous"],
-            f"{analyte}_id": joined[f"{analyte}_id"].fillna(NO_ROW).astype("int64"),
-            f"{analyte}_at": joined[f"{analyte}_at"],
-        }
-    )
+    row = last_until(results["person_id"], results["seen_at"], orders["person_id"], orders["index_time"])
+    seen = picked(results["seen_at"], row, np.datetime64("NaT"))
+    row = np.where(orders["index_time"] - seen <= np.timedelta64(max_age_days, "D"), row, NO_ROW)
+    drawn = picked(results["at"], row, np.datetime64("NaT"))
+    return {
+        analyte: picked(results["value"], row, np.nan),
+        f"{analyte}_age_h": (orders["index_time"] - drawn) / np.timedelta64(1, "s") / 3600,
+        f"{analyte}_previous": picked(results["value"], _before(results["person_id"], row), np.nan),
+        f"{analyte}_id": picked(results["id"], row, NO_ROW),
+        f"{analyte}_at": drawn.astype(INSTANT),
+    }
 
 
-def _kidney(orders: pd.DataFrame) -> pd.DataFrame:
+def _before(person: NDArray[np.int64], row: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The row before each, of the same person."""
+    previous = np.maximum(row - 1, 0)
+    same = (row > 0) & (person[previous] == person[row]) if len(person) else np.zeros(len(row), dtype=bool)
+    return np.where(same, previous, NO_ROW)
+
+
+def _kidney(orders: Columns) -> Columns:
     """Cockcroft–Gault where a weight is known, as product information does; else CKD-EPI, which needs none."""
-    age, female = orders["age"].to_numpy(float), orders["female"].to_numpy(float)
-    creatinine = orders["creatinine"].to_numpy(float)
-    gault = renal.cockcroft_gault(age, orders["weight"].to_numpy(float), creatinine, female)
+    age, female, creatinine = orders["age"], orders["female"], orders["creatinine"]
+    gault = renal.cockcroft_gault(age, orders["weight"], creatinine, female)
     rate = renal.ckd_epi_2009(age, creatinine, female)
     method = np.where(~np.isnan(gault), "Cockcroft-Gault", np.where(~np.isnan(rate), "CKD-EPI", ""))
-    return orders.assign(clearance=np.where(np.isnan(gault), rate, gault), clearance_method=method)
+    return {"clearance": np.where(np.isnan(gault), rate, gault), "clearance_method": method.astype(object)}

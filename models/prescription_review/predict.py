@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
 from models.contract import Prediction
 from models.prescription_review.artefact import Artefact
+from models.prescription_review.columns import Columns, take
 from models.prescription_review.config import load_config
 from models.prescription_review.explain import explain
-from models.prescription_review.features import FEATURES, build_cases
+from models.prescription_review.features import FEATURES, Cases, build_cases, feature_matrix
 from models.prescription_review.knowledge import Knowledge, load_knowledge
 from models.prescription_review.orders import KEY
 from models.prescription_review.train import identity
@@ -41,86 +44,112 @@ def predict(
         ContractError: the store lacks the contract, a view or a column that the model declares.
         ModelNotFound: nothing was trained yet.
     """
-    stored = Registry(tracking_uri).load(load_config().model, version=version)
-    artefact, knowledge = Artefact.read(stored.folder), load_knowledge()
-    config = artefact.config
+    ready = ReadyModel.load(tracking_uri, version)
+    config = ready.artefact.config
     require_contract(store, config.contract, config.views, config.model)
-    cases = build_cases(read_views(store, config.views, model=config.model, as_of=as_of), config, knowledge)
-    names = identity(artefact, stored)
-    common: dict[str, Any] = {
-        "model": names["model"],
-        "model_version": names["model_version"],
-        "model_sha256": names["model_sha256"],
-        "view_contract": store.contract,
-        "snapshot_id": store.snapshot_id,
-    }
-    orders = cases.orders[_wanted(cases.orders, since, as_of)]
-    return _predictions(artefact, knowledge, orders, cases.findings, common, every_order=every_order)
+    cases = build_cases(read_views(store, config.views, model=config.model, as_of=as_of), config, ready.knowledge)
+    return ready.predictions(cases.only(_wanted(cases.rows, since, as_of)), store, every_order=every_order)
 
 
-def _wanted(orders: pd.DataFrame, since: datetime | None, as_of: datetime | None) -> pd.Series:
-    wanted = pd.Series(True, index=orders.index)
+@dataclass(frozen=True)
+class ReadyModel:
+    """A trained model with its knowledge, from described orders to predictions: tonight's, or those being written."""
+
+    artefact: Artefact
+    knowledge: Knowledge
+    names: Mapping[str, Any]  # model, model_version, model_sha256
+
+    @classmethod
+    def load(cls, tracking_uri: str, version: int | None = None) -> ReadyModel:
+        """A registered version; the newest when none is named.
+
+        Raises:
+            ModelNotFound: nothing was trained yet.
+        """
+        stored = Registry(tracking_uri).load(load_config().model, version=version)
+        artefact = Artefact.read(stored.folder)
+        names = identity(artefact, stored)
+        return cls(artefact, load_knowledge(), {k: names[k] for k in ("model", "model_version", "model_sha256")})
+
+    def predictions(self, cases: Cases, store: ViewStore, *, every_order: bool = False) -> list[Prediction]:
+        """One prediction per order above the alert threshold, in the order of the cases.
+
+        Args:
+            store: where the cases come from.
+            every_order: also those below the threshold.
+        """
+        artefact = self.artefact
+        doses = artefact.reference.compared(cases.rows)
+        features = feature_matrix(cases.rows, doses, artefact.categories)
+        raw = artefact.learner.predict(features)
+        shown = np.flatnonzero(raw >= artefact.threshold) if not every_order else np.arange(len(raw))
+        scores = zip(
+            _records(take(cases.rows | doses, shown)),
+            artefact.learner.contributions(features[shown])[:, : len(FEATURES)],
+            artefact.calibrator.apply(raw[shown]).tolist(),
+            strict=True,
+        )
+        common = {**self.names, "view_contract": store.contract, "snapshot_id": store.snapshot_id}
+        of_order = _by_order(cases.found, cases.rows[KEY][shown])
+        return [
+            self._prediction(order, of_order.get(int(order[KEY]), []), shares, probability, common)
+            for order, shares, probability in scores
+        ]
+
+    def _prediction(
+        self,
+        order: dict[str, Any],
+        findings: list[dict[str, Any]],
+        shares: NDArray[np.float64],
+        probability: float,
+        common: Mapping[str, Any],
+    ) -> Prediction:
+        config = self.artefact.config
+        words = explain(order, findings, shares, self.knowledge, config.timezone)
+        at, stay = _aware(order["index_time"]), int(order["visit_occurrence_id"])
+        return Prediction(
+            **common,
+            person_id=int(order["person_id"]),
+            occasion=f"drug_exposure:{int(order[KEY])}",
+            index_time=at,
+            valid_from=at,
+            valid_until=at + timedelta(hours=config.valid_hours),
+            category=words.category,
+            probability=probability,
+            severity=words.severity,
+            message=words.message,
+            visit_occurrence_id=stay if stay > 0 else None,
+            contributions=words.contributions,
+            evidence=words.evidence,
+        )
+
+
+def _wanted(orders: Columns, since: datetime | None, as_of: datetime | None) -> NDArray[np.bool_]:
+    at = orders["index_time"]
+    wanted = np.ones(len(at), dtype=bool)
     if since is not None:
-        wanted &= orders["index_time"] >= _naive_utc(since)
+        wanted &= at >= np.datetime64(_naive_utc(since))
     if as_of is not None:
-        wanted &= orders["index_time"] <= _naive_utc(as_of)
+        wanted &= at <= np.datetime64(_naive_utc(as_of))
     return wanted
 
 
-def _predictions(
-    artefact: Artefact,
-    knowledge: Knowledge,
-    orders: pd.DataFrame,
-    findings: pd.DataFrame,
-    common: dict[str, Any],
-    *,
-    every_order: bool,
-) -> list[Prediction]:
-    features = artefact.features(orders)
-    raw = artefact.learner.predict(features)
-    shown = np.ones(len(raw), dtype=bool) if every_order else raw >= artefact.threshold
-    orders, features, raw = orders[shown], features[shown], raw[shown]
-    shares = artefact.learner.contributions(features)[:, : len(FEATURES)]
-    probability = artefact.calibrator.apply(raw)
-    of_order = _by_order(findings, orders)
-    life = timedelta(hours=artefact.config.valid_hours)
-    rows: list[dict[Any, Any]] = orders.join(artefact.reference.compare(orders)).to_dict("records")
-    found = []
-    for position, order in enumerate(rows):
-        order_id = int(order[KEY])
-        words = explain(order, of_order.get(order_id, []), shares[position], knowledge, artefact.config.timezone)
-        at = _aware(order["index_time"])
-        stay = int(order["visit_occurrence_id"])
-        found.append(
-            Prediction(
-                **common,
-                person_id=int(order["person_id"]),
-                occasion=f"drug_exposure:{order_id}",
-                index_time=at,
-                valid_from=at,
-                valid_until=at + life,
-                category=words.category,
-                probability=float(probability[position]),
-                severity=words.severity,
-                message=words.message,
-                visit_occurrence_id=stay if stay > 0 else None,
-                contributions=words.contributions,
-                evidence=words.evidence,
-            )
-        )
-    return found
-
-
-def _by_order(findings: pd.DataFrame, orders: pd.DataFrame) -> dict[int, list[dict[Any, Any]]]:
-    """The findings of each order, as they are sorted."""
-    grouped: dict[int, list[dict[Any, Any]]] = {}
-    for finding in findings[findings[KEY].isin(orders[KEY])].to_dict("records"):
+def _by_order(found: Columns, orders: NDArray[np.int64]) -> dict[int, list[dict[str, Any]]]:
+    """The findings of some orders, as they are sorted."""
+    grouped: dict[int, list[dict[str, Any]]] = {}
+    for finding in _records(take(found, np.isin(found[KEY], orders))):
         grouped.setdefault(int(finding[KEY]), []).append(finding)
     return grouped
 
 
+def _records(columns: Columns) -> list[dict[str, Any]]:
+    """One dict a row."""
+    rows = zip(*columns.values(), strict=True)
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
 def _aware(instant: Any) -> datetime:
-    value: datetime = instant.to_pydatetime().replace(tzinfo=UTC)
+    value: datetime = instant.item().replace(tzinfo=UTC)
     return value
 
 

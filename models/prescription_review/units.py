@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
 
@@ -13,6 +16,8 @@ class UnitError(TerminalError):
 
 
 CREATININE_UMOL_PER_MG_DL = 88.4
+
+_INSIGNIFICANT = re.compile(r"[\s.]")
 
 # Dose units, lower case without blanks or dots -> (canonical unit, factor).
 DOSE_UNITS: dict[str, tuple[str, float]] = {
@@ -57,43 +62,53 @@ def canonical_dose(value: pd.Series, unit: pd.Series) -> pd.DataFrame:
     Returns:
         A frame with ``dose`` (NaN where no number, or not above 0) and ``unit`` ("" where none).
     """
-    written = _normal(unit)
-    canonical = written.map(lambda name: DOSE_UNITS.get(name, (name, 1.0))[0])
-    factor = written.map(lambda name: DOSE_UNITS.get(name, (name, 1.0))[1])
-    dose = (pd.to_numeric(value, errors="coerce") * factor).where(lambda x: x > 0)
-    return pd.DataFrame({"dose": dose.astype(float).round(9), "unit": canonical})
+    known = [DOSE_UNITS.get(name, (name, 1.0)) for name in map(_normal, unit)]
+    factor = np.array([number for _, number in known], dtype=float)
+    dose = pd.to_numeric(value, errors="coerce").to_numpy(float) * factor
+    dose = np.where(dose > 0, dose, np.nan).round(9)
+    return pd.DataFrame({"dose": dose, "unit": np.array([name for name, _ in known], dtype=object)}, index=value.index)
 
 
-def lab_value(analyte: str, value: pd.Series, unit: pd.Series) -> pd.Series:
+def lab_value(analyte: str, value: pd.Series, unit: pd.Series, *, of_all: bool = True) -> pd.Series:
     """Results of one analysis in its unit: creatinine µmol/L, potassium mmol/L, INR without unit, weight kg.
 
     The unit decides, the analysis's code never: hospitals file molar creatinine under the code of the mass.
 
+    Args:
+        of_all: the results are those of a whole hospital, whose median can be judged; of a few patients it cannot.
     Raises:
         UnitError: the median creatinine said to be in µmol/L is under 10, so the column is in mg/dL.
     """
     factors = LAB_UNITS[analyte]
-    factor = _normal(unit).map(lambda name: factors.get(name, np.nan)).astype(float)
-    converted = pd.to_numeric(value, errors="coerce") * factor
-    median = converted[factor == 1.0].median()
-    if analyte == "creatinine" and median < 10:
+    factor = np.array([factors.get(name, np.nan) for name in map(_normal, unit)], dtype=float)
+    converted = pd.to_numeric(value, errors="coerce").to_numpy(float) * factor
+    molar = converted[(factor == 1.0) & ~np.isnan(converted)]
+    if of_all and analyte == "creatinine" and len(molar) and (median := float(np.median(molar))) < 10:
         raise UnitError(
             what=f"the median creatinine said to be in µmol/L is {median:.2g}: the column is in mg/dL",
-            looked=f"{int(converted.notna().sum())} results of the view lab_results",
+            looked=f"{int((~np.isnan(converted)).sum())} results of the view lab_results",
             do="correct the unit in the mapping of the laboratory, then run the source again",
         )
     low, high = IMPLAUSIBLE[analyte]
-    return converted.where(converted.between(low, high))
+    return pd.Series(np.where((converted >= low) & (converted <= high), converted, np.nan), index=value.index)
 
 
 def route_group(route_source: pd.Series, route_concept_id: pd.Series) -> pd.Series:
     """Oral, parenteral, other (a route we know nothing of) or "" (none written)."""
-    written = route_source.fillna("").astype(str).str.strip().str.lower()
-    by_text = written.map(lambda text: ROUTES.get(text, ""))
-    by_concept = route_concept_id.map(lambda concept: ROUTE_CONCEPTS.get(int(concept), ""))
-    group = by_text.where(by_text != "", by_concept)
-    return group.where((group != "") | (written == ""), "other")
+    found = map(_route, route_source, route_concept_id.tolist())
+    return pd.Series(np.array(list(found), dtype=object), index=route_source.index)
 
 
-def _normal(text: pd.Series) -> pd.Series:
-    return text.fillna("").astype(str).str.strip().str.lower().str.replace(r"[\s.]", "", regex=True)
+@lru_cache(maxsize=10_000)
+def _route(written: str | None, concept: int) -> str:
+    text = "" if _is_missing(written) else str(written).strip().lower()
+    return ROUTES.get(text, "") or ROUTE_CONCEPTS.get(int(concept), "") or ("other" if text else "")
+
+
+@lru_cache(maxsize=10_000)
+def _normal(text: str | None) -> str:
+    return "" if _is_missing(text) else _INSIGNIFICANT.sub("", str(text).strip().lower())
+
+
+def _is_missing(text: object) -> bool:
+    return text is None or (isinstance(text, float) and np.isnan(text))

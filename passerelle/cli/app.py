@@ -13,6 +13,7 @@ from passerelle.cli import (
     inspect,
     keys,
     models,
+    serve,
     sources,
     steps,
     study,
@@ -56,5 +57,6 @@ models.register(app)
 study.register(app)
 fhir.register(app)
 cds_hooks.register(app)
+serve.register(app)
 generate.register(app)
 demo.register(app)

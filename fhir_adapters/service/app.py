@@ -1,0 +1,145 @@
+"""The application: everything that a service needs, put together."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import Response
+
+from fhir_adapters.outbox import Outbox
+from fhir_adapters.outbox.reading import OutboxReader
+from fhir_adapters.reidentifier import Reidentifier
+from fhir_adapters.sandbox.errors import Refused
+from fhir_adapters.service.access.gate import Gate
+from fhir_adapters.service.access.registry import Registry
+from fhir_adapters.service.answers import refusal
+from fhir_adapters.service.audit import Audit
+from fhir_adapters.service.batches import Batches
+from fhir_adapters.service.guard import Guard
+from fhir_adapters.service.hooks.desk import Desk
+from fhir_adapters.service.hooks.routes import HookRoutes
+from fhir_adapters.service.journal import Journal
+from fhir_adapters.service.metrics import Metrics
+from fhir_adapters.service.openapi import described
+from fhir_adapters.service.operations import OperationRoutes
+from fhir_adapters.service.options import ServiceOptions
+from fhir_adapters.service.page.routes import PageRoutes
+from fhir_adapters.service.patients import Patients
+from fhir_adapters.service.rest.routes import RestRoutes
+from fhir_adapters.service.rest.shelf import Shelf
+from fhir_adapters.service.reviewer import Question, Reviewer
+from fhir_adapters.service.shown import Shown
+from models.contract import Prediction
+
+_log = structlog.get_logger(__name__)
+LOCAL_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
+REVIEWED_TOGETHER, READ_TOGETHER = 24, 200
+CODES = {404: "not-found", 405: "not-supported"}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the command line brings.
+
+    Args:
+        folder: of the audit and of the memory of cards.
+        keys_folder: to which the files named in the registry are relative.
+    """
+
+    options: ServiceOptions
+    reviewer: Reviewer
+    reidentifier: Reidentifier
+    outbox: Outbox
+    reader: OutboxReader
+    folder: Path
+    version: str
+    registry: Registry = field(default_factory=Registry)
+    keys_folder: Path = Path()
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
+def make_app(parts: Parts) -> FastAPI:
+    """The ASGI application."""
+    options, metrics = parts.options, Metrics()
+    names = parts.registry.patients
+    patients = Patients(parts.reidentifier, names.systems, names.id_system, pseudonyms=options.demo)
+    audit, shown = Audit(parts.folder / "audit.ndjson"), Shown(parts.folder / "shown.sqlite")
+    journal = Journal(parts.outbox, shown, options.targets, options.site)
+
+    def review(questions: Sequence[Question]) -> list[list[Prediction]]:
+        metrics.batches.observe(len(questions))
+        return parts.reviewer.review(questions)
+
+    reviews = Batches[Question, list[Prediction]]("review", review, most=REVIEWED_TOGETHER)
+    warming = Batches[Question, list[Prediction]]("warm", parts.reviewer.review, most=READ_TOGETHER)
+    gate = Gate(parts.registry, parts.keys_folder, options, patients)
+    desk = Desk(options, patients, reviews, warming, _current(parts), journal, shown, metrics, parts.clock)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        for background in (journal.background, audit.background):
+            background.start()
+        working = [asyncio.create_task(batches.run()) for batches in (reviews, warming)]
+        yield
+        for batches, task in zip((reviews, warming), working, strict=True):
+            task.cancel()
+            batches.close()
+        for background in (journal.background, audit.background):
+            await asyncio.to_thread(background.close)
+
+    app = FastAPI(title="Passerelle", version=parts.version, lifespan=lifespan, docs_url=None, redoc_url=None,
+                  description="Results of clinical models: FHIR R4 and CDS Hooks 2.0.")  # fmt: skip
+    app.include_router(HookRoutes(desk, gate, audit).router())
+    shelf = Shelf(parts.reader, parts.reidentifier)
+    app.include_router(RestRoutes(shelf, gate, audit, patients, options, parts.version).router())
+    app.include_router(OperationRoutes(parts.reviewer, parts.reader, metrics, journal, audit).router())
+    if options.demo:
+        PageRoutes(parts.reader, desk).add_to(app)
+    _guarded(app, parts, metrics)
+    described(app)
+    return app
+
+
+def _guarded(app: FastAPI, parts: Parts, metrics: Metrics) -> None:
+    """What stands around every request, and what is said when one fails."""
+    if parts.options.demo:  # nobody is asked who he is, so no other site's page may come in by a name of its own
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=LOCAL_HOSTS, www_redirect=False)
+    origins = [origin for client in parts.registry.clients for origin in client.origins]
+    if origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type"],
+        )  # fmt: skip
+    app.add_middleware(Guard, max_body_bytes=parts.options.max_body_bytes, metrics=metrics)
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(HTTPException, _not_here)
+    app.add_exception_handler(Exception, _broken)
+
+
+def _current(parts: Parts) -> Callable[[int], Sequence[Prediction]]:
+    """The open findings of a person; those of a demo do not expire, because its patients live in the past."""
+    return lambda person: parts.reader.open_findings(person, None if parts.options.demo else parts.clock())
+
+
+async def _refused(_: Request, error: Any) -> Response:
+    return refusal(error)
+
+
+async def _not_here(_: Request, error: Any) -> Response:
+    code = CODES.get(error.status_code, "invalid")
+    return refusal(Refused(error.status_code, code, str(error.detail), headers=error.headers))
+
+
+async def _broken(_: Request, error: Exception) -> Response:
+    """Whatever broke is told by its kind alone: its words may hold what nobody may read."""
+    _log.error("request_failed", error=type(error).__name__)
+    return refusal(Refused(500, "exception", "the service broke down; its log says where"))
