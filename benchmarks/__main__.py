@@ -13,6 +13,7 @@ from benchmarks import (
     generated_hospital,
     identifiers,
     landing,
+    order_sign,
     publication,
     real_extract,
     start,
@@ -32,6 +33,7 @@ MEASUREMENTS: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "publication": publication.measure,
     "fhir_results": fhir_results.measure,
     "third_party": third_party.measure,
+    "order_sign": order_sign.measure,
     "start": start.measure,
 }
 HEAD = """# Benchmarks

@@ -73,7 +73,7 @@ class ReviewerApart:
 
     def close(self) -> None:
         """Let the process end."""
-        self._process.shutdown(wait=False, cancel_futures=True)
+        self._process.shutdown(cancel_futures=True)
 
     def _start(self) -> None:
         fresh = multiprocessing.get_context("spawn")  # a copy of a program with threads may hang

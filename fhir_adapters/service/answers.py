@@ -21,6 +21,7 @@ REFUSALS = {
     413: "The body is too large.",
     415: "Another content type is expected.",
     429: "Too many requests: Retry-After says when.",
+    503: "The views or the outbox do not answer: Retry-After says when.",
 }
 
 
@@ -35,9 +36,9 @@ def refusal(refused: Refused) -> Response:
 
 
 def documented(*statuses: int) -> Documented:
-    """Refusals for OpenAPI; every route may also meet 413 and 429."""
+    """Refusals for OpenAPI; every route may also meet 413, 429 and 503."""
     schema = {"$ref": "#/components/schemas/OperationOutcome"}
     return {
         status: {"description": REFUSALS[status], "content": {FHIR_JSON: {"schema": schema}}}
-        for status in sorted({*statuses, 413, 429})
+        for status in sorted({*statuses, 413, 429, 503})
     }

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import structlog
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -40,7 +39,6 @@ from fhir_adapters.service.reviewer import Question, Reviewer
 from fhir_adapters.service.shown import Shown
 from models.contract import Prediction
 
-_log = structlog.get_logger(__name__)
 LOCAL_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 REVIEWED_TOGETHER, READ_TOGETHER = 24, 200
 CODES = {404: "not-found", 405: "not-supported"}
@@ -122,7 +120,6 @@ def _guarded(app: FastAPI, parts: Parts, metrics: Metrics) -> None:
     app.add_middleware(Guard, max_body_bytes=parts.options.max_body_bytes, metrics=metrics)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(HTTPException, _not_here)
-    app.add_exception_handler(Exception, _broken)
 
 
 def _current(parts: Parts) -> Callable[[int], Sequence[Prediction]]:
@@ -137,9 +134,3 @@ async def _refused(_: Request, error: Any) -> Response:
 async def _not_here(_: Request, error: Any) -> Response:
     code = CODES.get(error.status_code, "invalid")
     return refusal(Refused(error.status_code, code, str(error.detail), headers=error.headers))
-
-
-async def _broken(_: Request, error: Exception) -> Response:
-    """Whatever broke is told by its kind alone: its words may hold what nobody may read."""
-    _log.error("request_failed", error=type(error).__name__)
-    return refusal(Refused(500, "exception", "the service broke down; its log says where"))

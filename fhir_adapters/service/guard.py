@@ -1,13 +1,18 @@
 """What stands around every request: its size, the headers of its answer, the time it took."""
 
 import time
+import traceback
+from pathlib import Path
 
+import structlog
+from sqlalchemy.exc import OperationalError
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fhir_adapters.exact_json import dumped
 from fhir_adapters.sandbox.errors import Refused
+from fhir_adapters.service.answers import refusal
 from fhir_adapters.service.metrics import Metrics
+from passerelle.errors import TransientError
 
 # Nothing may be loaded but our own files; nothing runs that stands in a page itself.
 POLICY = (
@@ -22,6 +27,10 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
+BUSY = Refused(503, "transient", "the views or the outbox do not answer", headers={"Retry-After": "10"})
+BROKEN = Refused(500, "exception", "the service broke down; its log says where")
+_log = structlog.get_logger(__name__)
+
 
 class Guard:
     """Pure ASGI: it stands before everything else, and costs microseconds."""
@@ -34,7 +43,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started, status = time.perf_counter(), 500
+        started, status = time.perf_counter(), 0
 
         async def answer(message: Message) -> None:
             nonlocal status
@@ -46,44 +55,35 @@ class Guard:
             await send(message)
 
         try:
-            await self._passed(scope, receive, answer)
+            await self._app(scope, self._counted(scope, receive), answer)
+        except Refused as refused:  # too large; everything else was answered further in
+            await refusal(refused)(scope, receive, answer)
+        except Exception as error:  # noqa: BLE001  its words may hold what nobody may read: its kind and place are told
+            _log.error("request_failed", error=type(error).__name__, at=_place(error))
+            if not status:
+                passes = isinstance(error, TransientError | OperationalError)
+                await refusal(BUSY if passes else BROKEN)(scope, receive, answer)
         finally:
             what = scope.get("what", "other")  # what the route calls itself: few words, nothing of the request
             self._metrics.requests.labels(what, str(status)).inc()
             self._metrics.seconds.labels(what).observe(time.perf_counter() - started)
 
-    async def _passed(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def _counted(self, scope: Scope, receive: Receive) -> Receive:
+        """The body of a request, as long as it is not too large: whether that is announced or not."""
         declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if not declared.isdigit() or int(declared) > self._most:
-            await self._too_large(send)
-            return
-        seen, answered = 0, False
+        announced, seen = int(declared) if declared.isdigit() else 0, 0
 
         async def counted() -> Message:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self._most:
-                raise _TooLarge
+            if max(announced, seen) > self._most:
+                raise Refused(413, "too-long", f"at most {self._most} bytes are taken", headers={"Connection": "close"})
             return message
 
-        async def sent(message: Message) -> None:
-            nonlocal answered
-            answered = True
-            await send(message)
-
-        try:
-            await self._app(scope, counted, sent)
-        except _TooLarge:
-            if not answered:
-                await self._too_large(send)
-
-    async def _too_large(self, send: Send) -> None:
-        refused = Refused(413, "too-long", f"at most {self._most} bytes are taken")
-        headers = [(b"content-type", b"application/fhir+json"), (b"connection", b"close")]
-        await send({"type": "http.response.start", "status": 413, "headers": headers})
-        await send({"type": "http.response.body", "body": dumped(refused.outcome)})
+        return counted
 
 
-class _TooLarge(Exception):
-    pass
+def _place(error: Exception) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}"

@@ -14,7 +14,7 @@ from models.contract import Contribution, Evidence, Severity
 from models.prescription_review import wording
 from models.prescription_review.features import CATEGORICAL, FEATURES
 from models.prescription_review.knowledge import Knowledge
-from models.prescription_review.rules import CATEGORIES, SEVERITY_RANK
+from models.prescription_review.rules import CATEGORIES, NO_ROW, SEVERITY_RANK
 
 Row = Mapping[str, Any]
 TOP = 6
@@ -163,7 +163,7 @@ def _finding_evidence(order: Row, finding: Row, timezone: str) -> list[Evidence]
 
 def _lab_evidence(order: Row, analyte: str, timezone: str) -> list[Evidence]:
     row = int(order[f"{analyte}_id"])
-    if row < 0:
+    if row == NO_ROW:
         return []
     day = pd.Timestamp(order[f"{analyte}_at"], tz="UTC").tz_convert(timezone).strftime("%d/%m/%Y")
     text = f"{wording.ANALYTES[analyte]} {number(order[analyte])} {wording.UNITS[analyte]}".rstrip()

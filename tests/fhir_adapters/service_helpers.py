@@ -56,13 +56,13 @@ class Reviewer:
     snapshot_id: str = "test"
     asked: list = field(default_factory=list)
     slow_s: float = 0.0
-    breaks: bool = False
+    breaks: Exception | None = None
 
     def review(self, questions):
         self.asked.append(list(questions))
         time.sleep(self.slow_s)
-        if self.breaks:
-            raise RuntimeError("no model")
+        if self.breaks is not None:
+            raise self.breaks
         return [[self._finding(q, draft) for draft in q.drafts if (draft["dose_value"] or 0) > 100] for q in questions]
 
     def _finding(self, question, draft):

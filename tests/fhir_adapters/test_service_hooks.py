@@ -11,6 +11,7 @@ from fhir_adapters.cds_hooks.suite import run_suite
 from fhir_adapters.outbox.reading import Wanted, open_reader
 from fhir_adapters.rules import check
 from fhir_adapters.service.batches import Batches
+from passerelle.errors import SourceUnreachable
 from tests.fhir_adapters.service_helpers import (
     BASE,
     HOSTILE,
@@ -199,10 +200,17 @@ def test_a_slow_model_gives_no_card_within_the_budget_and_is_counted(tmp_path):
 
 
 def test_a_model_that_breaks_says_no_more_than_that(tmp_path):
-    with service(tmp_path, reviewer=Reviewer(breaks=True)) as made, made.client() as client:
+    with service(tmp_path, reviewer=Reviewer(breaks=RuntimeError("no model"))) as made, made.client() as client:
         reply = call(client, SIGN, hook())
         assert reply.status_code == 500 and "no model" not in reply.text and "Traceback" not in reply.text
         assert reply.json()["issue"][0]["code"] == "exception"
+
+
+def test_views_that_do_not_answer_are_asked_again_later(tmp_path):
+    away = SourceUnreachable("the database of the views does not answer")
+    with service(tmp_path, reviewer=Reviewer(breaks=away)) as made, made.client() as client:
+        reply = call(client, SIGN, hook())
+        assert reply.status_code == 503 and reply.headers["retry-after"] == "10"
 
 
 def test_a_slow_outbox_holds_up_no_signature(tmp_path, monkeypatch):

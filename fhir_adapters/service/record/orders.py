@@ -43,9 +43,9 @@ def reference_of(order: Json) -> str | None:
 
 
 def row_id(*facts: Any) -> int:
-    """A negative number of 62 bits, the same for the same facts."""
+    """A negative number of 62 bits, the same for the same facts; never -1, which means that there is no row."""
     digest = hashlib.blake2b(dumped(list(facts)), digest_size=8).digest()
-    return -1 - (int.from_bytes(digest, "big") >> 2)
+    return -2 - (int.from_bytes(digest, "big") >> 2)
 
 
 def _is_order(resource: Json) -> bool:
