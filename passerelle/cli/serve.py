@@ -1,11 +1,12 @@
 """serve: results over HTTP, for record systems and, in a demo, for people."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from passerelle.cli.common import VerboseOption, WorkspaceOption, examples, say, settings_of
+from passerelle.cli.common import JsonOption, VerboseOption, WorkspaceOption, examples, say, settings_of, show
 
 
 def register(app: typer.Typer) -> None:
@@ -32,12 +33,16 @@ def serve(
         bool, typer.Option("--demo", help="ask nobody who he is: invented patients, this machine only")
     ] = False,
     on: Annotated[str | None, typer.Option("--on", help="read the views of this database instead")] = None,
+    json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Serve results: FHIR R4 read and search, CDS Hooks, health and metrics; with --demo, the page of a pharmacist."""
     from passerelle.serve import serve as run
 
     def ready(address: str) -> None:
+        if json:
+            show({"url": address, "demo": demo}, json, str)
+            sys.stdout.flush()  # whoever waits for it reads a pipe
         say(f"serving {address}" + (" (DEMO: nobody is asked who he is)" if demo else "") + "; Ctrl-C ends it")
 
     run(settings_of(workspace=workspace), host=host, port=port, clients=clients, demo=demo, on=on, ready=ready)
