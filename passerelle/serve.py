@@ -37,7 +37,7 @@ def service(
     Args:
         base_url: where it is served, for tokens and links, unless the clients' file says how clients call it.
         registry: who may call; nobody is asked in a demo.
-        limits: ``budget_s``, ``max_body_bytes``, ``requests_a_minute``.
+        limits: ``budget_s``, ``max_body_bytes``, ``requests_a_minute``, in the place of the registry's.
     """
     from fhir_adapters.outbox.reading import open_reader
     from fhir_adapters.service.app import Parts, make_app
@@ -47,7 +47,7 @@ def service(
     workspace, declared = Workspace(settings.workspace), declaration_of(settings)
     options = ServiceOptions(
         base_url=(registry.public_url or base_url).rstrip("/"), site=declared.site, demo=demo,
-        targets=tuple(declared.targets) or ("default",), **limits,
+        targets=tuple(declared.targets) or ("default",), **registry.limits.model_dump() | limits,
     )  # fmt: skip
     with (
         outbox_of(settings) as outbox,

@@ -347,3 +347,9 @@ def test_a_demo_lets_in_this_machine_alone(tmp_path):
         assert client.post(PATH, json=hook(), headers={"host": "127.0.0.1:8040"}).status_code == 200
         said = client.get("/fhir/metadata", headers={"host": "localhost"}).json()
         assert said["description"].startswith("DEMONSTRATION")
+
+
+def test_the_example_of_the_guide_is_a_file_that_is_taken(repository):
+    guide = (repository / "docs" / "howto" / "serve_results.md").read_text()
+    example = Registry.model_validate(yaml.safe_load(guide.partition("```yaml\n")[2].partition("```")[0]))
+    assert example.clients[0].name == "dpi" and example.limits == Registry().limits

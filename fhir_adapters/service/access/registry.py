@@ -50,6 +50,14 @@ class PatientNames(BaseModel, extra="forbid", frozen=True):
     id_system: str | None = Field(None, description="system of the crosswalk that Patient/<id> belongs to, if one does")
 
 
+class Limits(BaseModel, extra="forbid", frozen=True):
+    """What a call may take."""
+
+    budget_s: float = Field(1.0, gt=0, description="of a hook; then it is answered without cards")
+    max_body_bytes: int = Field(2_000_000, ge=1_000, description="of a request")
+    requests_a_minute: int = Field(6_000, ge=1, description="of one client")
+
+
 class Registry(BaseModel, extra="forbid", frozen=True):
     """The whole file."""
 
@@ -57,6 +65,7 @@ class Registry(BaseModel, extra="forbid", frozen=True):
     clients: tuple[Client, ...] = Field((), description="who may call hooks")
     authorization_server: Issuer | None = Field(None, description="whose access tokens open the FHIR API")
     patients: PatientNames = PatientNames()
+    limits: Limits = Limits()
 
     @model_validator(mode="after")
     def _no_name_twice(self) -> "Registry":
