@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from fhir_adapters.service.access.gate import Gate
 from fhir_adapters.service.access.registry import Registry
 from fhir_adapters.service.answers import refusal
 from fhir_adapters.service.audit import Audit
+from fhir_adapters.service.background import Background
 from fhir_adapters.service.batches import Batches
 from fhir_adapters.service.guard import Guard
 from fhir_adapters.service.hooks.desk import Desk
@@ -39,6 +41,7 @@ from fhir_adapters.service.reviewer import Question, Reviewer
 from fhir_adapters.service.shown import Shown
 from models.contract import Prediction
 
+Reviews = Batches[Question, list[Prediction]]
 LOCAL_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 REVIEWED_TOGETHER, READ_TOGETHER = 24, 200
 CODES = {404: "not-found", 405: "not-supported"}
@@ -67,37 +70,23 @@ class Parts:
 
 def make_app(parts: Parts) -> FastAPI:
     """The ASGI application."""
-    options, metrics = parts.options, Metrics()
-    names = parts.registry.patients
+    options, names, metrics = parts.options, parts.registry.patients, Metrics()
     patients = Patients(parts.reidentifier, names.systems, names.id_system, pseudonyms=options.demo)
     audit, shown = Audit(parts.folder / "audit.ndjson"), Shown(parts.folder / "shown.sqlite")
     journal = Journal(parts.outbox, shown, options.targets, options.site)
-
-    def review(questions: Sequence[Question]) -> list[list[Prediction]]:
-        metrics.batches.observe(len(questions))
-        return parts.reviewer.review(questions)
-
-    reviews = Batches[Question, list[Prediction]]("review", review, most=REVIEWED_TOGETHER)
-    warming = Batches[Question, list[Prediction]]("warm", parts.reviewer.review, most=READ_TOGETHER)
+    thread = ThreadPoolExecutor(1, "review")  # a reviewer is asked by one at a time
+    reviews = Reviews(_counted(parts.reviewer, metrics), thread, most=REVIEWED_TOGETHER)
+    warming = Reviews(parts.reviewer.review, thread, most=READ_TOGETHER)
     gate = Gate(parts.registry, parts.keys_folder, options, patients)
     desk = Desk(options, patients, reviews, warming, _current(parts), journal, shown, metrics, parts.clock)
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        for background in (journal.background, audit.background):
-            background.start()
-        working = [asyncio.create_task(batches.run()) for batches in (reviews, warming)]
-        yield
-        for batches, task in zip((reviews, warming), working, strict=True):
-            task.cancel()
-            batches.close()
-        for background in (journal.background, audit.background):
-            await asyncio.to_thread(background.close)
-
-    app = FastAPI(title="Passerelle", version=parts.version, lifespan=lifespan, docs_url=None, redoc_url=None,
-                  description="Results of clinical models: FHIR R4 and CDS Hooks 2.0.")  # fmt: skip
-    app.include_router(HookRoutes(desk, gate, audit).router())
     shelf = Shelf(parts.reader, parts.reidentifier)
+
+    app = FastAPI(
+        title="Passerelle", version=parts.version, docs_url=None, redoc_url=None,
+        description="Results of clinical models: FHIR R4 and CDS Hooks 2.0.",
+        lifespan=_life((journal.background, audit.background), (reviews, warming), thread),
+    )  # fmt: skip
+    app.include_router(HookRoutes(desk, gate, audit).router())
     app.include_router(RestRoutes(shelf, gate, audit, patients, options, parts.version).router())
     app.include_router(OperationRoutes(parts.reviewer, parts.reader, metrics, journal, audit).router())
     if options.demo:
@@ -105,6 +94,34 @@ def make_app(parts: Parts) -> FastAPI:
     _guarded(app, parts, metrics)
     described(app)
     return app
+
+
+def _life(
+    backgrounds: Sequence[Background[Any]], batches: Sequence[Reviews], thread: ThreadPoolExecutor
+) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
+    """What works while the application runs; what waits to be written is written at the end."""
+
+    @contextlib.asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        for background in backgrounds:
+            background.start()
+        working = [asyncio.create_task(one.run()) for one in batches]
+        yield
+        for task in working:
+            task.cancel()
+        thread.shutdown(wait=False, cancel_futures=True)
+        for background in backgrounds:
+            await asyncio.to_thread(background.close)
+
+    return life
+
+
+def _counted(reviewer: Reviewer, metrics: Metrics) -> Callable[[Sequence[Question]], list[list[Prediction]]]:
+    def review(questions: Sequence[Question]) -> list[list[Prediction]]:
+        metrics.batches.observe(len(questions))
+        return reviewer.review(questions)
+
+    return review
 
 
 def _guarded(app: FastAPI, parts: Parts, metrics: Metrics) -> None:

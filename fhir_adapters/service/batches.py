@@ -18,17 +18,19 @@ class _Waiting(Generic[Asked, Told]):
 
 
 class Batches(Generic[Asked, Told]):
-    """Answers questions in batches, in a thread of its own.
+    """Answers questions in batches.
 
     Args:
         work: answers several questions, in their order.
+        thread: where it works; one thread may serve several of these.
         most: questions in one batch. A few small batches overlap with the reading of what comes in meanwhile.
     """
 
-    def __init__(self, name: str, work: Callable[[Sequence[Asked]], Sequence[Told]], *, most: int) -> None:
-        self._work, self._most = work, most
+    def __init__(
+        self, work: Callable[[Sequence[Asked]], Sequence[Told]], thread: ThreadPoolExecutor, *, most: int
+    ) -> None:
+        self._work, self._thread, self._most = work, thread, most
         self._waiting: asyncio.Queue[_Waiting[Asked, Told]] = asyncio.Queue()
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
 
     async def ask(self, question: Asked) -> Told:
         """The answer, once its batch is done. Whoever gives up waiting costs nothing more."""
@@ -52,10 +54,6 @@ class Batches(Generic[Asked, Told]):
         waiting = _Waiting[Asked, Told](question, asyncio.get_running_loop().create_future())
         waiting.answer.add_done_callback(lambda answer: answer.cancelled() or answer.exception())
         self._waiting.put_nowait(waiting)
-
-    def close(self) -> None:
-        """Let the thread end."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _answer(self, batch: list[_Waiting[Asked, Told]]) -> None:
         questions = [one.question for one in batch]

@@ -242,11 +242,11 @@ def test_one_bad_question_does_not_spoil_the_others():
         return [1 / q for q in questions]
 
     async def ask():
-        batches = Batches("test", work, most=10)
-        running = asyncio.create_task(batches.run())
-        found = await asyncio.gather(*(batches.ask(q) for q in (1, 0, 2)), return_exceptions=True)
-        running.cancel()
-        batches.close()
+        with concurrent.futures.ThreadPoolExecutor(1) as thread:
+            batches = Batches(work, thread, most=10)
+            running = asyncio.create_task(batches.run())
+            found = await asyncio.gather(*(batches.ask(q) for q in (1, 0, 2)), return_exceptions=True)
+            running.cancel()
         return found
 
     found = asyncio.run(ask())
