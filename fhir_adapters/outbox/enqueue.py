@@ -26,6 +26,7 @@ from models.contract import Prediction
 from passerelle.errors import ContractError
 
 CHUNK = 400  # keys in one query
+Template = tuple[Site, str, str]  # site, model, category: predictions of one differ in their values alone
 
 
 @dataclasses.dataclass(slots=True)
@@ -46,15 +47,23 @@ class EnqueueReport:
 
 
 def enqueue(
-    connection: Connection, predictions: Iterable[Prediction], targets: Sequence[str], site: Site, now: datetime
+    connection: Connection,
+    predictions: Iterable[Prediction],
+    targets: Sequence[str],
+    site: Site,
+    now: datetime,
+    sound: set[Template],
 ) -> EnqueueReport:
     """Add what is new; the same predictions again change nothing, but for a target that has not had them yet.
+
+    Args:
+        sound: findings whose resources the R4B classes have accepted; grows, and is the caller's to remember.
 
     Raises:
         ContractError: two different predictions of one call have the same model, person and occasion.
     """
     report = EnqueueReport()
-    writer = _Writer(connection, targets, site, now, report)
+    writer = _Writer(connection, targets, site, now, report, sound)
     seen: dict[str, Prediction] = {}
     for chunk in _chunks(predictions):
         for one in chunk:
@@ -67,13 +76,18 @@ class _Writer:
     """Writes chunks of predictions within one transaction."""
 
     def __init__(
-        self, connection: Connection, targets: Sequence[str], site: Site, now: datetime, report: EnqueueReport
+        self,
+        connection: Connection,
+        targets: Sequence[str],
+        site: Site,
+        now: datetime,
+        report: EnqueueReport,
+        sound: set[Template],
     ) -> None:
         self._connection, self._targets, self._site = connection, targets, site
-        self._now, self._report = now, report
+        self._now, self._report, self._sound = now, report, sound
         self._recalled = set(connection.execute(select(recall.c.model, recall.c.model_version)).tuples())
         self._checked: set[str] = set()  # Devices and Groups: the same for many predictions
-        self._templates: set[tuple[str, str]] = set()
 
     def write(self, chunk: Sequence[Prediction]) -> None:
         """Write what is new of a chunk, and what a target lacks."""
@@ -116,14 +130,15 @@ class _Writer:
         )  # fmt: skip
 
     def _problems(self, one: Prediction, built: Built) -> list[str]:
-        """Our rules on every resource; the R4B classes on the first of each finding, as they are slow."""
+        """Our rules on every resource; the R4B classes until a finding was accepted once, as they are slow."""
         new = [support for support in built.supports if support["id"] not in self._checked]
         self._checked.update(support["id"] for support in new)
         found = [str(p) for resource in (*new, built.resource, built.provenance) for p in errors(resource)]
-        template = (one.model, one.category)
-        if not found and template not in self._templates:
-            self._templates.add(template)
+        template = (self._site, one.model, one.category)
+        if not found and template not in self._sound:
             found = [f"R4B: {problem}" for resource in built.resources for problem in structure_problems(resource)]
+            if not found:
+                self._sound.add(template)
         return found
 
     def _complete(self, known: dict[str, Row], fresh: set[str]) -> None:

@@ -14,7 +14,7 @@ from fhir_adapters.build import DEFAULT_SITE
 from fhir_adapters.outbox import claim as claims
 from fhir_adapters.outbox import dead_letters
 from fhir_adapters.outbox.contents import Content
-from fhir_adapters.outbox.enqueue import EnqueueReport, enqueue, offer
+from fhir_adapters.outbox.enqueue import EnqueueReport, Template, enqueue, offer
 from fhir_adapters.outbox.mitigate import mitigate
 from fhir_adapters.outbox.owner import new_owner
 from fhir_adapters.outbox.recall import Recalled, recall_version, recalls, remember_proof
@@ -40,6 +40,7 @@ class Outbox:
     def __init__(self, engine: Engine, clock: Clock = utc_now) -> None:
         self._engine, self.clock = engine, clock
         self.owner = new_owner()
+        self._sound: set[Template] = set()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -54,7 +55,7 @@ class Outbox:
             targets: names of the servers that are to get them; ``default`` when none is given.
         """
         with self.transaction() as connection:
-            return enqueue(connection, predictions, targets or (DEFAULT_TARGET,), site, self.clock())
+            return enqueue(connection, predictions, targets or (DEFAULT_TARGET,), site, self.clock(), self._sound)
 
     def offer(self, target: str, models: Iterable[str] | None = None) -> int:
         """Items for a target that is new, or that now gets a model's results. Returns how many.

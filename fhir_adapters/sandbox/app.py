@@ -10,12 +10,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from fhir_adapters.refused import Refused
 from fhir_adapters.sandbox.capability import statement
-from fhir_adapters.sandbox.errors import Refused, TokenRefused
 from fhir_adapters.sandbox.handler import FhirHandler
 from fhir_adapters.sandbox.interaction import Answer
 from fhir_adapters.sandbox.page import page
 from fhir_adapters.sandbox.protocol import respond, told
+from fhir_adapters.sandbox.token_refused import TokenRefused
 
 
 class Sandbox:

@@ -9,8 +9,9 @@ from typing import Any
 import jwt
 from starlette.requests import Request
 
-from fhir_adapters.sandbox.errors import Refused, TokenRefused
+from fhir_adapters.refused import Refused
 from fhir_adapters.sandbox.scopes import covers, is_scope
+from fhir_adapters.sandbox.token_refused import TokenRefused
 
 Json = dict[str, Any]
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"

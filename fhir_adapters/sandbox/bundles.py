@@ -4,10 +4,10 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
+from fhir_adapters.refused import Refused, against_the_rules, operation_outcome
 from fhir_adapters.rules.bundle_invariants import bundle as bundle_problems
 from fhir_adapters.sandbox import routes, transaction
 from fhir_adapters.sandbox.abilities import Abilities
-from fhir_adapters.sandbox.errors import Refused, against_the_rules, operation_outcome
 from fhir_adapters.sandbox.interaction import Answer, Interaction
 from fhir_adapters.sandbox.repository import Repository
 

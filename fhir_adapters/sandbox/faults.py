@@ -5,7 +5,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
-from fhir_adapters.sandbox.errors import Refused
+from fhir_adapters.refused import Refused
 
 Kind = Literal[
     "none",  # works: to reach a later request

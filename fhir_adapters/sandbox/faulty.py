@@ -11,8 +11,8 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from fhir_adapters.exact_json import dumps, loads
+from fhir_adapters.refused import Refused
 from fhir_adapters.sandbox.bundles import response as bundle_response
-from fhir_adapters.sandbox.errors import Refused
 from fhir_adapters.sandbox.faults import Fault
 from fhir_adapters.sandbox.interaction import Answer, Interaction
 

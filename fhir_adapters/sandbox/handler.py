@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import Response
 
+from fhir_adapters.refused import Refused
 from fhir_adapters.sandbox import bundles, routes
-from fhir_adapters.sandbox.errors import Refused
 from fhir_adapters.sandbox.faults import NO_FAULT, Fault, Faults
 from fhir_adapters.sandbox.faulty import afterwards, instead, on_entries
 from fhir_adapters.sandbox.interaction import Answer, Interaction

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from typing import Any
 
-from fhir_adapters.sandbox.dates import interval
-from fhir_adapters.sandbox.errors import Refused
+from fhir_adapters.refused import Refused
 from fhir_adapters.sandbox.interaction import Answer, Interaction
 from fhir_adapters.sandbox.pages import page_size
 from fhir_adapters.sandbox.repository import Repository
 from fhir_adapters.sandbox.store import Version
+from fhir_adapters.search_dates import interval
 
 Json = dict[str, Any]
 _STATUS = {"POST": "201 Created", "PUT": "200 OK", "DELETE": "204 No Content"}

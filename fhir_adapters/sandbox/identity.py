@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from fhir_adapters.sandbox.errors import Refused
+from fhir_adapters.refused import Refused
 from fhir_adapters.sandbox.interaction import Interaction
 from fhir_adapters.sandbox.operations import Write
 from fhir_adapters.sandbox.repository import Repository

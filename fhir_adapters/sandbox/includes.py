@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fhir_adapters.sandbox.errors import Refused
+from fhir_adapters.refused import Refused
 from fhir_adapters.sandbox.index import at, local
 from fhir_adapters.sandbox.interaction import Interaction
 from fhir_adapters.sandbox.parameters import REFERENCES, TYPES

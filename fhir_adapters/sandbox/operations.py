@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from fhir_adapters.refused import Refused
 from fhir_adapters.sandbox.abilities import Abilities
-from fhir_adapters.sandbox.errors import Refused
 from fhir_adapters.sandbox.interaction import Answer
 from fhir_adapters.sandbox.repository import Repository
 from fhir_adapters.sandbox.store import Version

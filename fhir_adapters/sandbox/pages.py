@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from fhir_adapters.sandbox.errors import Refused
+from fhir_adapters.refused import Refused
 
 Json = dict[str, Any]
 MakePage = Callable[[int], Json]  # the Bundle from the n-th result on

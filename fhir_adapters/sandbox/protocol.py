@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fhir_adapters.exact_json import dumps, loads
-from fhir_adapters.sandbox.errors import Refused, operation_outcome
+from fhir_adapters.refused import Refused, operation_outcome
 from fhir_adapters.sandbox.interaction import Answer, Interaction
 
 FHIR_JSON = "application/fhir+json"

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
-from fhir_adapters.sandbox.errors import Refused
+from fhir_adapters.refused import Refused
 from fhir_adapters.sandbox.identity import find_one
 from fhir_adapters.sandbox.operations import Write
 from fhir_adapters.sandbox.repository import Repository

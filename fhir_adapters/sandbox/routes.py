@@ -1,7 +1,7 @@
 """Which interaction a request is."""
 
+from fhir_adapters.refused import Refused
 from fhir_adapters.sandbox import history, operations
-from fhir_adapters.sandbox.errors import Refused
 from fhir_adapters.sandbox.identity import decide
 from fhir_adapters.sandbox.interaction import Answer, Interaction
 from fhir_adapters.sandbox.repository import Repository

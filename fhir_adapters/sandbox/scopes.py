@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection
 
-from fhir_adapters.sandbox.errors import Refused
+from fhir_adapters.refused import Refused
 from fhir_adapters.sandbox.interaction import Interaction
 
 _FORM = re.compile(r"system/(\*|[A-Z][A-Za-z]+)\.(?=[cruds])(c?r?u?d?s?)")

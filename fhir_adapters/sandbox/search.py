@@ -5,11 +5,11 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from fhir_adapters.sandbox.dates import date_test
-from fhir_adapters.sandbox.errors import Refused
+from fhir_adapters.refused import Refused
 from fhir_adapters.sandbox.index import at, local
 from fhir_adapters.sandbox.parameters import DATES, OF_EVERY_TYPE, REFERENCES, TYPES
 from fhir_adapters.sandbox.store import Store
+from fhir_adapters.search_dates import date_test
 
 Json = dict[str, Any]
 Parameters = list[tuple[str, str]]

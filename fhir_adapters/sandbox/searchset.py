@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from fhir_adapters.refused import Refused, operation_outcome
 from fhir_adapters.rules.table import table
-from fhir_adapters.sandbox.errors import Refused, operation_outcome
 from fhir_adapters.sandbox.includes import INCLUDES, included, require_include
 from fhir_adapters.sandbox.interaction import Answer, Interaction
 from fhir_adapters.sandbox.pages import page_size

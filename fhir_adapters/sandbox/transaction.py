@@ -5,8 +5,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
+from fhir_adapters.refused import Refused
 from fhir_adapters.sandbox import routes
-from fhir_adapters.sandbox.errors import Refused
 from fhir_adapters.sandbox.identity import decide
 from fhir_adapters.sandbox.interaction import Answer, Interaction
 from fhir_adapters.sandbox.operations import Write, carry_out

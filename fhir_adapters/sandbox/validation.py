@@ -6,9 +6,9 @@ from typing import Any
 
 from fhir_adapters.exact_json import dumps
 from fhir_adapters.marking import ai_asserted
+from fhir_adapters.refused import Refused, against_the_rules
 from fhir_adapters.rules import errors
 from fhir_adapters.sandbox.abilities import Abilities
-from fhir_adapters.sandbox.errors import Refused, against_the_rules
 from fhir_adapters.sandbox.parameters import TYPES
 from fhir_adapters.sandbox.store import Store
 

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.responses import Response
 
 from fhir_adapters.exact_json import dumped
-from fhir_adapters.sandbox.errors import Refused
+from fhir_adapters.refused import Refused
 
 FHIR_JSON, JSON = "application/fhir+json", "application/json"
 Documented = dict[int | str, dict[str, Any]]

@@ -17,8 +17,8 @@ from starlette.responses import Response
 
 from fhir_adapters.outbox import Outbox
 from fhir_adapters.outbox.reading import OutboxReader
+from fhir_adapters.refused import Refused
 from fhir_adapters.reidentifier import Reidentifier
-from fhir_adapters.sandbox.errors import Refused
 from fhir_adapters.service.access.gate import Gate
 from fhir_adapters.service.access.registry import Registry
 from fhir_adapters.service.answers import refusal

@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fhir_adapters.sandbox.errors import Refused
+from fhir_adapters.refused import Refused
 from fhir_adapters.service.answers import refusal
 from fhir_adapters.service.metrics import Metrics
 from passerelle.errors import TransientError

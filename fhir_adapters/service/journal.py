@@ -1,9 +1,8 @@
 """What becomes of a card once it was shown: written in the outbox, judged by feedback. Nobody waits for it."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby, islice
 
 from fhir_adapters.cds_hooks.feedback import Decision
 from fhir_adapters.outbox import Outbox
@@ -12,7 +11,7 @@ from fhir_adapters.service.shown import Shown, ShownCard
 from fhir_adapters.site import Site
 from models.contract import Prediction
 
-REST_S = 1.0  # more come together, and are checked together
+REST_S = 1.0  # more come together, and are written together
 BREATH_S, PORTION = 0.05, 10
 WHY = "Décision d'un professionnel devant l'alerte, au moment de la prescription."
 
@@ -52,14 +51,8 @@ class Journal:
 
     def _enqueue(self, waiting: dict[str, Prediction]) -> None:
         """A few at a time, with a rest: building and checking them must not hold up those who wait for an answer."""
-        for some in _portions(waiting.values()):
-            self._outbox.enqueue(some, *self._targets, site=self._site)
+        predictions = list(waiting.values())
+        for start in range(0, len(predictions), PORTION):
+            self._outbox.enqueue(predictions[start : start + PORTION], *self._targets, site=self._site)
             time.sleep(BREATH_S)
         waiting.clear()
-
-
-def _portions(predictions: Iterable[Prediction]) -> Iterator[list[Prediction]]:
-    """By category, because the first of each is checked at length."""
-    for _, same in groupby(sorted(predictions, key=lambda one: one.category), key=lambda one: one.category):
-        while portion := list(islice(same, PORTION)):
-            yield portion

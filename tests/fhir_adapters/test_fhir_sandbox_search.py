@@ -4,14 +4,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from fhir_adapters.refused import Refused
 from fhir_adapters.rules import errors
 from fhir_adapters.sandbox import Abilities
-from fhir_adapters.sandbox.dates import date_test
-from fhir_adapters.sandbox.errors import Refused
 from fhir_adapters.sandbox.identity import decide
 from fhir_adapters.sandbox.interaction import Interaction
 from fhir_adapters.sandbox.operations import carry_out
 from fhir_adapters.sandbox.repository import Repository
+from fhir_adapters.search_dates import date_test
 from tests.fhir_adapters.fhir_cases import NARRATIVE
 from tests.fhir_adapters.fhir_helpers import CLIENT
 

@@ -72,6 +72,24 @@ def test_every_prediction_is_accounted_for(box):
     assert report.read == report.new + report.changed + report.unchanged + report.refused + report.recalled
 
 
+def test_the_r4b_classes_are_asked_until_they_accept_a_finding_and_then_no_more(box, monkeypatch):
+    answer, asked = ["wrong"], []
+
+    def check(resource):
+        asked.append(resource["resourceType"])
+        return answer
+
+    monkeypatch.setattr("fhir_adapters.outbox.enqueue.structure_problems", check)
+    refused = [box.enqueue([prediction(number)]).refused for number in range(3)]
+    answer = []
+    accepted = box.enqueue([prediction(3)])
+    before = len(asked)
+    more = box.enqueue([prediction(4), prediction(5)])
+    assert refused == [1, 1, 1]
+    assert (accepted.new, accepted.refused, more.new) == (1, 0, 2)
+    assert len(asked) == before
+
+
 def test_prediction_and_outbox_row_are_written_together_or_not_at_all(box):
     def breaks():
         yield prediction(1)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from starlette.requests import Request
 
-from fhir_adapters.sandbox.errors import Refused
+from fhir_adapters.refused import Refused
 from fhir_adapters.service.access.allowance import Allowance
 from fhir_adapters.service.access.keys import KeySource
 from fhir_adapters.service.access.registry import Registry

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from fhir_adapters.cds_hooks.feedback import decision
 from fhir_adapters.cds_hooks.messages import check_feedback, check_request, errors
-from fhir_adapters.sandbox.errors import Refused
+from fhir_adapters.refused import Refused
 from fhir_adapters.service.access.gate import Gate
 from fhir_adapters.service.answers import documented, respond
 from fhir_adapters.service.audit import Access, Audit

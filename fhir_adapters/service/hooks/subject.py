@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from fhir_adapters.sandbox.errors import Refused
+from fhir_adapters.refused import Refused
 from fhir_adapters.service.patients import Patients
 from fhir_adapters.service.record.history import PATIENT
 from fhir_adapters.service.record.orders import row_id

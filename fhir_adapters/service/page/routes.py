@@ -10,7 +10,7 @@ from starlette.staticfiles import StaticFiles
 
 from fhir_adapters.cds_hooks.overrides import OVERRIDE_REASONS, OVERRIDES
 from fhir_adapters.outbox.reading import OutboxReader
-from fhir_adapters.sandbox.errors import Refused
+from fhir_adapters.refused import Refused
 from fhir_adapters.service.access.gate import DEMO
 from fhir_adapters.service.hooks.desk import Desk
 from fhir_adapters.service.hooks.services import NAME, SERVICES, SIGN, VIEW

@@ -11,7 +11,7 @@ import orjson
 from cryptography.fernet import Fernet, InvalidToken
 from pydantic import TypeAdapter
 
-from fhir_adapters.sandbox.errors import Refused
+from fhir_adapters.refused import Refused
 from fhir_adapters.service.rest.parameters import Search
 
 LIVES_S = 3600

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from fhir_adapters.outbox.reading import Bound, Wanted
-from fhir_adapters.sandbox.dates import interval
-from fhir_adapters.sandbox.errors import Refused
+from fhir_adapters.refused import Refused
+from fhir_adapters.search_dates import interval
 from fhir_adapters.service.access.scopes import NOBODY, Reach
 from fhir_adapters.service.patients import Patients
 from fhir_adapters.service.rest.kinds import OF_DEVICE, OF_PATIENT, SEARCHES, SHAPING

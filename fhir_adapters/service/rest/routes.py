@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from fhir_adapters.sandbox.errors import Refused
+from fhir_adapters.refused import Refused
 from fhir_adapters.service.access.gate import Gate
 from fhir_adapters.service.access.scopes import Reach, Reader
 from fhir_adapters.service.answers import FHIR_JSON, Documented, documented, respond

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from fhir_adapters.sandbox.errors import Refused
+from fhir_adapters.refused import Refused
 
 Interval = tuple[datetime, datetime]  # from, and the first moment after
 

@@ -1,4 +1,4 @@
-"""What the sandbox refuses, and how it says so."""
+"""What a FHIR server of ours refuses, and how it says so."""
 
 from typing import Any
 
@@ -43,11 +43,3 @@ def against_the_rules(status: int, problems: list[Problem]) -> Refused:
 def operation_outcome(*issues: Json) -> Json:
     """An OperationOutcome."""
     return {"resourceType": "OperationOutcome", "issue": list(issues)}
-
-
-class TokenRefused(Exception):
-    """An error of OAuth 2: its code and a sentence."""
-
-    def __init__(self, code: str, told: str) -> None:
-        super().__init__(code)
-        self.code, self.told = code, told
