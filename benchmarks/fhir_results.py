@@ -43,6 +43,12 @@ class Invented:
     def origin(self, table: str, row_id: int) -> Origin | None:
         """No resource of its own."""
 
+    def person_of(self, system: str, value: str) -> int | None:
+        """Nobody asks."""
+
+    def visit_of(self, system: str, value: str) -> int | None:
+        """Nobody asks."""
+
 
 def measure(folder: Path) -> Iterator[Figure]:
     """A batch of dose alerts; the second time nothing is new."""

@@ -102,6 +102,8 @@ def _same_kind(sign: str, neighbour: str) -> bool:
 
 def _is_written_so(text: str, here: list[int], value: str) -> bool:
     """Whether nothing but blanks and signs stands between the letters, where the value or a number allows them."""
+    if here[-1] - here[0] == len(here) - 1:  # nothing stands between them, as most often
+        return True
     inner = _gaps(value)
     for (left, right), own in zip(itertools.pairwise(here), inner, strict=True):
         if right == left + 1:

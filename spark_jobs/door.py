@@ -1,5 +1,7 @@
 """The door: identifiers become hashes, direct identifiers go to the crosswalk, before anything is written."""
 
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,14 @@ from etl.crosswalk import SCHEMA as CROSSWALK_SCHEMA
 from etl.crosswalk import Crosswalk
 from etl.declaration import Source, SourceTable
 from etl.identity import Secrets, pseudonymise
-from etl.many_notes import pseudonymised
+from etl.many_notes import begin
 from etl.pseudonymise_notes import Pseudonymiser
 from etl.shift_dates import days_of, shift_dates
 from omop.lake import Lake
 from spark_jobs.bronze import LINE
 from spark_jobs.engine import Engine
+
+MOST_WAITING_BYTES = 64_000_000  # of batches whose notes are being pseudonymised
 
 
 @dataclass(frozen=True)
@@ -36,15 +40,30 @@ class Door:
         return self.secrets.engine_salt(self.source.name)
 
 
-class Stager:
-    """Writes the text of a table to Parquet, already without identifiers."""
+@dataclass(frozen=True)
+class _Waiting:
+    """A batch whose notes are with the processes that pseudonymise; its text is in memory only."""
 
-    def __init__(self, door: Door, table: SourceTable, raw: Path) -> None:
-        self.door, self.table, self.raw = door, table, raw
+    columns: dict[str, Any]  # what is kept of it, notes excepted
+    lines: pa.ChunkedArray
+    notes: dict[str, Callable[[], list[str | None]]]
+    size: int  # bytes
+
+
+class Stager:
+    """Writes the text of a table to Parquet, already without identifiers.
+
+    Args:
+        later: notes may still be on their way when the block ends; the caller will `finish`.
+    """
+
+    def __init__(self, door: Door, table: SourceTable, raw: Path, *, later: bool = False) -> None:
+        self.door, self.table, self.raw, self.later = door, table, raw, later
         self.kept = [column for column in table.columns if column not in table.crosswalk]
         types = {c: pa.int64() if c in table.identity_columns else pa.string() for c in self.kept}
         self.schema = pa.schema([*types.items(), (LINE, pa.int64())])
         self.people = _known_people(door, table) if table.free_text else None
+        self.waiting: deque[_Waiting] = deque()
         self.identifiers: list[pa.Table] = []
 
     def __enter__(self) -> "Stager":
@@ -55,10 +74,20 @@ class Stager:
         )
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self.waiting.clear()
+        if self.waiting and self.later:
+            return
+        self.finish()
+
+    def finish(self) -> None:
+        """Write what waits for its notes, and close; nothing is done the second time."""
+        self._write_waiting(0)
         self.writer.close()
-        if self.identifiers:  # in the crosswalk before the rows that need them are in bronze
-            self.door.crosswalk.merge(self.door.source.name, pa.concat_tables(self.identifiers))
+        identifiers, self.identifiers = self.identifiers, []
+        if identifiers:  # in the crosswalk before the rows that need them are in bronze
+            self.door.crosswalk.merge(self.door.source.name, pa.concat_tables(identifiers))
 
     def write(self, batch: pa.RecordBatch) -> None:
         door, table, clear = self.door, self.table, pa.Table.from_batches([batch])
@@ -68,11 +97,26 @@ class Stager:
         }
         self.identifiers += _identifiers(door, table, clear, hashed)
         columns = {column: hashed.get(column, clear[column]) for column in self.kept}
-        if self.people is not None:
-            columns |= self.people.clean(table, columns)
-        if table.free_text_dates == "shift":
-            columns |= self._shifted(columns)
-        self.writer.write_table(pa.table({**columns, LINE: clear[LINE]}, schema=self.schema))
+        if self.people is None:
+            self._write(columns, clear[LINE])
+            return
+        notes = self.people.begin_to_clean(table, columns)
+        rest = {column: values for column, values in columns.items() if column not in notes}
+        self.waiting.append(_Waiting(rest, clear[LINE], notes, clear.nbytes))
+        self._write_waiting(MOST_WAITING_BYTES)
+
+    def _write_waiting(self, most: int) -> None:
+        """Write the batches that came first, until no more than so many bytes wait."""
+        while self.waiting and sum(batch.size for batch in self.waiting) > most:
+            batch = self.waiting.popleft()
+            cleaned = {column: pa.array(wait(), pa.string()) for column, wait in batch.notes.items()}
+            columns = batch.columns | cleaned
+            if self.table.free_text_dates == "shift":
+                columns |= self._shifted(columns)
+            self._write(columns, batch.lines)
+
+    def _write(self, columns: dict[str, Any], lines: pa.ChunkedArray) -> None:
+        self.writer.write_table(pa.table({**{c: columns[c] for c in self.kept}, LINE: lines}, schema=self.schema))
 
     def _shifted(self, columns: dict[str, Any]) -> dict[str, pa.Array]:
         """Text whose dates have moved; after the names went, because a date of birth is replaced as a whole."""
@@ -126,7 +170,8 @@ class _People:
     pseudonymiser: Pseudonymiser
     own: dict[tuple[str, int], list[str]]  # (person or stay, hash) → identifiers
 
-    def clean(self, table: SourceTable, columns: dict[str, Any]) -> dict[str, pa.Array]:
+    def begin_to_clean(self, table: SourceTable, columns: dict[str, Any]) -> dict[str, Callable[[], list[str | None]]]:
+        """Of each column with notes: what waits for them without the identifiers that they held."""
         owners = [
             [self.own.get((kind, hashed), []) for hashed in columns[column].to_pylist()]
             for column, kind in table.identity_columns.items()
@@ -136,8 +181,7 @@ class _People:
         for column in table.free_text:
             texts = columns[column].to_pylist()
             known = [[i for found in row for i in found] for row in zip(*owners, strict=True)] or [[]] * len(texts)
-            notes = list(zip(texts, known, strict=True))
-            cleaned[column] = pa.array(pseudonymised(self.pseudonymiser, notes), pa.string())
+            cleaned[column] = begin(self.pseudonymiser, list(zip(texts, known, strict=True)))
         return cleaned
 
 

@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -138,10 +139,17 @@ class Opened:
 
 
 def landing_order(source: Source) -> list[str]:
-    """Tables that know people come first: the notes that follow are searched for their names."""
-    return sorted(
-        source.tables, key=lambda table: (bool(source.tables[table].free_text), not source.tables[table].crosswalk)
-    )
+    """Tables that know people come first: the notes that follow are searched for their names.
+
+    Notes come next, since the processes that pseudonymise them work beside everything else.
+    """
+
+    def turn(name: str) -> int:
+        table = source.tables[name]
+        knows = table.crosswalk or any(column in table.key for column in table.identity_columns)
+        return (0 if knows else 2) if not table.free_text else 1
+
+    return sorted(source.tables, key=turn)
 
 
 def land_tables(
@@ -157,15 +165,20 @@ def land_tables(
         bases: tables as the last published run landed them; what came after it and was never published is undone.
     """
     waiting: deque[Future[Landed]] = deque()
+    last: list[Came] = []  # their notes are still with the processes that pseudonymise
     engine_side = ThreadPoolExecutor(max_workers=1)
     try:
         for name in landing_order(door.source):
             progress(f"landing {name}")
             came = read_table(door, opened, name, bases.get(name), delivery)
+            if came.is_on_its_way and came.departures is None:
+                last.append(came)
+                continue
             waiting.append(engine_side.submit(take_in, door, came))
             # The engine's side asks the database for departures, and one at a time can.
             while waiting and (waiting[0].done() or came.departures is not None):
                 yield waiting.popleft().result()
+        waiting.extend(engine_side.submit(take_in, door, came) for came in last)
         for landed in waiting:
             yield landed.result()
     finally:
@@ -175,13 +188,19 @@ def land_tables(
 
 @dataclass(frozen=True)
 class Came:
-    """A delivery of one table that has passed the door: its text is staged, without identifiers."""
+    """A delivery of one table that has passed the door: its text is staged, without identifiers, or soon will be."""
 
     table: str
     base: BronzeState | None
     part: bool  # it holds some rows; those that it does not hold stay
     records: CsvRecords | FhirTable | None  # None: an optional file is absent
     departures: Departures | None  # finds what a database no longer has, when it was asked for some rows
+    stager: Stager | None = None  # None: nothing came, or everything is staged
+
+    @property
+    def is_on_its_way(self) -> bool:
+        """Whether notes are still with the processes that pseudonymise."""
+        return self.stager is not None and bool(self.stager.waiting)
 
     @property
     def read(self) -> int:
@@ -195,13 +214,16 @@ def read_table(door: Door, opened: Opened, name: str, base: BronzeState | None, 
     if base is not None and base.columns != signature(table):
         base = None
     since = delivery.moment(door.source, table, base)
-    records = _read(door, opened, name, since)
+    records, stager = _read(door, opened, name, since)
     asks = since is not None and opened.is_database
-    return Came(name, base, since is not None, records, Departures(door, opened.connection, name) if asks else None)
+    departures = Departures(door, opened.connection, name) if asks else None
+    return Came(name, base, since is not None, records, departures, stager)
 
 
 def take_in(door: Door, came: Came) -> Landed:
     """Bring what came into bronze; its text does not outlive this."""
+    if came.stager is not None:
+        came.stager.finish()
     typed = Typed.nothing(came.table) if came.part and not came.read else _typed(door, came)
     arrived = Arrived(typed, came.read, came.part, came.departures)
     state = write_bronze(door.engine, door.lake, door.source, came.table, arrived, came.base, door.staging)
@@ -221,16 +243,18 @@ def _raw(door: Door, table_name: str) -> Path:
     return door.staging / "raw" / table_name
 
 
-def _read(door: Door, opened: Opened, table_name: str, since: datetime | None) -> CsvRecords | FhirTable | None:
-    """Stage the rows of a table; None when an optional file is absent."""
+def _read(
+    door: Door, opened: Opened, table_name: str, since: datetime | None
+) -> tuple[CsvRecords | FhirTable | None, Stager | None]:
+    """Let the rows of a table through the door; nothing when an optional file is absent."""
+    raw, table = partial(_raw, door), door.source.tables[table_name]
     if opened.fhir is not None:
-        return opened.fhir.stage(table_name, lambda name: Stager(door, door.source.tables[name], _raw(door, name)))
-    table = door.source.tables[table_name]
-    with opened.stream(table_name, since) as stream, Stager(door, table, _raw(door, table_name)) as stager:
+        return opened.fhir.stage(table_name, lambda name: Stager(door, door.source.tables[name], raw(name))), None
+    with opened.stream(table_name, since) as stream, Stager(door, table, raw(table_name), later=True) as stager:
         records = CsvRecords(door.source, table_name, table, stream) if stream is not None else None
         for batch in records.batches() if records is not None else ():
             stager.write(batch)
-    return records
+    return records, stager
 
 
 def _typed(door: Door, came: Came) -> Typed:

@@ -16,6 +16,7 @@ from passerelle.errors import PasserelleError, SourceError
 
 BLOCK_BYTES = 8 << 20
 LINE = "_line"
+LINE_BREAK = ord("\n")
 
 
 @dataclass
@@ -117,7 +118,7 @@ class CsvRecords:
         """Where the next good records begin, stepping over the bad ones between them."""
         heights = np.ones(batch.num_rows, dtype=np.int64)
         for column in batch.columns:
-            if pa.types.is_string(column.type):
+            if _has_line_breaks(column):
                 heights += pc.fill_null(pc.count_substring(column, "\n"), 0).to_numpy(zero_copy_only=False)
         pending = [record for record in self.bad if not record.line]
         begins, done = np.empty(batch.num_rows, dtype=np.int64), 0
@@ -184,6 +185,14 @@ class _WithEnd(io.RawIOBase):
             read = min(len(buffer), len(self._end))
             buffer[:read], self._end = self._end[:read], self._end[read:]
         return read
+
+
+def _has_line_breaks(column: pa.Array) -> bool:
+    """Whether some text of a column may have more than one line; its bytes say so long before its rows would."""
+    if not pa.types.is_string(column.type):
+        return False
+    data = column.buffers()[2]
+    return data is not None and bool((np.frombuffer(data, dtype=np.uint8) == LINE_BREAK).any())
 
 
 def _first(error: Exception) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import psycopg
     from psycopg import sql
 
+ENOUGH_BYTES = 1 << 20  # of a COPY, before they are handed on
 COUNTED = pa.decimal128(38, 0)  # what engine and database both can sum numbers to
 
 
@@ -68,15 +69,21 @@ class CopyStream(io.RawIOBase):
         return True
 
     def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
-        while not self._pending:
-            block = next(self._blocks, None)
-            if block is None:
-                return 0
-            self._pending = memoryview(block)
+        if not self._pending:
+            self._pending = memoryview(b"".join(self._some()))
         taken = self._pending[: len(buffer)]
         self._pending = self._pending[len(buffer) :]
         buffer[: len(taken)] = taken
         return len(taken)
+
+    def _some(self) -> Iterator[bytes | bytearray | memoryview]:
+        """The next blocks, some thousand at once: the server makes one of each row."""
+        size = 0
+        for block in self._blocks:
+            yield block
+            size += len(block)
+            if size >= ENOUGH_BYTES:
+                return
 
 
 @contextmanager
