@@ -30,17 +30,14 @@ from sqlalchemy import (
 )
 
 from fhir_adapters.outbox.contents import Content
-from fhir_adapters.outbox.schema import prediction, recall
+from fhir_adapters.outbox.schema import prediction
 from fhir_adapters.outbox.states import Kind
-from fhir_adapters.retraction import RETRACTED
 from models.contract import Prediction
 
 SUPERSEDED = "superseded"
 Bound = tuple[Literal["<", ">="], datetime]
 _p = prediction.c
 _later = prediction.alias("later")
-_of_version = (recall.c.model == _p.model) & (recall.c.model_version == _p.model_version)
-_reason = select(recall.c.reason).where(_of_version).correlate(prediction).scalar_subquery()
 _predictions: TypeAdapter[Prediction] = TypeAdapter(Prediction)
 
 
@@ -56,7 +53,6 @@ class Stored:
     person_id: int | None
     created_at: datetime
     replaced: bool  # a document in whose place there is a newer one
-    withdrawn: str | None  # why its model version was recalled, where no content of its own says so
     content: Content
 
 
@@ -160,7 +156,7 @@ class OutboxReader:
             return [_stored(row) for row in connection.execute(rows)]
 
     def _contents(self, wanted: Wanted) -> Select[Any]:
-        return select(prediction, self._replaced(wanted).label("replaced"), _reason.label("withdrawn"))
+        return select(prediction, self._replaced(wanted).label("replaced"))
 
     def _where(self, wanted: Wanted) -> list[ColumnElement[bool]]:
         one = ((_p.resource_type, wanted.resource_type), (_p.person_id, wanted.person_id))
@@ -184,11 +180,16 @@ class OutboxReader:
     def _status(self, wanted: Wanted) -> ColumnElement[str]:
         text = cast(_p.payload, JSON) if self._engine.dialect.name == "postgresql" else type_coerce(_p.payload, JSON)
         said = text["resource"]["status"].as_string()
-        return case((_reason.is_not(None), RETRACTED), (self._replaced(wanted), SUPERSEDED), else_=said)
+        return case((self._replaced(wanted), SUPERSEDED), else_=said)
 
     def _replaced(self, wanted: Wanted) -> ColumnElement[bool]:
-        other = and_(_later.c.prediction_id == _p.prediction_id, _later.c.resource_id != _p.resource_id)
-        return and_(_p.resource_type == "DocumentReference", _exists_later(other, wanted))
+        """Documents of one prediction are resources of their own; one that was withdrawn is that, and replaces none."""
+        other = and_(
+            _later.c.prediction_id == _p.prediction_id, _later.c.resource_id != _p.resource_id,
+            _later.c.kind != Kind.RETRACT,
+        )  # fmt: skip
+        is_document = and_(_p.resource_type == "DocumentReference", _p.kind != Kind.RETRACT)
+        return and_(is_document, _exists_later(other, wanted))
 
 
 def open_reader(url: str) -> OutboxReader:
@@ -212,5 +213,5 @@ def _exists_later(same: ColumnElement[bool], wanted: Wanted) -> ColumnElement[bo
 def _stored(row: Row) -> Stored:
     return Stored(
         row.id, row.resource_type, row.resource_id, row.prediction_id, row.revision, row.person_id, row.created_at,
-        bool(row.replaced), None if row.kind == Kind.RETRACT else row.withdrawn, Content.read(row.payload),
+        bool(row.replaced), Content.read(row.payload),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Recall: every output of a model version is withdrawn, at every target that shows it or may show it."""
+"""Recall: every output of a model version is withdrawn, here and at every target that shows it or may show it."""
 
 import getpass
 import json
@@ -50,8 +50,8 @@ def recall_version(
     ids = sorted(connection.execute(select(prediction.c.prediction_id).where(_of(model, version)).distinct()).scalars())
     done.predictions = len(ids)
     for start in range(0, len(ids), CHUNK):
-        shown = _shown(connection, ids[start : start + CHUNK], model, version)
-        done.retractions += _retract(connection, shown, reason, site, now)
+        live = _live(connection, ids[start : start + CHUNK], model, version)
+        done.retractions += _retract(connection, live, reason, site, now)
     return done
 
 
@@ -82,6 +82,22 @@ def _remember(connection: Connection, model: str, version: str, reason: str, now
         connection.execute(insert(recall).values(values | {"requested_by": getpass.getuser()}))
 
 
+def _live(connection: Connection, ids: Sequence[str], model: str, version: str) -> dict[int, list[str]]:
+    """Row of the content → targets that show it, or may; none where only those who read here can have seen it."""
+    found = _shown(connection, ids, model, version)
+    p = prediction.c
+    columns = (p.id, p.prediction_id, p.resource_type, p.resource_id, p.kind, p.model, p.model_version)
+    resources: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in connection.execute(select(*columns).where(p.prediction_id.in_(ids)).order_by(p.id)):
+        resources[row.resource_type, row.resource_id].append(row)
+    for rows in resources.values():
+        newest = rows[-1]
+        is_ours = (newest.model, newest.model_version) == (model, version) and newest.kind != Kind.RETRACT
+        if is_ours and not any(row.id in found for row in rows):
+            found[newest.id] = []
+    return found
+
+
 def _shown(connection: Connection, ids: Sequence[str], model: str, version: str) -> dict[int, list[str]]:
     """Row of the content → targets that show it, or may."""
     columns = (outbox.c.target, outbox.c.seq, outbox.c.state, outbox.c.attempts, outbox.c.kind, outbox.c.prediction)
@@ -108,8 +124,8 @@ def _last_shown(history: Sequence[Row]) -> Row | None:
     return None if replaced else reached[-1]
 
 
-def _retract(connection: Connection, shown: dict[int, list[str]], reason: str, site: Site, now: datetime) -> int:
-    rows = list(connection.execute(select(prediction).where(prediction.c.id.in_(shown)).order_by(prediction.c.id)))
+def _retract(connection: Connection, live: dict[int, list[str]], reason: str, site: Site, now: datetime) -> int:
+    rows = list(connection.execute(select(prediction).where(prediction.c.id.in_(live)).order_by(prediction.c.id)))
     newest = revisions.latest(connection, [row.prediction_id for row in rows])
     number = {id_: row.revision for id_, row in newest.items()}
     ones = []
@@ -119,7 +135,7 @@ def _retract(connection: Connection, shown: dict[int, list[str]], reason: str, s
         ones.append(_retraction(row, key, reason, number[row.prediction_id], site, now))
     by_target: dict[str, list[tuple[int, Revision]]] = defaultdict(list)
     for row, id_, one in zip(rows, revisions.keep(connection, ones, now) if ones else (), ones, strict=True):
-        for target in shown[row.id]:
+        for target in live[row.id]:
             by_target[target].append((id_, one))
     for target, pairs in by_target.items():
         revisions.send(connection, target, pairs, now)

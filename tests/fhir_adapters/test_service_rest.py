@@ -111,12 +111,23 @@ def test_history_and_versions_tell_what_became_of_it(here):
 
 
 def test_what_a_recalled_version_said_is_withdrawn_even_where_no_target_had_it(here):
-    here.outbox.recall("prescription_review", prediction(1).model_version, "Erreur de calcul.")
-    for issue in found(get(here, "DetectedIssue")):
-        assert issue["status"] == "entered-in-error" and "Erreur de calcul." in issue["text"]["div"]
-        assert "severity" not in issue and not errors(issue)
+    for _ in range(2):  # again: nothing more
+        here.outbox.recall("prescription_review", prediction(1).model_version, "Erreur de calcul.")
+        for issue in found(get(here, "DetectedIssue")):
+            assert issue["status"] == "entered-in-error" and "Erreur de calcul." in issue["text"]["div"]
+            assert issue["meta"]["versionId"] == "2" and "severity" not in issue and not errors(issue)
     assert not found(get(here, "DetectedIssue?status=preliminary"))
     assert len(found(get(here, "DetectedIssue?status=entered-in-error"))) == 5
+
+
+def test_who_asks_for_what_is_new_sees_the_withdrawal(here):
+    last = found(get(here, "DetectedIssue?_sort=-_lastUpdated"))[0]["meta"]["lastUpdated"]
+    assert not found(get(here, f"DetectedIssue?_lastUpdated=gt{last}"))
+    here.outbox.clock = lambda: START + timedelta(minutes=9)
+    here.outbox.recall("prescription_review", prediction(1).model_version, "Erreur de calcul.")
+    assert lines(get(here, f"DetectedIssue?_lastUpdated=gt{last}")) == [1, 2, 3, 4, 5]
+    history = found(get(here, f"DetectedIssue/{prediction(1).prediction_id}/_history"))
+    assert [issue["status"] for issue in history] == ["entered-in-error", "preliminary"]
 
 
 def test_a_document_that_was_replaced_is_superseded(tmp_path):
@@ -131,6 +142,20 @@ def test_a_document_that_was_replaced_is_superseded(tmp_path):
             (resource,) = found(get(made, f"DocumentReference?status={status}"))
             assert resource["status"] == status
             assert get(made, f"DocumentReference/{resource['id']}")["status"] == status
+
+
+def test_a_document_of_another_version_stays_when_the_one_that_it_replaced_is_recalled(tmp_path):
+    one = ONCOLOGY_TIMELINE
+    other = replace(one, model_version="9.0.0", document=replace(one.document, text="Autre texte."))
+    with service(tmp_path) as made, made.client(**access()) as client:
+        made.http = client
+        made.outbox.enqueue([one])
+        made.outbox.enqueue([other])
+        made.outbox.recall(one.model, one.model_version, "Erreur de lecture.")
+        statuses = {r["status"]: r["meta"]["versionId"] for r in found(get(made, "DocumentReference"))}
+        assert statuses == {"entered-in-error": "3", "current": "2"}
+        for status in statuses:
+            assert [r["status"] for r in found(get(made, f"DocumentReference?status={status}"))] == [status]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from fhir_adapters.french import exact_instant
 from fhir_adapters.identities import Identities, Named, identity_of, patient_named
 from fhir_adapters.outbox.reading import SUPERSEDED, OutboxReader, Stored
 from fhir_adapters.reidentifier import IdentityNotFound, Reidentifier
-from fhir_adapters.retraction import retracted
 from fhir_adapters.service.access.scopes import NOBODY
 from fhir_adapters.service.patients import PSEUDONYM
 from fhir_adapters.service.rest.kinds import RESULTS, SUPPORTS
@@ -54,8 +53,8 @@ class Shelf:
     def _item(self, search: Search, stored: Stored, client: str) -> Item:
         if search.kind in RESULTS:
             resource, version = stored.content.resource, str(stored.revision)
-            if not search.wanted.every_revision:
-                resource, version = _as_it_stands(stored)
+            if stored.replaced and not search.wanted.every_revision:
+                resource = resource | {"status": SUPERSEDED}
         else:
             resource = stored.content.provenance | {"id": f"{stored.prediction_id}.{stored.revision}"}
             version = FIRST
@@ -87,14 +86,6 @@ class Shelf:
                     found[resource["id"]] = _item(real, FIRST, stored.created_at, stored.row_id, None)
         items = sorted(found.values(), key=lambda item: item.place, reverse=search.newest_first)
         return [item for item in items if _matches(item, search) and _is_after(item, after, search)]
-
-
-def _as_it_stands(stored: Stored) -> tuple[Json, str]:
-    """The newest content and its version: a recalled model is not believed, even where no target had its result."""
-    resource, version = stored.content.resource, str(stored.revision)
-    if stored.withdrawn is not None:
-        return retracted(resource, stored.withdrawn), f"{version}-withdrawn"
-    return (resource | {"status": SUPERSEDED}, version) if stored.replaced else (resource, version)
 
 
 def _item(resource: Json, version: str, updated: datetime, row_id: int, person_id: int | None) -> Item:
