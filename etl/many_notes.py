@@ -1,7 +1,9 @@
 """Pseudonymise many notes, on every core: each takes a millisecond of Python, and a hospital has millions."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
 
 from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import BrokenProcessPool
@@ -17,28 +19,40 @@ Note = tuple[str | None, Sequence[str]]  # text; identifiers of its patient
 Cleaned = list[str | None]
 
 
-def begin(pseudonymiser: Pseudonymiser, notes: Sequence[Note]) -> Callable[[], Cleaned]:
-    """Begin to take the identifiers out of notes; gives a function that waits for them, in their order.
+@dataclass(frozen=True)
+class Cleaning:
+    """Notes that are being pseudonymised."""
 
-    That function raises: TerminalError: a process that did a part of them was ended from outside.
-    """
-    if len(notes) < MANY:
-        few = _clean(pseudonymiser, notes)
-        return lambda: few
-    # Processes that are not forked: this one has threads, those of the engine among them.
-    executor = get_reusable_executor(os.cpu_count(), timeout=IDLE_SECONDS)
-    starts = range(0, len(notes), AT_A_TIME)
-    parts = [executor.submit(_clean, pseudonymiser, notes[first : first + AT_A_TIME]) for first in starts]
+    parts: Sequence[Future[Cleaned]]
 
-    def wait() -> Cleaned:
+    def wait(self) -> Cleaned:
+        """The notes without the identifiers that they held, in their order.
+
+        Raises: TerminalError: a process that did a part of them was ended from outside.
+        """
         try:
-            return [text for part in parts for text in part.result()]
+            return [text for part in self.parts for text in part.result()]
         except BrokenProcessPool as error:
             raise TerminalError(
                 "a process that pseudonymised notes was ended", do="see whether the machine ran out of memory"
             ) from error
 
-    return wait
+    def cancel(self) -> None:
+        """Nobody will wait: what has not begun does not begin. The program could not end before it was done."""
+        for part in self.parts:
+            part.cancel()
+
+
+def begin(pseudonymiser: Pseudonymiser, notes: Sequence[Note]) -> Cleaning:
+    """Begin to take the identifiers out of notes; a few are done at once, here."""
+    if len(notes) < MANY:
+        done: Future[Cleaned] = Future()
+        done.set_result(_clean(pseudonymiser, notes))
+        return Cleaning([done])
+    # Processes that are not forked: this one has threads, those of the engine among them.
+    executor = get_reusable_executor(os.cpu_count(), timeout=IDLE_SECONDS)
+    starts = range(0, len(notes), AT_A_TIME)
+    return Cleaning([executor.submit(_clean, pseudonymiser, notes[first : first + AT_A_TIME]) for first in starts])
 
 
 def _clean(pseudonymiser: Pseudonymiser, notes: Sequence[Note]) -> Cleaned:

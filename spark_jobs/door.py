@@ -1,7 +1,6 @@
 """The door: identifiers become hashes, direct identifiers go to the crosswalk, before anything is written."""
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from etl.crosswalk import SCHEMA as CROSSWALK_SCHEMA
 from etl.crosswalk import Crosswalk
 from etl.declaration import Source, SourceTable
 from etl.identity import Secrets, pseudonymise
-from etl.many_notes import begin
+from etl.many_notes import Cleaning, begin
 from etl.pseudonymise_notes import Pseudonymiser
 from etl.shift_dates import days_of, shift_dates
 from omop.lake import Lake
@@ -46,7 +45,7 @@ class _Waiting:
 
     columns: dict[str, Any]  # what is kept of it, notes excepted
     lines: pa.ChunkedArray
-    notes: dict[str, Callable[[], list[str | None]]]
+    notes: dict[str, Cleaning]
     size: int  # bytes
 
 
@@ -76,10 +75,11 @@ class Stager:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
+            self.abandon()
             self.waiting.clear()
-        if self.waiting and self.later:
-            return
-        self.finish()
+            self.writer.close()
+        elif not (self.waiting and self.later):
+            self.finish()
 
     def finish(self) -> None:
         """Write what waits for its notes, and close; nothing is done the second time."""
@@ -88,6 +88,12 @@ class Stager:
         identifiers, self.identifiers = self.identifiers, []
         if identifiers:  # in the crosswalk before the rows that need them are in bronze
             self.door.crosswalk.merge(self.door.source.name, pa.concat_tables(identifiers))
+
+    def abandon(self) -> None:
+        """Nobody will `finish`; one who is at it, in another thread, fails."""
+        for batch in list(self.waiting):
+            for cleaning in batch.notes.values():
+                cleaning.cancel()
 
     def write(self, batch: pa.RecordBatch) -> None:
         door, table, clear = self.door, self.table, pa.Table.from_batches([batch])
@@ -109,7 +115,7 @@ class Stager:
         """Write the batches that came first, until no more than so many bytes wait."""
         while self.waiting and sum(batch.size for batch in self.waiting) > most:
             batch = self.waiting.popleft()
-            cleaned = {column: pa.array(wait(), pa.string()) for column, wait in batch.notes.items()}
+            cleaned = {column: pa.array(cleaning.wait(), pa.string()) for column, cleaning in batch.notes.items()}
             columns = batch.columns | cleaned
             if self.table.free_text_dates == "shift":
                 columns |= self._shifted(columns)
@@ -170,8 +176,8 @@ class _People:
     pseudonymiser: Pseudonymiser
     own: dict[tuple[str, int], list[str]]  # (person or stay, hash) → identifiers
 
-    def begin_to_clean(self, table: SourceTable, columns: dict[str, Any]) -> dict[str, Callable[[], list[str | None]]]:
-        """Of each column with notes: what waits for them without the identifiers that they held."""
+    def begin_to_clean(self, table: SourceTable, columns: dict[str, Any]) -> dict[str, Cleaning]:
+        """Each column with notes, on its way to be one without the identifiers that they held."""
         owners = [
             [self.own.get((kind, hashed), []) for hashed in columns[column].to_pylist()]
             for column, kind in table.identity_columns.items()

@@ -181,6 +181,10 @@ def land_tables(
         waiting.extend(engine_side.submit(take_in, door, came) for came in last)
         for landed in waiting:
             yield landed.result()
+    except BaseException:
+        for came in last:
+            came.abandon()
+        raise
     finally:
         engine_side.shutdown(cancel_futures=True)
         shutil.rmtree(door.staging / "raw", ignore_errors=True)  # a name in the wrong column is still in this text
@@ -201,6 +205,11 @@ class Came:
     def is_on_its_way(self) -> bool:
         """Whether notes are still with the processes that pseudonymise."""
         return self.stager is not None and bool(self.stager.waiting)
+
+    def abandon(self) -> None:
+        """Wait for no note any more."""
+        if self.stager is not None:
+            self.stager.abandon()
 
     @property
     def read(self) -> int:

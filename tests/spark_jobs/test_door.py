@@ -10,6 +10,7 @@ from etl.compiler import compile_source
 from etl.crosswalk import Crosswalk
 from etl.declaration import source_folder
 from etl.identity import secrets_from
+from etl.many_notes import Cleaning
 from omop.lake import Lake
 from passerelle.settings import load_settings
 from spark_jobs import door as at_the_door
@@ -43,13 +44,16 @@ def waited(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     order: list[int] = []
     begin = at_the_door.begin
 
+    class Noted(Cleaning):
+        number: int
+
+        def wait(self):
+            order.append(self.number)
+            return super().wait()
+
     def begin_and_note(pseudonymiser, notes):
-        wait = begin(pseudonymiser, notes)
-
-        def noted():
-            order.append(int(notes[0][0].split()[-1]))
-            return wait()
-
+        noted = Noted(begin(pseudonymiser, notes).parts)
+        object.__setattr__(noted, "number", int(notes[0][0].split()[-1]))
         return noted
 
     monkeypatch.setattr(at_the_door, "begin", begin_and_note)
@@ -96,3 +100,27 @@ def test_notes_land_after_all_who_know_people_and_before_everything_else(door):
     assert set(order[:3]) == set(knows)
     assert order[3] == TABLE
     assert sorted(order) == sorted(door.source.tables)
+
+
+def test_a_landing_that_fails_waits_for_no_note(door, monkeypatch):
+    cancelled = []
+
+    class Never(Cleaning):
+        def cancel(self):
+            cancelled.append(self)
+
+    def read(door, opened, name, base, delivery):
+        if name != TABLE:
+            if name not in ("patient", "praticien", "sejour"):
+                raise ValueError("broken")
+            return land.Came(name, None, True, None, None)
+        with Stager(door, door.source.tables[TABLE], door.staging / "raw" / name, later=True) as stager:
+            stager.write(batch(door, 0))
+        return land.Came(name, None, False, None, None, stager)
+
+    monkeypatch.setattr(at_the_door, "begin", lambda *_: Never([]))
+    monkeypatch.setattr(land, "read_table", read)
+    monkeypatch.setattr(land, "take_in", lambda _, came: land.Landed(came.table))
+    with pytest.raises(ValueError, match="broken"):
+        list(land.land_tables(door, land.Opened(door.source), {}, land.Delivery()))
+    assert len(cancelled) == 1
