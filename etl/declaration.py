@@ -112,6 +112,11 @@ class SourceTable(Frozen):
     )
     for_each_or_null: FhirPath | None = Field(None, description="the same, but a row even where there is none")
 
+    @property
+    def knows_people(self) -> bool:
+        """Whether its rows bring identifiers into the crosswalk."""
+        return bool(self.crosswalk) or any(column in self.key for column in self.identity_columns)
+
     @model_validator(mode="after")
     def _names_declared_columns(self) -> "SourceTable":
         named = {*self.key, *self.identity_columns, *self.crosswalk, *self.free_text, *self.required, *self.belongs_to}

@@ -146,8 +146,9 @@ def landing_order(source: Source) -> list[str]:
 
     def turn(name: str) -> int:
         table = source.tables[name]
-        knows = table.crosswalk or any(column in table.key for column in table.identity_columns)
-        return (0 if knows else 2) if not table.free_text else 1
+        if not table.free_text:
+            return 0 if table.knows_people else 3
+        return 1 if table.knows_people else 2
 
     return sorted(source.tables, key=turn)
 
@@ -259,7 +260,8 @@ def _read(
     raw, table = partial(_raw, door), door.source.tables[table_name]
     if opened.fhir is not None:
         return opened.fhir.stage(table_name, lambda name: Stager(door, door.source.tables[name], raw(name))), None
-    with opened.stream(table_name, since) as stream, Stager(door, table, raw(table_name), later=True) as stager:
+    later = not table.knows_people  # the notes that follow need its names
+    with opened.stream(table_name, since) as stream, Stager(door, table, raw(table_name), later=later) as stager:
         records = CsvRecords(door.source, table_name, table, stream) if stream is not None else None
         for batch in records.batches() if records is not None else ():
             stager.write(batch)

@@ -1,5 +1,7 @@
 """The door: notes that are still being pseudonymised wait in memory, and come out in the order in which they came."""
 
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -124,3 +126,23 @@ def test_a_landing_that_fails_waits_for_no_note(door, monkeypatch):
     with pytest.raises(ValueError, match="broken"):
         list(land.land_tables(door, land.Opened(door.source), {}, land.Delivery()))
     assert len(cancelled) == 1
+
+
+def test_a_table_with_notes_that_knows_people_is_done_before_the_notes_of_others(door, monkeypatch):
+    tables = door.source.tables
+    remarks = tables["patient"].model_copy(update={"free_text": ("sexe",)})
+    source = door.source.model_copy(update={"tables": {TABLE: tables[TABLE], "patient": remarks}})
+    assert land.landing_order(source) == ["patient", TABLE]
+
+    class Nothing:
+        @contextmanager
+        def stream(self, *_):
+            yield None
+
+        fhir = None
+
+    staged = {}
+    monkeypatch.setattr(land, "Stager", lambda *words, **how: staged.update(how) or Stager(*words, **how))
+    for name, later in ((TABLE, True), ("patient", False)):
+        land._read(replace(door, source=source), Nothing(), name, None)
+        assert staged == {"later": later}, name
