@@ -55,6 +55,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
     timezone: str
     alerts_per_100_orders: float = Field(gt=0, lt=100)
     valid_hours: int
+    judged_within_hours: float = Field(ge=0)
     views: dict[str, tuple[str, ...]]
     labels: dict[str, tuple[str, ...]]
     analytes: dict[str, Analyte]

@@ -1,9 +1,10 @@
-"""From views to one row of numbers per order, with nothing in it that was not known at the order's index time."""
+"""From views to one row of numbers per order, with nothing in it that was not known when the order is judged."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +18,8 @@ from models.prescription_review.config import Config
 from models.prescription_review.dose_reference import MEASURES, NAMES
 from models.prescription_review.knowledge import Knowledge
 from models.prescription_review.known import Known, known
-from models.prescription_review.orders import KEY, count_active
+from models.prescription_review.labels import NEVER, reviewed_at
+from models.prescription_review.orders import KEY, count_active, judged_at
 from models.prescription_review.patient_facts import add_patient_facts
 
 CATEGORICAL = ("atc2", "route", "stay_kind")
@@ -72,9 +74,19 @@ class Cases:
         return Cases(take(self.rows, orders), self.found)
 
 
-def build_cases(views: Mapping[str, pd.DataFrame], config: Config, knowledge: Knowledge) -> Cases:
-    """Everything about each order of some views that does not depend on a training part."""
+def build_cases(
+    views: Mapping[str, pd.DataFrame], config: Config, knowledge: Knowledge, *, as_of: datetime | None = None
+) -> Cases:
+    """Everything about each order of some views that does not depend on a training part.
+
+    Args:
+        views: with ``order_reviews`` each order is judged when it was reviewed, as the pharmacist did.
+        as_of: nothing later is known.
+    """
     of_all = known(views, config)
+    orders = of_all.tables["orders"]
+    reviewed = reviewed_at(views["order_reviews"], orders[KEY]) if "order_reviews" in views else np.asarray(NEVER)
+    orders["index_time"] = judged_at(orders, config.judged_within_hours, reviewed_at=reviewed, as_of=as_of)
     return cases_of(of_all, np.arange(len(of_all.tables["orders"][KEY])), config, knowledge)
 
 
@@ -90,7 +102,7 @@ def cases_of(known: Known, asked: Rows, config: Config, knowledge: Knowledge) ->
     facts = add_patient_facts(take(orders, asked), known, config)
     lookup = rules.Lookup(orders, asked, facts, known.tables["diagnoses"], knowledge)
     found = rules.find_all(lookup)
-    facts |= _when(facts["index_time"], config.timezone) | _beside(lookup)
+    facts |= _when(facts["written_at"], config.timezone) | _beside(lookup)
     facts |= {
         "atc2": np.array([code[:3] for code in facts["atc"]], dtype=object),
         "dose_missing": np.isnan(facts["daily"]).astype(float),
@@ -99,8 +111,8 @@ def cases_of(known: Known, asked: Rows, config: Config, knowledge: Knowledge) ->
     return Cases(facts | _rule_features(facts[KEY], found), found)
 
 
-def _when(index_time: NDArray[Any], timezone: str) -> Columns:
-    local = pd.DatetimeIndex(index_time, tz="UTC").tz_convert(timezone)
+def _when(written_at: NDArray[Any], timezone: str) -> Columns:
+    local = pd.DatetimeIndex(written_at, tz="UTC").tz_convert(timezone)
     return {"hour": np.asarray(local.hour, float), "weekend": np.asarray(local.dayofweek >= 5, float)}
 
 

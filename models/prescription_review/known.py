@@ -22,7 +22,7 @@ PERSON, STAY = "person_id", "visit_occurrence_id"
 IN_ORDER = {
     "persons": (),
     "stays": ("started_at", STAY),
-    "orders": ("index_time", KEY),
+    "orders": ("written_at", KEY),
     "diagnoses": ("available_at", "condition_occurrence_id"),
 }
 RESULTS_IN_ORDER = ("seen_at", "at", "id")

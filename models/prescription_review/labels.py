@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from models.prescription_review.columns import instants
 from models.prescription_review.orders import KEY
+
+NEVER = np.datetime64("NaT", "us")
+
+
+def reviewed_at(order_reviews: pd.DataFrame, order_id: NDArray[np.int64]) -> NDArray[Any]:
+    """When each order got the review that is its label: its first intervention, else its first review; NaT: none."""
+    reviews = order_reviews.dropna(subset=["available_at"])
+    reviews = reviews.assign(accepted=reviews["outcome"] != "intervention")
+    first = reviews.sort_values(["accepted", "available_at"], kind="stable").drop_duplicates(KEY)
+    at = first.set_index(KEY)["available_at"].reindex(order_id)
+    return instants(at)
 
 
 def order_labels(order_reviews: pd.DataFrame, orders: pd.DataFrame, as_of: np.datetime64 | None = None) -> pd.DataFrame:

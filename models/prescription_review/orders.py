@@ -1,8 +1,10 @@
-"""The orders as the model sees them: one row each, at the instant it was written, with the orders then active."""
+"""The orders as the model sees them: one row each, at the instant it is judged, with the orders then active."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from models.prescription_review.columns import INSTANT, Columns, Rows, instants, pairs, take, texts
 from models.prescription_review.units import canonical_dose, route_group
 
+Instants = NDArray[Any]  # datetime64[us], naive UTC
 NO_END = pd.Timestamp("2262-01-01")
 KEY = "drug_exposure_id"
 
@@ -18,9 +21,9 @@ KEY = "drug_exposure_id"
 def prepare_orders(drug_orders: Columns) -> Columns:
     """Orders with clean doses, sorted by patient and time.
 
-    ``index_time`` is when the order begins, or when it became known if that is later: what a pharmacist could
-    have seen beside it. The order's own end is kept for the *other* orders only, where an end that lies
-    before their index time is known and a later one changes nothing.
+    ``written_at`` is when the order begins, or when it became known if that is later. ``index_time``, the instant at
+    which it is judged, is the same until `judged_at` says otherwise. An end that lies before an index time is known
+    then, a later one changes nothing.
 
     Args:
         drug_orders: columns of the view.
@@ -36,6 +39,7 @@ def prepare_orders(drug_orders: Columns) -> Columns:
         KEY: rows[KEY].astype(np.int64),
         "person_id": rows["person_id"].astype(np.int64),
         "visit_occurrence_id": rows["visit_occurrence_id"].astype(np.int64),
+        "written_at": np.fmax(started, available),
         "index_time": np.fmax(started, available),
         "started_at": started,
         "end_time": np.where(np.isnat(ended), np.asarray(NO_END, INSTANT), ended),
@@ -48,7 +52,28 @@ def prepare_orders(drug_orders: Columns) -> Columns:
         "unit": dose["unit"].to_numpy(object),
     }
     orders["daily"] = (orders["dose"] * orders["per_day"]).round(9)
-    return take(orders, np.lexsort((orders[KEY], orders["index_time"], orders["person_id"])))
+    return take(orders, np.lexsort((orders[KEY], orders["written_at"], orders["person_id"])))
+
+
+def judged_at(
+    orders: Columns, within_hours: float, *, reviewed_at: Instants, as_of: datetime | None = None
+) -> Instants:
+    """When each order is judged: when it was reviewed, or so long after it was written; never once it has ended.
+
+    Args:
+        reviewed_at: the review that gives the label; NaT where there is none, and for whoever predicts.
+        as_of: nothing later is known.
+    """
+    written, end = orders["written_at"], orders["end_time"]
+    latest = np.minimum(written + np.timedelta64(int(within_hours * 3600), "s"), end - np.timedelta64(1, "s"))
+    if as_of is not None:
+        latest = np.minimum(latest, np.datetime64(naive_utc(as_of), "us"))
+    return np.maximum(np.fmin(latest, reviewed_at), written)
+
+
+def naive_utc(instant: datetime) -> datetime:
+    """Instants are compared in naive UTC; one without a zone is taken as UTC."""
+    return instant.astimezone(UTC).replace(tzinfo=None) if instant.tzinfo else instant
 
 
 @lru_cache(maxsize=10_000)
@@ -76,14 +101,14 @@ def count_active(orders: Columns, group: Rows, asked: Rows) -> NDArray[np.int64]
         group: code of each order; only orders of one patient may share one.
         asked: positions of orders.
     """
-    values = np.concatenate([orders["index_time"], orders["end_time"]])
+    values = np.concatenate([orders["written_at"], orders["end_time"], orders["index_time"]])
     _, rank = np.unique(values, return_inverse=True)
-    begin, end = rank[: len(group)], rank[len(group) :]
+    begin, end, judged = rank[: len(group)], rank[len(group) : -len(group) or None], rank[len(rank) - len(group) :]
     real = end > begin  # stopped before it began: never active
     span = len(values) + 1
     at = group * span + begin
     begun, ended = np.sort(at[real]), np.sort(group[real] * span + end[real])
-    now, start = at[asked], group[asked] * span - 1
+    now, start = (group * span + judged)[asked], group[asked] * span - 1
     count: NDArray[np.int64] = (np.searchsorted(begun, now, "right") - np.searchsorted(begun, start, "right")) - (
         np.searchsorted(ended, now, "right") - np.searchsorted(ended, start, "right")
     )
@@ -91,7 +116,7 @@ def count_active(orders: Columns, group: Rows, asked: Rows) -> NDArray[np.int64]
 
 
 def active_pairs(orders: Columns, here: Rows, here_key: Rows, other: Rows, other_key: Rows) -> tuple[Rows, Rows]:
-    """Each order asked about with the other orders that are active when it is written.
+    """Each order asked about with the other orders that are active when it is judged.
 
     Args:
         here, other: positions of orders; one may stand there several times, with several keys.
@@ -101,6 +126,6 @@ def active_pairs(orders: Columns, here: Rows, here_key: Rows, other: Rows, other
     """
     i, j = pairs(here_key, other_key)
     one, two = here[i], other[j]
-    begin, end, now = orders["index_time"][two], orders["end_time"][two], orders["index_time"][one]
+    begin, end, now = orders["written_at"][two], orders["end_time"][two], orders["index_time"][one]
     active = (one != two) & (begin <= now) & (end > now) & (end > begin)
     return i[active], j[active]

@@ -37,7 +37,7 @@ def _stay(orders: Columns, stays: Columns) -> Columns:
     started = picked(stays["started_at"], row, np.datetime64("NaT"))
     available = picked(stays["available_at"], row, np.datetime64("NaT"))
     known = (available <= orders["index_time"]) & (started <= orders["index_time"])
-    hours = (orders["index_time"] - started) / np.timedelta64(1, "h")
+    hours = (orders["written_at"] - started) / np.timedelta64(1, "h")
     return {
         "stay_kind": np.where(known, picked(stays["kind"], row, "unknown"), "unknown"),
         "hours_since_admission": np.where(known, hours, np.nan),

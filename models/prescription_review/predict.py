@@ -17,7 +17,7 @@ from models.prescription_review.config import load_config
 from models.prescription_review.explain import explain
 from models.prescription_review.features import FEATURES, Cases, build_cases, feature_matrix
 from models.prescription_review.knowledge import Knowledge, load_knowledge
-from models.prescription_review.orders import KEY
+from models.prescription_review.orders import KEY, naive_utc
 from models.prescription_review.train import identity
 from models.registry import Registry
 from models.view_store import ViewStore, read_views, require_contract
@@ -35,7 +35,7 @@ def predict(
     """One prediction per order to be looked at, in the order of patients and time.
 
     Args:
-        since: only orders whose index time is at or after this instant.
+        since: only orders judged at or after this instant.
         as_of: the store as it was known at this instant; no later order is scored.
         version: of the model; default: the newest.
         every_order: also those below the alert threshold (for audits; nothing to be delivered).
@@ -47,7 +47,8 @@ def predict(
     ready = ReadyModel.load(tracking_uri, version)
     config = ready.artefact.config
     require_contract(store, config.contract, config.views, config.model)
-    cases = build_cases(read_views(store, config.views, model=config.model, as_of=as_of), config, ready.knowledge)
+    views = read_views(store, config.views, model=config.model, as_of=as_of)
+    cases = build_cases(views, config, ready.knowledge, as_of=as_of)
     return ready.predictions(cases.only(_wanted(cases.rows, since, as_of)), store, every_order=every_order)
 
 
@@ -128,9 +129,9 @@ def _wanted(orders: Columns, since: datetime | None, as_of: datetime | None) -> 
     at = orders["index_time"]
     wanted = np.ones(len(at), dtype=bool)
     if since is not None:
-        wanted &= at >= np.datetime64(_naive_utc(since))
+        wanted &= at >= np.datetime64(naive_utc(since))
     if as_of is not None:
-        wanted &= at <= np.datetime64(_naive_utc(as_of))
+        wanted &= at <= np.datetime64(naive_utc(as_of))
     return wanted
 
 
@@ -151,8 +152,3 @@ def _records(columns: Columns) -> list[dict[str, Any]]:
 def _aware(instant: Any) -> datetime:
     value: datetime = instant.item().replace(tzinfo=UTC)
     return value
-
-
-def _naive_utc(instant: datetime) -> datetime:
-    """Instants are compared in naive UTC; one without a zone is taken as UTC."""
-    return instant.astimezone(UTC).replace(tzinfo=None) if instant.tzinfo else instant

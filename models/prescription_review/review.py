@@ -94,7 +94,7 @@ class OrderReview:
             for draft in one.drafts
         ]
         drafts = prepare_orders(_columns("drug_orders", rows, self._views.columns["drug_orders"]))
-        stay = last_until(stays[PERSON], stays["started_at"], drafts[PERSON], drafts["index_time"])
+        stay = last_until(stays[PERSON], stays["started_at"], drafts[PERSON], drafts["written_at"])
         return drafts | {STAY: picked(stays[STAY], stay, NO_ROW)}
 
     def _coded(self, draft: Row) -> Row:

@@ -21,9 +21,11 @@ def frame(rows):
     end = [
         NO_END if days is None else at + pd.Timedelta(days=days) for at, (_, _, days) in zip(start, rows, strict=True)
     ]
-    orders = pd.DataFrame({"person_id": [row[0] for row in rows], "index_time": start, "end_time": end})
+    orders = pd.DataFrame(
+        {"person_id": [row[0] for row in rows], "written_at": start, "index_time": start, "end_time": end}
+    )
     return orders.assign(drug_exposure_id=range(len(rows))).astype(
-        {"index_time": "datetime64[us]", "end_time": "datetime64[us]"}
+        {"written_at": "datetime64[us]", "index_time": "datetime64[us]", "end_time": "datetime64[us]"}
     )
 
 
@@ -35,7 +37,7 @@ def active_slowly(orders):
             for other in orders.itertuples()
             if other.drug_exposure_id != one.drug_exposure_id
             and other.person_id == one.person_id
-            and other.index_time <= one.index_time < other.end_time
+            and other.written_at <= one.index_time < other.end_time
         }
         for one in orders.itertuples()
     }
