@@ -65,6 +65,7 @@ def _table(
     line, rank, planned = events
     n = len(line)
     status = STATUS[choose(rng, catalogue.habits.given, n)]
+    status = np.where(orders.mechanism[line] == "non_recu", "non_faite", status)
     given = planned + seconds(rng.normal(12, 22, n) * 60)
     done = np.where(status == "faite", np.maximum(given, stays.start[orders.stay[line]]), np.datetime64("NaT", "s"))
     patient = stays.row[orders.stay[line]]

@@ -4,6 +4,7 @@ Sources of the shapes: usual reference ranges; CKD-EPI 2009 without race, invert
 filtration (Ann Intern Med 2009;150:604-12). Synthetic values, plausible and coherent, not a physiological model.
 """
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ from etl.demo.draws import (
     repeat_rows,
     seconds,
 )
+from etl.demo.orders import Orders
 from etl.demo.people import EXTRACTION, START, People
 from etl.demo.stays import DAY, HC, HJ, URG, Stays
 
@@ -31,8 +33,42 @@ NUMBERS_PER_SAMPLE = 64
 SAMPLES_PER_STAY = 128
 UNKNOWN_ANALYSES = ("XQ12", "ANA99")  # not in the shipped vocabulary, on purpose
 UNKNOWN_SHARE, CORRECTED_SHARE, RESENT_SHARE = 0.02, 0.015, 0.001
+# Drugs whose effect or level is measured.
+LEVELS = {
+    "INR": ("B01AA02", "B01AA03"), "DIGOX": ("C01AA05",), "VANCO": ("J01XA01",), "LITH": ("N05AN01",),
+}  # fmt: skip
 PANELS = {"base": 0.97, "nfs": 0.90, "coag": 0.35, "foie": 0.35, "cardio": 0.06, "gravite": 0.05, "diabete": 0.03,
           "thyroide": 0.05, "fer": 0.04, "dosage": 0.0}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What the orders mean for the laboratory, by quantity; arrays have one entry a stay."""
+
+    takes: dict[str, Flags]  # who has a drug under which it is watched
+    neglected: dict[str, Flags]  # for whom nobody asks for it
+    harmed: dict[str, Floats]  # what a drug made of it, NaN where nothing
+
+
+def watch(orders: Orders, stays: Stays, catalogue: Catalogue) -> Watch:
+    """Which analyses are asked for because of the orders, which are forgotten, and which show harm."""
+    n = len(stays.row)
+    takes = {quantity: np.zeros(n, dtype=bool) for quantity in (*LEVELS, *(row.quantity for row in catalogue.controls))}
+    for quantity, codes in LEVELS.items():
+        takes[quantity][
+            orders.stay[np.isin(orders.drug, [i for i, d in enumerate(catalogue.drugs) if d.atc in codes])]
+        ] = True
+    for row in catalogue.controls:
+        takes[row.quantity][orders.stay[np.isin(orders.drug, row.triggers)]] = True
+    neglected = {quantity: np.zeros(n, dtype=bool) for quantity in takes}
+    harmed = {row.quantity: np.full(n, np.nan) for row in catalogue.effects}
+    for line in np.flatnonzero(np.isin(orders.mechanism.astype(str), ("suivi_absent", "effet_indesirable"))).tolist():
+        what = json.loads(orders.detail[line])
+        if orders.mechanism[line] == "suivi_absent":
+            neglected[what["grandeur"]][orders.stay[line]] = True
+        else:
+            harmed[what["grandeur"]][orders.stay[line]] = what["valeur"]
+    return Watch(takes, neglected, harmed)
 
 
 @dataclass(frozen=True)
@@ -111,13 +147,9 @@ def creatinine_umol_l(egfr: Floats, age_years: Floats, female: Flags) -> Floats:
 
 
 def values_of(
-    rng: np.random.Generator, people: People, stays: Stays, samples: Samples, drugs: Flags
+    rng: np.random.Generator, people: People, stays: Stays, samples: Samples, watched: Watch
 ) -> dict[str, Floats]:
-    """Value of every analysis in every sample, in the first hospital's unit.
-
-    Args:
-        drugs: shape (stays, 4): who takes a vitamin K antagonist, digoxin, vancomycin, lithium.
-    """
+    """Value of every analysis in every sample, in the first hospital's unit."""
     n = len(samples.row)
     inside = samples.stay >= 0
 
@@ -135,7 +167,7 @@ def values_of(
 
     fading = np.exp(-samples.day / 3.5)
     septic = feature("M_PNEU") | feature("M_IU") | feature("M_SEPSIS")
-    vka, digoxin, vancomycin, lithium = (inside & drugs[samples.stay, i] for i in range(4))
+    vka, digoxin, vancomycin, lithium = (inside & watched.takes[name][samples.stay] for name in LEVELS)
     female, bleeding = people.female[samples.row], feature("HEMO")
     haemoglobin = normal(
         14.4 - 1.3 * female - 1.3 * disease("IRC") - 1.0 * disease("CANCER") - 4.2 * bleeding - 1.5 * feature("M_FRAC"),
@@ -145,7 +177,7 @@ def values_of(
     potassium = normal(4.1 + 0.35 * (samples.egfr < 45) + 1.4 * feature("KHAUT") * fading, 0.32)
     inr = np.where(vka, lognormal(2.5, 0.28), normal(1.06, 0.06))
     prothrombin = np.where(vka, 105 / inr**1.3, normal(93, 7)).clip(8, 120)
-    return {
+    values = {
         "CREA": creatinine_umol_l(samples.egfr, people.age(samples.moment, samples.row), female),
         "DFG": samples.egfr,
         "UREE": lognormal(5.5 * (90 / samples.egfr.clip(8)) ** 0.8, 0.2),
@@ -185,9 +217,13 @@ def values_of(
         "VANCO": np.where(vancomycin, lognormal(14 * (80 / samples.egfr.clip(15)) ** 0.3, 0.25), np.nan),
         "LITH": np.where(lithium, lognormal(0.68 * (85 / samples.egfr.clip(20)) ** 0.3, 0.2), np.nan),
     }
+    for quantity, harm in watched.harmed.items():
+        seen = np.where(inside, harm[samples.stay], np.nan)
+        values[quantity] = np.where(np.isnan(seen), values[quantity], seen * lognormal(1.0, 0.03))
+    return values
 
 
-def _asked(rng: np.random.Generator, stays: Stays, samples: Samples, catalogue: Catalogue, drugs: Flags) -> Flags:
+def _asked(rng: np.random.Generator, stays: Stays, samples: Samples, catalogue: Catalogue, watched: Watch) -> Flags:
     """Which analyses were asked for in each sample: by panel, shape (samples, analyses)."""
     inside = samples.stay >= 0
 
@@ -195,7 +231,7 @@ def _asked(rng: np.random.Generator, stays: Stays, samples: Samples, catalogue: 
         return inside & np.any([stays.feature(name)[samples.stay] for name in names], axis=0)
 
     more = {
-        "coag": any_of("M_HD", "M_CHIR", "M_FRAC", "M_SEPSIS") | (inside & drugs[samples.stay, 0]),
+        "coag": any_of("M_HD", "M_CHIR", "M_FRAC", "M_SEPSIS") | (inside & watched.takes["INR"][samples.stay]),
         "cardio": any_of("M_SCA", "M_IC", "M_FA"),
         "gravite": any_of("M_SEPSIS"),
         "diabete": any_of("M_DIAB") & (samples.day == 0),
@@ -206,21 +242,27 @@ def _asked(rng: np.random.Generator, stays: Stays, samples: Samples, catalogue: 
         asked[:, panels.index(panel)] |= who
     columns = [panels.index(row["bilan"]) for row in catalogue.analyses]
     wanted = asked[:, columns]
-    for atc_position, code in enumerate(("INR", "DIGOX", "VANCO", "LITH")):
-        if code != "INR":
-            column = [row["grandeur"] for row in catalogue.analyses].index(code)
-            wanted[:, column] = inside & drugs[samples.stay, atc_position] & (rng.random(len(samples.row)) < 0.4)
+    quantities = [row["grandeur"] for row in catalogue.analyses]
+    for code in ("DIGOX", "VANCO", "LITH"):
+        wanted[:, quantities.index(code)] = False
+    again = rng.random(len(samples.row)) < 0.4
+    for code, takes in watched.takes.items():
+        wanted[:, quantities.index(code)] |= inside & takes[samples.stay] & ((samples.day == 0) | again)
+    for code, harm in watched.harmed.items():
+        wanted[:, quantities.index(code)] |= inside & ~np.isnan(harm[samples.stay])
+    for code, forgotten in watched.neglected.items():
+        wanted[:, quantities.index(code)] &= ~(inside & forgotten[samples.stay])
     return wanted
 
 
 def result_table(
-    block: Block, people: People, stays: Stays, samples: Samples, catalogue: Catalogue, drugs: Flags
+    block: Block, people: People, stays: Stays, samples: Samples, catalogue: Catalogue, watched: Watch
 ) -> pa.Table:
     """Rows of ``dpi.resultat_biologie``, with corrections as new revisions and a few rows sent twice."""
     rng = block.generator("resultat_biologie")
-    values = values_of(rng, people, stays, samples, drugs)
+    values = values_of(rng, people, stays, samples, watched)
     matrix = np.stack([values[row["grandeur"]] * float(row["facteur"]) for row in catalogue.analyses], axis=1)
-    sample, analysis = np.nonzero(_asked(rng, stays, samples, catalogue, drugs) & ~np.isnan(matrix))
+    sample, analysis = np.nonzero(_asked(rng, stays, samples, catalogue, watched) & ~np.isnan(matrix))
     value = matrix[sample, analysis].clip(0)
     n = len(sample)
     stay = samples.stay[sample]

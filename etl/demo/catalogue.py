@@ -30,7 +30,7 @@ MOTIFS = (
 # What is known of a stay beside chronic diseases and its reason; the last five are safety states.
 STATES = (
     "base", "URG", "CS", "FEMME", "JEUNEF", "IRC4", "IRC5", "ALLPENI", "ALLAINS", "GROSS", "HEMO", "KHAUT",
-    "DFG15", "DFG20", "DFG25", "DFG30", "DFG35", "DFG50",
+    "DFG15", "DFG20", "DFG25", "DFG30", "DFG35", "DFG50", "AGE65",
 )  # fmt: skip
 FEATURES = {name: position for position, name in enumerate((*STATES, *CHRONIC, *MOTIFS))}
 
@@ -54,6 +54,27 @@ class Drug:
     days: float
 
 
+@dataclass(frozen=True)
+class Protocol:
+    """Drugs (positions) that call for one of others, in the stays that have a state."""
+
+    name: str
+    triggers: tuple[int, ...]
+    state: str
+    companions: tuple[int, ...]  # the first is the usual one
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Drugs (positions) with the analysis that is watched under them, and what an adverse effect makes of it."""
+
+    name: str
+    triggers: tuple[int, ...]
+    quantity: str
+    low: float
+    high: float
+
+
 @dataclass(frozen=True, eq=False)
 class Catalogue:
     """Everything that a hospital can order, code, measure and write, and its habits."""
@@ -64,6 +85,9 @@ class Catalogue:
     drug_weights: Floats  # (features, drugs)
     drug_contraindications: Floats  # (features, drugs), 0 or 1
     interactions: tuple[dict[str, str], ...]
+    protocols: tuple[Protocol, ...]  # what comes with a drug
+    controls: tuple[Watched, ...]  # what is measured under a drug
+    effects: tuple[Watched, ...]  # what a drug may do to an analysis
     diagnoses: tuple[dict[str, str], ...]
     acts: tuple[dict[str, str], ...]
     act_weights: Floats  # (features, acts)
@@ -98,12 +122,19 @@ def load_catalogue(hospital: str = "chu_demo") -> Catalogue:
     """The whole catalogue of a hospital, read once."""
     drug_rows, acts, reasons = (read(hospital, name) for name in ("medicaments", "actes", "motifs"))
     formulary = {row["atc"] for row in drug_rows}
+    place = {row["atc"]: position for position, row in enumerate(drug_rows)}
     return Catalogue(
         habits=HABITS[hospital],
         drugs=tuple(_drug(row) for row in drug_rows),
         drug_weights=_weights([row["indications"] for row in drug_rows]),
         drug_contraindications=_weights([_flags(row["contre_indications"]) for row in drug_rows]),
         interactions=tuple(r for r in read(hospital, "interactions") if {r["atc_a"], r["atc_b"]} <= formulary),
+        protocols=tuple(
+            Protocol(row["nom"], _places(row["declencheurs"], place), row["etat"], _places(row["compagnons"], place))
+            for row in read(hospital, "protocoles")
+        ),
+        controls=tuple(_watched(row, place) for row in read(hospital, "suivis")),
+        effects=tuple(_watched(row, place) for row in read(hospital, "effets")),
         diagnoses=read(hospital, "diagnostics"),
         acts=acts,
         act_weights=_weights([row["indications"] for row in acts]),
@@ -117,6 +148,16 @@ def load_catalogue(hospital: str = "chu_demo") -> Catalogue:
         words={row["genre"]: row["valeurs"].split("|") for row in read(hospital, "noms")},
         letter=path_of(hospital, "courrier.txt").read_text(encoding="utf-8"),
     )
+
+
+def _places(codes: str, place: dict[str, int]) -> tuple[int, ...]:
+    """Positions of those codes that the hospital has."""
+    return tuple(place[code] for code in codes.split("|") if code in place)
+
+
+def _watched(row: dict[str, str], place: dict[str, int]) -> Watched:
+    low, high = (float(row.get(side) or "nan") for side in ("de", "a"))
+    return Watched(row["nom"], _places(row["declencheurs"], place), row["grandeur"], low, high)
 
 
 def _drug(row: dict[str, str]) -> Drug:

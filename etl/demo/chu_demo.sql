@@ -45,3 +45,5 @@ CREATE TABLE dpi.document_numerise (
     modalite text, numerise_le timestamp, maj_le timestamp);
 -- What was made wrong on purpose, for those who measure models. Nothing of the pipeline reads this schema.
 CREATE TABLE truth.injected_error (ligne_id bigint, mechanism text, parameters json, seed bigint);
+-- What two pharmacists would say of each line that is not ordinary: for the agreement of readers.
+CREATE TABLE truth.reading (ligne_id bigint, chance double precision, first boolean, second boolean);

@@ -39,9 +39,10 @@ class Habits:
     emergency_drugs: Mapping[str, float]  # ATC code → share of the emergency visits
     vague_doses: float  # lines whose dose is no number
     errors: Mapping[str, float] = field(default_factory=dict)  # factor of some mechanisms of error
+    formulary_changes: tuple[tuple[str, str, str], ...]  # from a day on, one drug in place of another
+    rounds: tuple[int, ...]  # working days after the first of each ward's week on which a pharmacist reads its orders
     pharmacy_opens: float
     pharmacy_closes: float
-    review_delay_hours: float
     errors_seen: float  # factor of the chance that a pharmacist sees an error
     accepted: float  # interventions that the physician follows
     accepted_plain: float  # the same, where the error is plain to see
@@ -67,12 +68,13 @@ CHU_DEMO = Habits(
     ordering=(1.4, 0.40, 0.30),
     emergency_drugs={"N02BE01": 0.55, "N02AX02": 0.15, "N02BG06": 0.08, "A04AA01": 0.08, "R03AC02": 0.04},
     vague_doses=0.065,
+    formulary_changes=(("2023-09-01", "A02BC01", "A02BC02"), ("2024-02-01", "C10AA05", "C10AA07")),
+    rounds=(0,),
     pharmacy_opens=9.0,
     pharmacy_closes=17.5,
-    review_delay_hours=1.6,
     errors_seen=1.0,
-    accepted=0.676,
-    accepted_plain=0.789,
+    accepted=0.60,
+    accepted_plain=0.77,
     given=(0.925, 0.055, 0.020),
     validation_minutes=65,
     letter_delay_days=1.2,
@@ -97,14 +99,15 @@ CHU_SECOND = Habits(
     ordering=(1.15, 0.55, 0.22),
     emergency_drugs={"N02BE01": 0.40, "N02AJ06": 0.18, "M01AE03": 0.10, "N05BB01": 0.06, "R03AC02": 0.06},
     vague_doses=0.04,
-    errors={"surdosage": 1.8, "sous_dosage": 1.2, "non_adapte_renal": 1.5, "contre_indication": 1.3, "doublon": 2.2,
-            "interaction": 1.2, "voie": 0.6},
+    errors={"surdosage": 1.6, "sous_dosage": 1.3, "non_adapte_renal": 1.5, "contre_indication": 1.5, "doublon": 1.8,
+            "interaction": 1.6, "voie": 0.8, "frequence": 1.5, "suivi_absent": 1.3},
+    formulary_changes=(("2023-05-15", "A02BC03", "A02BC02"),),
+    rounds=(0, 3),
     pharmacy_opens=8.5,
     pharmacy_closes=18.5,
-    review_delay_hours=3.5,
     errors_seen=0.88,
-    accepted=0.58,
-    accepted_plain=0.72,
+    accepted=0.50,
+    accepted_plain=0.62,
     given=(0.88, 0.085, 0.035),
     validation_minutes=110,
     letter_delay_days=4.5,

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from etl.demo.catalogue import Catalogue, Drug
+from etl.demo.catalogue import Catalogue, Drug, Protocol
 from etl.demo.draws import (
     EMPTY,
+    SECOND,
     Block,
     Flags,
     Floats,
@@ -30,6 +31,9 @@ LINES_PER_STAY = 128  # an order's number is stay key × 128 + rank
 ORDERING = (HC, HJ, URG)  # kinds of stay with orders; how many: `Habits.ordering`
 LOADING_SHARE = 0.01  # justified high doses: they look like errors and are none
 TOO_MANY_DIGITS = 4
+ORDINARY = 0.0015  # chance that a reader objects to a line with nothing unusual
+FOLLOWED = 0.96  # of the patients for whom a protocol asks for a drug
+IN_FORCE = 0.9  # orders that follow a change of the formulary
 
 
 @dataclass(frozen=True)
@@ -48,9 +52,16 @@ class Orders:
     loading: Flags  # justified high dose
     mechanism: Objects  # None, or how the line was made wrong
     detail: Objects  # None, or the parameters of the error
+    concern: Floats  # chance that a pharmacist who reads the line objects
+    filed: Integers  # class of problem under which the objection is filed; 0: any
 
     def __len__(self) -> int:
         return len(self.stay)
+
+    @property
+    def right(self) -> Flags:
+        """Lines without an injected error."""
+        return np.array([mechanism is None for mechanism in self.mechanism], dtype=bool)
 
     def take(self, rows: Integers) -> "Orders":
         """Some of the lines."""
@@ -101,13 +112,68 @@ def draw_choice(block: Block, stays: Stays, catalogue: Catalogue) -> Flags:
     for row in catalogue.interactions:
         first, second = catalogue.drug_index(row["atc_a"]), catalogue.drug_index(row["atc_b"])
         chosen[:, second] &= ~chosen[:, first]
+    return _by_formulary(rng, stays, catalogue, _by_protocols(rng, stays, catalogue, chosen))
+
+
+def concerned(stays: Stays, protocol: Protocol) -> Flags:
+    """Stays in which a protocol holds."""
+    return stays.feature(protocol.state) & np.isin(stays.kind, (HC, HJ))
+
+
+def _by_protocols(rng: np.random.Generator, stays: Stays, catalogue: Catalogue, chosen: Flags) -> Flags:
+    """With the drugs that others call for."""
+    forbidden = contraindicated(stays, catalogue)
+    for protocol in catalogue.protocols:
+        called = concerned(stays, protocol) & chosen[:, protocol.triggers].any(axis=1)
+        lacking = called & ~chosen[:, protocol.companions].any(axis=1) & ~forbidden[:, protocol.companions[0]]
+        chosen[:, protocol.companions[0]] |= lacking & (rng.random(len(chosen)) < FOLLOWED)
+    return chosen
+
+
+def _by_formulary(rng: np.random.Generator, stays: Stays, catalogue: Catalogue, chosen: Flags) -> Flags:
+    """With what the pharmacy has bought since."""
+    forbidden = contraindicated(stays, catalogue)
+    for day, old, new in catalogue.habits.formulary_changes:
+        before, after = catalogue.drug_index(old), catalogue.drug_index(new)
+        moved = chosen[:, before] & (stays.start >= np.datetime64(day)) & ~forbidden[:, after]
+        moved &= rng.random(len(chosen)) < IN_FORCE
+        chosen[:, after] |= moved
+        chosen[:, before] &= ~moved
     return chosen
 
 
 def draw_orders(block: Block, stays: Stays, catalogue: Catalogue, chosen: Flags) -> Orders:
     """Order lines with the usual dose of each drug, reduced where the renal function asks for it."""
     stay, drug = np.nonzero(chosen)
-    return make_orders(block.generator("prescription"), stays, catalogue, stay, drug)
+    return _together(make_orders(block.generator("prescription"), stays, catalogue, stay, drug), stays, catalogue)
+
+
+def first_line(orders: Orders, stay: Integers, drug: Integers, stays: Stays) -> Integers:
+    """The first line of a drug in a stay; -1 where it has none.
+
+    Args:
+        stay, drug: shape (n,).
+    """
+    order = np.lexsort((orders.start, orders.drug, orders.stay))
+    width = int(max(orders.drug.max(initial=0), drug.max(initial=0))) + 1
+    known, wanted = (orders.stay * width + orders.drug)[order], stay * width + drug
+    at = np.minimum(np.searchsorted(known, wanted), max(len(known) - 1, 0))
+    return np.where(known[at] == wanted, order[at], -1) if len(known) else np.full(len(stay), -1)
+
+
+def _together(orders: Orders, stays: Stays, catalogue: Catalogue) -> Orders:
+    """The orders, what a protocol asks for beginning with what calls for it, and ending not before."""
+    start, end = orders.start.copy(), orders.end.copy()
+    for protocol in catalogue.protocols:
+        calling = np.flatnonzero(np.isin(orders.drug, protocol.triggers) & concerned(stays, protocol)[orders.stay])
+        first = np.full(len(stays.row), np.datetime64("9999-01-01", "s"))
+        last = np.full(len(stays.row), np.datetime64("0001-01-01", "s"))
+        np.minimum.at(first, orders.stay[calling], start[calling])
+        np.maximum.at(last, orders.stay[calling], end[calling])
+        asked = np.isin(orders.drug, protocol.companions)
+        start = np.where(asked, np.minimum(start, first[orders.stay]), start)
+        end = np.where(asked, np.maximum(end, last[orders.stay]), end)
+    return orders.with_columns(start=start.astype(SECOND), end=end.astype(SECOND))
 
 
 def make_orders(rng: np.random.Generator, stays: Stays, catalogue: Catalogue, stay: Integers, drug: Integers) -> Orders:
@@ -131,7 +197,7 @@ def make_orders(rng: np.random.Generator, stays: Stays, catalogue: Catalogue, st
     blank = np.full(n, None, dtype=object)
     return Orders(
         stay, drug, dose, per_day, routes[drug], start, np.minimum(end, stays.end[stay]),
-        stopped, reduced, loading, blank, blank.copy(),
+        stopped, reduced, loading, blank, blank.copy(), np.full(n, ORDINARY), np.zeros(n, dtype=np.int64),
     )  # fmt: skip
 
 
@@ -168,6 +234,7 @@ class Record:
 UNKNOWN_ATC = ("V03AX99", "N02XX01", "R05ZZ02")  # not in the shipped vocabulary, on purpose
 STOP_BEFORE_START = 753 / 18_087  # measured on real prescriptions
 NO_CODE, UNKNOWN_CODE, CANCELLED = 0.025, 0.02, 0.02
+DOSED = ("surdosage", "sous_dosage", "non_adapte_renal", "rythme", "frequence")
 
 
 def line_numbers(orders: Orders, stays: Stays) -> Integers:
@@ -179,20 +246,21 @@ def line_numbers(orders: Orders, stays: Stays) -> Integers:
 
 
 def record_orders(block: Block, orders: Orders, stays: Stays, catalogue: Catalogue) -> Record:
-    """Write the lines down. Lines with an injected error keep a readable dose and code, so that the error is there."""
+    """Write the lines down. Those whose dose was made wrong keep it readable, so that the error is there."""
     rng = block.generator("prescription.saisie")
     n = len(orders)
-    right = np.array([mechanism is None for mechanism in orders.mechanism], dtype=bool)
+    right = orders.right
+    readable = np.isin(orders.mechanism.astype(str), DOSED)  # an error of the dose needs one
     draw = rng.random((5, n))
     dose = french_number(orders.dose, np.zeros(n, dtype=np.int64) + _places(orders.dose))
     unit = np.array([drug.unit for drug in catalogue.drugs], dtype=object)[orders.drug]
-    vague = right & ~orders.loading & (draw[0] < catalogue.habits.vague_doses)
+    vague = ~readable & ~orders.loading & (draw[0] < catalogue.habits.vague_doses)
     words = np.array(["", "1-2", "1-2", "selon protocole", "1 à 2"], dtype=object)[choose(rng, (3, 2, 1, 1, 1), n)]
     dose = np.where(vague, np.where(words == "", EMPTY, words), dose)
     unit = np.where(vague & (words != "selon protocole"), "cp", unit)
     atc = np.array([drug.atc for drug in catalogue.drugs], dtype=object)[orders.drug]
     unknown = np.array(UNKNOWN_ATC, dtype=object)[rng.integers(len(UNKNOWN_ATC), size=n)]
-    atc = np.where(right & (draw[1] < UNKNOWN_CODE), unknown, np.where(right & (draw[2] < NO_CODE), EMPTY, atc))
+    atc = np.where(draw[1] < UNKNOWN_CODE, unknown, np.where(draw[2] < NO_CODE, EMPTY, atc))
     stopped = orders.stopped & (orders.end < stays.end[orders.stay])
     status = np.where(stopped, "arretee", "active").astype(object)
     status = np.where(right & (draw[3] < CANCELLED), "annulee", status)

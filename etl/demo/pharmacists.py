@@ -4,6 +4,7 @@ The label is not the truth: nights and week-ends go unreviewed, some wards have 
 correct lines are questioned, and two pharmacists disagree.
 """
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,25 +20,23 @@ from etl.demo.draws import (
     Moments,
     choose,
     day_of,
-    hour_of,
     seconds,
     weekday_of,
 )
 from etl.demo.habits import Habits
-from etl.demo.injected_errors import ACT_IP
-from etl.demo.orders import Orders, Record, concatenate
+from etl.demo.orders import ORDINARY, Orders, Record, concatenate
 from etl.demo.people import EXTRACTION, People
 from etl.demo.staff import pharmacist_of
 from etl.demo.stays import CS, URG, Stays
 
-SEEN = {
-    "contre_indication": 0.72, "sous_dosage": 0.50, "non_adapte_renal": 0.66, "doublon": 0.70,
-    "interaction": 0.68, "voie": 0.62, "rythme": 0.90,
-}  # fmt: skip
-SEEN_OVERDOSE = ((9.9, 0.96), (4.9, 0.88), (2.9, 0.76), (0.0, 0.55))  # the more doses, the plainer
-QUESTIONED, QUESTIONED_LOADING = 0.0115, 0.16  # correct lines that get an intervention all the same
 SECOND_OPINION = 0.03
+LATER = 26 * 3600  # seconds after which it shows that nothing was given
+DAYS_AHEAD = 9
+WORKING_DAYS = 5
 ANY_CLASS = {1: 0.16, 2: 0.12, 3: 0.14, 4: 0.16, 5: 0.10, 6: 0.12, 7: 0.03, 8: 0.10, 9: 0.02, 10: 0.05}
+PLAIN_TO_SEE = 0.9  # of those who read such a line, so many object
+CORRECTED = ("surdosage", "sous_dosage", "non_adapte_renal", "voie", "rythme", "frequence")
+GOES_ON = (2, 9, 10)  # classes of problem after which the line is not stopped
 OTHER_CLASS = {1: 6, 3: 2, 4: 1, 5: 6, 6: 1, 8: 4}  # how a pharmacist files the same problem elsewhere
 
 
@@ -53,66 +52,69 @@ class Reviews:
 
 
 def draw_reviews(block: Block, orders: Orders, stays: Stays, catalogue: Catalogue) -> Reviews:
-    """Reviews of lines that still run when a pharmacist reaches them."""
+    """Reviews of lines that still run at the next round: all lines of a patient are read together."""
     rng = block.generator("avis")
-    n = len(orders)
-    moment, same_day = _review_moment(rng, orders.start, catalogue.habits)
+    moment = _next_round(orders, stays, catalogue)
     covered = np.array([float(row["revue"]) for row in catalogue.wards])[stays.ward[orders.stay]]
     busy = weekday_of(moment) == 0  # Mondays hold the week-end's orders
-    reached = rng.random(n) < covered * np.where(same_day, 0.95, 0.60)
+    reached = _by_round(stays.key[orders.stay], moment, 2) < covered
     running = (moment < orders.end) & (moment < EXTRACTION) & ~np.isin(stays.kind[orders.stay], (URG, CS))
     line = np.flatnonzero(reached & running)
     first = _opinion(rng, catalogue.habits, orders, line, moment[line], busy[line])
     again = np.flatnonzero(rng.random(len(line)) < SECOND_OPINION)
     later = moment[line[again]] + seconds(rng.uniform(0.3, 3, len(again)) * 3600)
-    second = _opinion(rng, catalogue.habits, orders, line[again], later, busy[line[again]], agree=0.65)
+    second = _opinion(rng, catalogue.habits, orders, line[again], later, busy[line[again]])
     return Reviews(**{name: np.concatenate([vars(first)[name], vars(second)[name]]) for name in vars(first)})
 
 
-def _review_moment(rng: np.random.Generator, start: Moments, habits: Habits) -> tuple[Moments, Flags]:
-    """When a pharmacist could see a line (Monday to Friday), and whether that is on the day it was written."""
-    opens, closes = habits.pharmacy_opens, habits.pharmacy_closes
-    delay = rng.exponential(habits.review_delay_hours, len(start)) + 0.2
-    hour, weekday = hour_of(start), weekday_of(start)
-    today = (weekday < 5) & (hour + delay < closes) & (hour > opens - 3)
-    ahead = np.where(weekday >= 4, 7 - weekday, 1)  # Friday evening is seen on Monday
-    next_time = day_of(start) + ahead.astype("timedelta64[D]") + seconds((opens + (delay % (closes - opens))) * 3600)
-    this_time = day_of(start) + seconds((np.maximum(hour, opens) + delay) * 3600)
-    today &= hour_of(this_time) < closes
-    return np.where(today, this_time, next_time).astype(SECOND), today
+def _next_round(orders: Orders, stays: Stays, catalogue: Catalogue) -> Moments:
+    """When a pharmacist next reads the orders of the patient; what was not given shows after a day."""
+    ready = orders.start + np.where(orders.mechanism == "non_recu", LATER, 600).astype("timedelta64[s]")
+    key, habits = stays.key[orders.stay], catalogue.habits
+    found = np.full(len(orders), np.datetime64("NaT", "s"))
+    visited = _visited(len(catalogue.wards), habits)
+    for ahead in range(DAYS_AHEAD):
+        day = day_of(ready) + np.timedelta64(ahead, "D")
+        hour = habits.pharmacy_opens + (habits.pharmacy_closes - habits.pharmacy_opens) * _by_round(key, day, 1)
+        at = day + seconds(hour * 3600)
+        fits = np.isnat(found) & visited[stays.ward[orders.stay], weekday_of(day)] & (at >= ready)
+        found = np.where(fits, at, found)
+    return found.astype(SECOND)
+
+
+def _visited(wards: int, habits: Habits) -> Flags:
+    """Which wards are visited on which days of the week, shape (wards, 7): never on its end."""
+    visited = np.zeros((wards, 7), dtype=bool)
+    for later in habits.rounds:
+        visited[np.arange(wards), (np.arange(wards) * 2 + later) % WORKING_DAYS] = True
+    return visited
+
+
+def _by_round(key: Integers, moment: Moments, salt: int) -> Floats:
+    """A number from 0 to 1 that is the same for all lines of a stay on one day."""
+    day = moment.astype("datetime64[D]").astype(np.int64)
+    mixed = (key.astype(np.uint64) * np.uint64(8191) + day.astype(np.uint64)) * np.uint64(4) + np.uint64(salt)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return ((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) / 2**53
 
 
 def _opinion(
-    rng: np.random.Generator, habits: Habits, orders: Orders, line: Integers, moment: Moments, busy: Flags,
-    agree: float = 1.0,
-) -> Reviews:  # fmt: skip
-    chance, plain = _chance(orders, line, habits.errors_seen)
+    rng: np.random.Generator, habits: Habits, orders: Orders, line: Integers, moment: Moments, busy: Flags
+) -> Reviews:
     n = len(line)
-    chance = chance * np.where(busy, 0.85, 1.0) * agree
+    concern = orders.concern[line]
+    wrong = ~orders.right[line]
+    chance = concern * np.where(wrong, habits.errors_seen, 1.0) * np.where(busy, 0.85, 1.0)
     intervention = rng.random(n) < chance
-    true_class = np.array([ACT_IP.get(orders.mechanism[i], 0) for i in line.tolist()], dtype=np.int64)
-    other = np.array([OTHER_CLASS.get(c, 8) for c in true_class.tolist()], dtype=np.int64)
+    looks_like = orders.filed[line]
+    other = np.array([OTHER_CLASS.get(c, 8) for c in looks_like.tolist()], dtype=np.int64)
     drawn = np.array(list(ANY_CLASS))[choose(rng, list(ANY_CLASS.values()), n)]
-    loading = orders.loading[line]
-    filed = np.where(rng.random(n) < 0.87, true_class, other)
-    problem = np.where(true_class > 0, filed, np.where(loading, 4, drawn))
+    filed = np.where(rng.random(n) < 0.87, looks_like, other)
+    problem = np.where(looks_like > 0, filed, drawn)
+    plain = concern > PLAIN_TO_SEE
     accepted = rng.random(n) < np.where(plain, habits.accepted_plain, habits.accepted)
     return Reviews(line, moment, intervention, np.where(intervention, problem, 0), accepted & intervention)
-
-
-def _chance(orders: Orders, line: Integers, factor: float) -> tuple[Floats, Flags]:
-    """Chance of an intervention on each line, and whether its error is plain to see."""
-    chance = np.where(orders.loading[line], QUESTIONED_LOADING, QUESTIONED)
-    plain = np.zeros(len(line), dtype=bool)
-    for position, i in enumerate(line.tolist()):
-        mechanism = orders.mechanism[i]
-        if mechanism == "surdosage":
-            times = float(orders.detail[i].split(":")[1].strip(" }"))
-            chance[position] = next(seen for limit, seen in SEEN_OVERDOSE if times > limit) * factor
-            plain[position] = times > 4
-        elif mechanism is not None:
-            chance[position] = SEEN[mechanism] * factor
-    return chance, plain
 
 
 def apply_interventions(orders: Orders, reviews: Reviews, catalogue: Catalogue) -> Orders:
@@ -120,33 +122,54 @@ def apply_interventions(orders: Orders, reviews: Reviews, catalogue: Catalogue) 
     hit = np.flatnonzero(reviews.accepted)
     _, first = np.unique(reviews.line[hit], return_index=True)  # a second opinion does not stop a line twice
     line, moment = reviews.line[hit[first]], reviews.moment[hit[first]]
+    # What is missing is added, what is not watched or not given goes on.
+    goes_on = np.isin(orders.filed[line], GOES_ON)
     stop = moment + np.timedelta64(5400, "s")
     end, stopped = orders.end.copy(), orders.stopped.copy()
-    earlier = stop < end[line]
+    earlier = (stop < end[line]) & ~goes_on
     end[line[earlier]] = stop[earlier]
     stopped[line[earlier]] = True
-    again = np.array(
-        [orders.mechanism[i] in ("surdosage", "sous_dosage", "non_adapte_renal", "voie", "rythme") for i in line], bool
-    )
-    right = _corrected(orders, line[again & earlier], stop[again & earlier], catalogue)
-    return concatenate([orders.with_columns(end=end, stopped=stopped), right])
+    again = np.isin(orders.mechanism[line].astype(str), CORRECTED) & earlier
+    right = _corrected(orders.take(line[again]), stop[again], catalogue)
+    lacking = (orders.mechanism[line] == "indication_non_traitee") & (stop < orders.end[line])
+    added = _added(orders.take(line[lacking]), stop[lacking], catalogue)
+    return concatenate([orders.with_columns(end=end, stopped=stopped), right, added])
 
 
-def _corrected(orders: Orders, line: Integers, start: Moments, catalogue: Catalogue) -> Orders:
-    right = orders.take(line)
-    usual = np.array([drug.doses[0][0] for drug in catalogue.drugs])[right.drug]
-    factor = np.where(right.reduced, np.array([drug.renal_factor for drug in catalogue.drugs])[right.drug], 1.0)
-    wrong_dose = np.isin(right.mechanism.astype(str), ("surdosage", "sous_dosage", "non_adapte_renal"))
-    weekly = right.mechanism.astype(str) == "rythme"
-    routes = np.array([drug.route for drug in catalogue.drugs], dtype=object)
-    blank = np.full(len(line), None, dtype=object)
-    return right.with_columns(
-        dose=np.where(wrong_dose, usual * factor, right.dose),
-        per_day=np.where(weekly, 0.143, right.per_day),
-        route=routes[right.drug],
+def _corrected(lines: Orders, start: Moments, catalogue: Catalogue) -> Orders:
+    """The lines as they should have been, from these moments on."""
+    usual, times = _usual(lines.drug, catalogue)
+    factor = np.where(lines.reduced, np.array([drug.renal_factor for drug in catalogue.drugs])[lines.drug], 1.0)
+    mechanism = lines.mechanism.astype(str)
+    wrong_dose = np.isin(mechanism, ("surdosage", "sous_dosage", "non_adapte_renal", "frequence"))
+    wrong_times = np.isin(mechanism, ("rythme", "frequence"))
+    dose, per_day = np.where(wrong_dose, usual * factor, lines.dose), np.where(wrong_times, times, lines.per_day)
+    return _right(lines, start, dose, per_day, catalogue)
+
+
+def _added(lines: Orders, start: Moments, catalogue: Catalogue) -> Orders:
+    """What was missing beside each line, at its usual dose."""
+    lacking = np.array([catalogue.drug_index(json.loads(text)["manque"]) for text in lines.detail.tolist()], np.int64)
+    lines = lines.with_columns(drug=lacking, reduced=np.zeros(len(lines), dtype=bool))
+    return _right(lines, start, *_usual(lacking, catalogue), catalogue)
+
+
+def _usual(drug: Integers, catalogue: Catalogue) -> tuple[Floats, Floats]:
+    dose, times = (np.array([getattr(drug, name)[0][0] for drug in catalogue.drugs]) for name in ("doses", "per_day"))
+    return dose[drug], times[drug]
+
+
+def _right(lines: Orders, start: Moments, dose: Floats, per_day: Floats, catalogue: Catalogue) -> Orders:
+    n = len(lines)
+    return lines.with_columns(
+        dose=dose,
+        per_day=per_day,
+        route=np.array([drug.route for drug in catalogue.drugs], dtype=object)[lines.drug],
         start=start,
-        mechanism=blank,
-        detail=blank.copy(),
+        mechanism=np.full(n, None, dtype=object),
+        detail=np.full(n, None, dtype=object),
+        concern=np.full(n, ORDINARY),
+        filed=np.zeros(n, dtype=np.int64),
     )
 
 

@@ -191,6 +191,7 @@ def _features(
         "ALLAINS": people.nsaid_allergy[row],
         "GROSS": pregnant,
         "HEMO": reason == MOTIFS.index("M_HD"),
+        "AGE65": age >= 65,
         "KHAUT": rng.random(n) < np.where(egfr < 45, 0.20, 0.015),
         **{f"DFG{limit}": egfr < limit for limit in (15, 20, 25, 30, 35, 50)},
     }

@@ -58,17 +58,18 @@ def prepare_orders(drug_orders: Columns) -> Columns:
 def judged_at(
     orders: Columns, within_hours: float, *, reviewed_at: Instants, as_of: datetime | None = None
 ) -> Instants:
-    """When each order is judged: when it was reviewed, or so long after it was written; never once it has ended.
+    """When each order is judged: when it was reviewed, else so long after it was written; never once it has ended.
 
     Args:
         reviewed_at: the review that gives the label; NaT where there is none, and for whoever predicts.
         as_of: nothing later is known.
     """
-    written, end = orders["written_at"], orders["end_time"]
-    latest = np.minimum(written + np.timedelta64(int(within_hours * 3600), "s"), end - np.timedelta64(1, "s"))
+    written = orders["written_at"]
+    at = np.where(np.isnat(reviewed_at), written + np.timedelta64(int(within_hours * 3600), "s"), reviewed_at)
+    at = np.minimum(at, orders["end_time"] - np.timedelta64(1, "s"))
     if as_of is not None:
-        latest = np.minimum(latest, np.datetime64(naive_utc(as_of), "us"))
-    return np.maximum(np.fmin(latest, reviewed_at), written)
+        at = np.minimum(at, np.datetime64(naive_utc(as_of), "us"))
+    return np.maximum(at, written)
 
 
 def naive_utc(instant: datetime) -> datetime:
