@@ -77,6 +77,27 @@ def calibration(bins: list[dict[str, float]]) -> str:
     return text.getvalue()
 
 
+def decision_curve(positive: Array, probability: Array, top: float = 0.5) -> str:
+    """Net benefit against the probability from which one would act (Vickers and Elkin, Med Decis Making 2006)."""
+    thresholds = np.linspace(0.005, top, 60)
+    prevalence = float(np.mean(positive))
+
+    def benefit(acted: NDArray[np.bool_], at: float) -> float:
+        right, wrong = float((positive[acted] == 1).sum()), float((positive[acted] == 0).sum())
+        return (right - wrong * at / (1 - at)) / len(positive)
+
+    with _figure() as (_, (panel,), text):
+        model = [benefit(probability >= at, float(at)) for at in thresholds]
+        everything = [benefit(np.ones(len(positive), dtype=bool), float(at)) for at in thresholds]
+        panel.plot(thresholds, model, color=COLOURS[0], label="model")
+        panel.plot(thresholds, everything, color=COLOURS[2], linestyle="--", label="look at every row")
+        panel.axhline(0, color=QUIET, label="look at none")
+        panel.set(title="Decision curve", xlabel="probability from which one acts", ylabel="net benefit")
+        panel.set(xlim=(0, top), ylim=(-0.2 * prevalence, 1.1 * prevalence))
+        panel.legend(fontsize=8)
+    return text.getvalue()
+
+
 def precision_at_budget(positive: Array, scores: Mapping[str, Array], budget: float, top: float = 0.2) -> str:
     """Share of right alerts as the number of alerts per 100 rows grows; the configured budget is marked."""
     grid = np.linspace(0.005, top, 40)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,13 @@ from models.prescription_review.config import Config
 from models.prescription_review.dose_reference import DoseReference
 from models.prescription_review.features import FEATURES, Categories, feature_matrix
 from models.prescription_review.learners import Learner
+from models.prescription_review.problem import ProblemLearner
+from models.prescription_review.triage import TriageLearner
 from models.splits import Cut
 from passerelle.errors import ContractError
 
-LEARNER, REFERENCE, MANIFEST = "learner.txt", "usual_doses.csv", "model.json"
+LEARNER, PROBLEM, TRIAGE = "learner.txt", "problem.txt", "triage.txt"
+REFERENCE, MANIFEST = "usual_doses.csv", "model.json"
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,11 @@ class Artefact:
 
     config: Config
     learner: Learner
+    problem: ProblemLearner
+    triage: TriageLearner
     reference: DoseReference
     calibrator: Calibrator
+    triage_calibrator: Calibrator
     threshold: float  # on the raw probability: calibration may tie what the learner tells apart
     categories: Categories
     cut: Cut
@@ -41,15 +47,22 @@ class Artefact:
         """The learner's input for orders that were not in its training part."""
         return feature_matrix(orders, self.reference.compare(orders), self.categories)
 
+    def with_usage_of(self, orders: pd.DataFrame) -> Artefact:
+        """The same model beside the usual doses of another hospital, learned from its orders; no review is needed."""
+        return replace(self, reference=DoseReference.learn(orders, self.config.dose_reference.min_patients))
+
     def write(self, folder: Path) -> None:
         """Write the model's files into an existing empty folder."""
-        self.learner.write(folder / LEARNER)
+        for name, text in ((LEARNER, self.learner.text), (PROBLEM, self.problem.text), (TRIAGE, self.triage.text)):
+            (folder / name).write_text(text, encoding="utf-8")
         self.reference.write(folder / REFERENCE)
         manifest: dict[str, Any] = {
             "config": self.config.model_dump(mode="json", by_alias=True),
             "features": list(FEATURES),
             "categories": self.categories,
+            "problem_classes": self.problem.classes,
             "calibrator": self.calibrator.as_dict(),
+            "triage_calibrator": self.triage_calibrator.as_dict(),
             "threshold": self.threshold,
             "cut": self.cut.as_dict(),
             "knowledge_sha256": self.knowledge_sha256,
@@ -74,9 +87,12 @@ class Artefact:
             )
         return cls(
             config=Config.model_validate(manifest["config"]),
-            learner=Learner.read(folder / LEARNER),
+            learner=Learner((folder / LEARNER).read_text(encoding="utf-8")),
+            problem=ProblemLearner((folder / PROBLEM).read_text(encoding="utf-8"), tuple(manifest["problem_classes"])),
+            triage=TriageLearner((folder / TRIAGE).read_text(encoding="utf-8")),
             reference=DoseReference.read(folder / REFERENCE),
             calibrator=Calibrator.from_dict(manifest["calibrator"]),
+            triage_calibrator=Calibrator.from_dict(manifest["triage_calibrator"]),
             threshold=manifest["threshold"],
             categories=manifest["categories"],
             cut=Cut.from_dict(manifest["cut"]),

@@ -18,8 +18,10 @@ from models.prescription_review.report import EvaluationReport
 from models.prescription_review.scoring import score_rows
 from models.prescription_review.train import NotEnoughLabels, identity
 from models.registry import Registry
-from models.splits import assign
+from models.splits import assign, choose_cut
 from models.view_store import ViewStore, read_views, require_contract
+
+USAGE_SHARE = 0.3  # of the orders of another hospital, the first, show what is usual there
 
 
 def evaluate(
@@ -34,7 +36,8 @@ def evaluate(
 
     Args:
         rows: ``test``: orders after the model's own cut, of patients unknown before it (the hospital of training);
-            ``all``: every reviewed order (a hospital the model has never seen: the external test).
+            ``all``: another hospital, which the model has never seen: usual doses are learned from its first orders,
+            reviewed or not, and every later reviewed order of other patients is judged.
 
     Raises:
         ContractError: the store lacks the contract, a view or a column that the model declares.
@@ -66,8 +69,12 @@ def evaluate_artefact(
     views = read_views(store, {**config.views, **config.labels}, model=config.model)
     orders = build_cases(views, config, load_knowledge()).orders
     labels = order_labels(views["order_reviews"], orders)
-    part = assign(orders["index_time"].to_numpy(), orders["person_id"].to_numpy(), artefact.cut)
-    chosen = labels["label"].notna().to_numpy() & ((part == "test") | (rows == "all"))
+    times, persons = orders["index_time"].to_numpy(), orders["person_id"].to_numpy()
+    cut = choose_cut(times, calibration_share=0, test_share=1 - USAGE_SHARE) if rows == "all" else artefact.cut
+    part = assign(times, persons, cut)
+    if rows == "all":
+        artefact = artefact.with_usage_of(orders[part == "train"])
+    chosen = labels["label"].notna().to_numpy() & (part == "test")
     if not 0 < np.nansum(labels["label"][chosen]) < chosen.sum():
         raise NotEnoughLabels(
             what=f"the {rows} rows of this store do not hold both interventions and accepted orders",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,32 +38,32 @@ class Learner:
             return np.empty((0, len(FEATURES) + 1))
         return np.asarray(self._booster.predict(features, num_threads=1, pred_contrib=True))
 
-    def write(self, path: Path) -> None:
-        """Write LightGBM's text format."""
-        path.write_text(self.text, encoding="utf-8")
 
-    @classmethod
-    def read(cls, path: Path) -> Learner:
-        """The inverse of :meth:`write`."""
-        return cls(path.read_text(encoding="utf-8"))
-
-
-def fit(features: Array, positive: Array, inner: NDArray[Any], config: LearnerConfig, seed: int) -> tuple[Learner, int]:
+def fit(
+    features: Array, positive: Array, inner: NDArray[Any], config: LearnerConfig, seed: int, weight: Array | None = None
+) -> tuple[Learner, int]:
     """Choose the number of trees inside the training part, then fit on every row of it.
 
     Args:
         features: shape (n, ``FEATURES``); ``positive``: 0 or 1, shape (n,).
         inner: part of each row in that choice, shape (n,): train, calibration (later rows of other patients, which
             judge), or left_out.
+        weight: of each row, shape (n,).
     Returns:
         The learner and its number of trees.
     """
     learn, judge = inner == "train", inner == "calibration"
     trees = (config.min_trees + config.max_trees) // 4
     if min(positive[learn].sum(), positive[judge].sum()) >= INNER_POSITIVES:
-        trees = max(_best_trees(features, positive, learn, judge, config, seed), config.min_trees)
-    booster = _train(features, positive, config, seed, trees)
-    return Learner(booster.model_to_string(num_iteration=-1)), trees
+        trees = max(_best_trees(features, positive, learn, judge, config, seed, weight), config.min_trees)
+    return fit_trees(features, positive, config, seed, trees, weight), trees
+
+
+def fit_trees(
+    features: Array, positive: Array, config: LearnerConfig, seed: int, trees: int, weight: Array | None = None
+) -> Learner:
+    """Fit so many trees on every row. Arguments as `fit`."""
+    return Learner(_train(features, positive, config, seed, trees, weight).model_to_string(num_iteration=-1))
 
 
 def _best_trees(
@@ -74,12 +73,16 @@ def _best_trees(
     judge: NDArray[np.bool_],
     config: LearnerConfig,
     seed: int,
+    weight: Array | None,
 ) -> int:
     import lightgbm
 
     judged = _dataset(features[judge], positive[judge])
     stop = lightgbm.early_stopping(config.patience, verbose=False)
-    fitted = _train(features[learn], positive[learn], config, seed, config.max_trees, valid=judged, callbacks=[stop])
+    learned = None if weight is None else weight[learn]
+    fitted = _train(
+        features[learn], positive[learn], config, seed, config.max_trees, learned, valid=judged, callbacks=[stop]
+    )
     return int(fitted.best_iteration or config.min_trees)
 
 
@@ -89,6 +92,7 @@ def _train(
     config: LearnerConfig,
     seed: int,
     trees: int,
+    weight: Array | None = None,
     **more: Any,
 ) -> Any:
     import lightgbm
@@ -111,15 +115,16 @@ def _train(
         "verbosity": -1,
     }
     judged = {"valid_sets": [more["valid"]], "callbacks": more["callbacks"]} if more else {}
-    return lightgbm.train(parameters, _dataset(features, positive), num_boost_round=trees, **judged)
+    return lightgbm.train(parameters, _dataset(features, positive, weight), num_boost_round=trees, **judged)
 
 
-def _dataset(features: Array, positive: Array) -> Any:
+def _dataset(features: Array, positive: Array, weight: Array | None = None) -> Any:
     import lightgbm
 
     return lightgbm.Dataset(
         features,
         label=positive,
+        weight=weight,
         feature_name=list(FEATURES),
         categorical_feature=list(CATEGORICAL),
         params={"feature_pre_filter": False, "verbosity": -1},

@@ -23,6 +23,8 @@ class Report:
     evaluation: dict[str, Any]
     alerts: dict[str, Any]
     by_problem: list[dict[str, Any]]
+    problem_classes: dict[str, Any]
+    triage: dict[str, Any]
     notes: list[str] = field(default_factory=list)
     plots: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
@@ -50,7 +52,20 @@ class Report:
             f"  alerts          {alerts['alerts_per_100']:.1f} per 100 orders (budget {alerts['budget_per_100']:g}), "
             f"{_percent(alerts['precision'])} right, {_percent(alerts['recall'])} of the interventions found"
         )
+        lines += self._of_patients()
         return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
+
+    def _of_patients(self) -> list[str]:
+        found = self.triage
+        lines = [
+            f"patients to read first: {found['rows']} patient-days, {found['prevalence']:.1%} with an intervention"
+        ]
+        for name, scores in found["scores"].items():
+            figures = (f"{figure} {_shown(scores[figure])}" for figure in ("auroc", "average_precision"))
+            lines.append(f"  {name:<20}" + "   ".join(figures))
+        for name, interval in self.problem_classes["macro_f1"].items():
+            lines.append(f"  class of problem, {name}: macro-F1 {_shown(interval)} over {self.problem_classes['n']}")
+        return lines
 
 
 def _shown(interval: dict[str, Any]) -> str:

@@ -9,12 +9,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models import plots
+from models.bootstrap import cluster_interval
 from models.evaluation import Sample, evaluate
+from models.prescription_review import problem, triage
 from models.prescription_review.artefact import Artefact
+from models.prescription_review.columns import columns_of
 from models.ranking import Ranking
 
+Array = NDArray[np.float64]
 MODEL = "model"
-BUDGETS = (0.01, 0.05, 0.1)
+ROUND_BUDGETS = (0.1, 0.2, 0.3)  # shares of the patients of a day
+OF_PATIENTS = ("age", "sex", "kidney function (mL/min)", "stay")
+BUDGETS = (0.004, 0.01, 0.05, 0.1)
 
 
 def score_rows(artefact: Artefact, orders: pd.DataFrame, labels: pd.DataFrame, seed: int) -> dict[str, Any]:
@@ -23,10 +29,12 @@ def score_rows(artefact: Artefact, orders: pd.DataFrame, labels: pd.DataFrame, s
     Args:
         orders: rows with a label; ``labels`` has the same index, with ``label`` and ``problem``.
     Returns:
-        ``evaluation``, ``alerts`` (at the model's own threshold), ``by_problem`` and ``plots``.
+        ``evaluation`` of orders, ``triage`` of the patients that are read on a day, ``alerts`` (at the model's own
+        threshold), ``by_problem``, ``problem_classes`` and ``plots``.
     """
     doses = artefact.reference.compare(orders)
-    raw = artefact.learner.predict(artefact.features(orders))
+    features = artefact.features(orders)
+    raw = artefact.learner.predict(features)
     positive = labels["label"].to_numpy(float)
     scores = {
         MODEL: raw,
@@ -42,10 +50,13 @@ def score_rows(artefact: Artefact, orders: pd.DataFrame, labels: pd.DataFrame, s
         "evaluation": evaluation,
         "alerts": _alerts(raw >= artefact.threshold, positive, budget),
         "by_problem": _by_problem(raw, positive, labels["problem"], budget),
+        "problem_classes": _problem_classes(artefact, features, orders, labels, seed),
+        "triage": _triage(artefact, orders, probability, positive, seed),
         "plots": {
             "discrimination": plots.discrimination(positive, scores),
             "calibration": plots.calibration(evaluation["calibration"]["bins"]),
             "precision_at_budget": plots.precision_at_budget(positive, scores, budget),
+            "decision_curve": plots.decision_curve(positive, probability),
         },
     }
 
@@ -59,6 +70,50 @@ def _alerts(alert: NDArray[np.bool_], positive: NDArray[np.float64], budget: flo
         "alerts_per_100": float(alert.mean() * 100),
         "precision": float(right / alert.sum()) if alert.any() else None,
         "recall": float(right / positive.sum()) if positive.any() else None,
+    }
+
+
+def _triage(artefact: Artefact, orders: pd.DataFrame, probability: Array, positive: Array, seed: int) -> dict[str, Any]:
+    """Figures of patient-days: those whose reviewed orders are among these rows."""
+    columns, config = columns_of(orders), artefact.config
+    rounds = triage.Rounds.of(columns, config.timezone)
+    described = triage.describe(rounds, columns, probability)
+    raw = artefact.triage.predict(described)
+    scores = {
+        MODEL: raw,
+        "rule alerts": described[:, triage.FEATURES.index("rules")],
+        "multicriteria query": triage.multicriteria(described),
+    }
+    first = orders.iloc[rounds.first]
+    sample = Sample(
+        rounds.highest(positive), first["person_id"].to_numpy(), scores, artefact.triage_calibrator.apply(raw),
+        {name: groups for name, groups in subgroups(first).items() if name in OF_PATIENTS},
+    )  # fmt: skip
+    return evaluate(sample, budgets=ROUND_BUDGETS, resamples=config.bootstrap, seed=seed)
+
+
+def _problem_classes(
+    artefact: Artefact, features: Array, orders: pd.DataFrame, labels: pd.DataFrame, seed: int
+) -> dict[str, Any]:
+    """The class that is predicted against the one that the pharmacist wrote, over the interventions."""
+    coded = (labels["label"] == 1).to_numpy() & labels["problem"].isin(problem.CLASSES).to_numpy()
+    said, predicted = labels["problem"].to_numpy(object)[coded], artefact.problem.predict(features[coded])
+    commonest = np.full(len(said), max(problem.CLASSES, key=lambda code: (said == code).sum()), dtype=object)
+    figures = {"model": predicted, "commonest class": commonest}
+    person = orders["person_id"].to_numpy()[coded]
+
+    def macro_f1(of: NDArray[Any]) -> dict[str, Any]:
+        def statistic(weights: Array) -> float:
+            found = problem.confusion(said, of, weights)["macro_f1"]
+            return float("nan") if found is None else float(found)
+
+        return cluster_interval(statistic, person, resamples=artefact.config.bootstrap, seed=seed).as_dict()
+
+    scores = {name: macro_f1(of) for name, of in figures.items()} if len(said) else {}
+    return {
+        "n": len(said),
+        "macro_f1": scores,
+        **{k: v for k, v in problem.confusion(said, predicted).items() if k != "macro_f1"},
     }
 
 

@@ -12,24 +12,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.calibration import fit_calibrator
 from models.evaluation import headline
-from models.prescription_review import learners
 from models.prescription_review.artefact import Artefact
 from models.prescription_review.config import Config, load_config
-from models.prescription_review.dose_reference import DoseReference, cross_compare
-from models.prescription_review.features import Cases, build_cases, feature_matrix, learn_categories
+from models.prescription_review.features import Cases, build_cases
+from models.prescription_review.fitting import fit_artefact
 from models.prescription_review.knowledge import Knowledge, load_knowledge
 from models.prescription_review.labels import order_labels
 from models.prescription_review.report import TrainReport
 from models.prescription_review.scoring import score_rows
 from models.registry import Registry, Stored, folder_sha256
-from models.splits import Cut, assign, choose_cut
+from models.splits import assign, choose_cut
 from models.view_store import ViewStore, read_views, require_contract
 from passerelle.errors import TerminalError
 
 MIN_POSITIVES = 20
-INNER_SHARE = 0.25
 
 
 class NotEnoughLabels(TerminalError):
@@ -105,56 +102,8 @@ def fit(store: ViewStore, config: Config, knowledge: Knowledge, seed: int) -> Tr
     labels = known_then.where(pd.Series(part != "test", index=orders.index), final)
     rows = _count(labels["label"].notna().to_numpy(), labels["label"].to_numpy(), part)
     _enough(labels["label"][part == "train"], "in its training part", store)
-    artefact = _fit_artefact(orders, labels["label"].to_numpy(), part, cut, config, knowledge, seed)
+    artefact = fit_artefact(orders, labels, part, cut, config, knowledge, seed)
     return Trained(artefact, cases, labels, part, rows, _notes(rows, artefact, orders))
-
-
-def _fit_artefact(
-    orders: pd.DataFrame,
-    label: NDArray[np.float64],
-    part: NDArray[Any],
-    cut: Cut,
-    config: Config,
-    knowledge: Knowledge,
-    seed: int,
-) -> Artefact:
-    reviewed = ~np.isnan(label)
-    past = orders[part == "train"]  # unreviewed orders too: they show what is usual
-    rows = past[reviewed[part == "train"]]
-    positive = label[(part == "train") & reviewed]
-    usual = config.dose_reference
-    doses = cross_compare(past, folds=usual.folds, min_patients=usual.min_patients, seed=seed).loc[rows.index]
-    categories = learn_categories(past)
-    later = choose_cut(rows["index_time"].to_numpy(), calibration_share=INNER_SHARE, test_share=0).calibration_start
-    never = np.datetime64("2262-01-01")
-    inner = assign(rows["index_time"].to_numpy(), rows["person_id"].to_numpy(), Cut(later, never))
-    learner, trees = learners.fit(feature_matrix(rows, doses, categories), positive, inner, config.learner, seed)
-    reference = DoseReference.learn(past, usual.min_patients)
-
-    after = orders[part == "calibration"]
-    raw = learner.predict(feature_matrix(after, reference.compare(after), categories))
-    known = reviewed[part == "calibration"]
-    calibrator = fit_calibrator(raw[known], label[part == "calibration"][known], config.calibration)
-    return Artefact(
-        config=config,
-        learner=learner,
-        reference=reference,
-        calibrator=calibrator,
-        threshold=_threshold(raw, config.budget),
-        categories=categories,
-        cut=cut,
-        knowledge_sha256=knowledge.sha256,
-        trees=trees,
-        seed=seed,
-    )
-
-
-def _threshold(raw: NDArray[np.float64], budget: float) -> float:
-    """The lowest raw probability whose alerts stay within the budget, over all later orders, reviewed or not."""
-    values, counts = np.unique(raw, return_counts=True)
-    above = np.cumsum(counts[::-1])[::-1] / max(len(raw), 1)
-    within = values[above <= budget]
-    return float(within[0]) if len(within) else 1.0
 
 
 def judge(trained: Trained, seed: int) -> dict[str, Any]:

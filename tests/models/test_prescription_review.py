@@ -31,7 +31,7 @@ def test_the_report_is_json_with_plots_and_says_what_was_left_out(trained):
     assert rows["reviewed"] + rows["unreviewed"] == rows["orders"]
     assert rows["train"] + rows["calibration"] + rows["test"] + rows["left_out"] == rows["reviewed"]
     assert any(f"{rows['unreviewed']} of {rows['orders']} orders were not reviewed" in note for note in report["notes"])
-    assert {"discrimination", "calibration", "precision_at_budget"} == set(report["plots"])
+    assert {"discrimination", "calibration", "precision_at_budget", "decision_curve"} == set(report["plots"])
     assert "rule alerts" in str(trained.report) and "per 100 orders" in str(trained.report)
     assert all(svg.lstrip().startswith("<?xml") and "<svg" in svg for svg in report["plots"].values())
 
@@ -129,7 +129,13 @@ def test_the_registry_keeps_contract_snapshot_parameters_plots_and_model(trained
     run = Registry(trained.tracking_uri).run("prescription_review", trained.report.run_id)
     assert run.tags["view_contract"] == "v1" and run.tags["snapshot_id"] == "test-snapshot"
     assert run.params["seed"] == "0" and "auroc" in run.metrics and "rule alerts.auroc" in run.metrics
-    assert {path.name for path in run.folder.iterdir()} == {"learner.txt", "usual_doses.csv", "model.json"}
+    assert {path.name for path in run.folder.iterdir()} == {
+        "learner.txt",
+        "problem.txt",
+        "triage.txt",
+        "usual_doses.csv",
+        "model.json",
+    }
     assert {path.suffix for path in run.folder.parent.iterdir() if path.is_file()} == {".svg", ".json"}
 
 
@@ -149,7 +155,7 @@ def test_evaluating_again_gives_the_figures_of_training(trained):
 
 def test_another_hospital_is_an_external_test_as_a_whole(trained):
     other = evaluate(generate(patients=150, seed=9), tracking_uri=trained.tracking_uri, rows="all")
-    assert other.rows["all"] == other.rows["reviewed"]
+    assert 0.5 < other.rows["all"] / other.rows["reviewed"] < 0.8  # the first orders show what is usual there
     assert other.evaluation["scores"]["model"]["auroc"]["value"] > 0.75
 
 
