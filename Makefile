@@ -10,7 +10,7 @@ PROCESSES = $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() + 1))')
 SIDE_BY_SIDE = --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint conformance bench lock clean
+.PHONY: help demo test lint conformance bench bench-models lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,10 @@ conformance: .venv/.stamp ## every FHIR resource before the official HL7 validat
 
 bench: .venv/.stamp ## the measurements of docs/benchmarks
 	$(BIN)/python -m benchmarks
+
+MODEL ?= prescription_review
+bench-models: .venv/.stamp ## the goals of a model beside what it does (MODEL=prescription_review)
+	$(BIN)/python -m benchmarks.models $(MODEL)
 
 lock: .venv/.stamp ## choose versions anew from pyproject.toml (no registry address in the file)
 	$(BIN)/python -m uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --upgrade \

@@ -102,7 +102,7 @@ CHU_SECOND = Habits(
     errors={"surdosage": 1.6, "sous_dosage": 1.3, "non_adapte_renal": 1.5, "contre_indication": 1.5, "doublon": 1.8,
             "interaction": 1.6, "voie": 0.8, "frequence": 1.5, "suivi_absent": 1.3},
     formulary_changes=(("2023-05-15", "A02BC03", "A02BC02"),),
-    rounds=(0, 3),
+    rounds=(0,),
     pharmacy_opens=8.5,
     pharmacy_closes=18.5,
     errors_seen=0.88,

@@ -1,0 +1,212 @@
+"""The goals of ``prescription_review`` on the generated hospitals: trained at one, moved to the other by the views.
+
+Every figure is on synthetic patients: a check that the machinery works, never a claim about real ones.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.goals import Goal, goal_of
+from etl.demo import chu_demo, chu_second
+from etl.demo.server import demo_server
+from passerelle import pipeline
+from passerelle.predictions import open_store, tracking_uri
+from passerelle.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from models.prescription_review.report import Report
+    from omop.views.store import ViewStore
+
+PATIENTS = int(os.environ.get("BENCHMARK_PATIENTS", "10000"))
+AT_SECOND = int(os.environ.get("BENCHMARK_PATIENTS_SECOND", "8000"))
+TRAIN_SECONDS, ORDERS_PER_SECOND = 300, 2_000
+
+
+@dataclass(frozen=True)
+class Hospitals:
+    """The trained model's reports: at home on its test part, and at the hospital that it has never seen."""
+
+    home: "Report"
+    away: "Report"
+    seconds: float  # of training
+    orders_per_second: float
+
+
+def measure(folder: Path) -> Iterator[Goal]:
+    """Generate both hospitals, bring them to the views, train, move, judge."""
+    found = hospitals(folder)
+    yield from patient_goals(found)
+    yield from order_goals(found)
+    yield from trust_goals(found)
+
+
+def hospitals(folder: Path) -> Hospitals:
+    """Both hospitals through the whole pipeline, and the model through both."""
+    from models.prescription_review.evaluate import evaluate
+    from models.prescription_review.train import train
+
+    home, away = (
+        load_settings(workspace=folder / name, keys_file=folder / f"{name}.json") for name in ("home", "away")
+    )
+    with tempfile.TemporaryDirectory(dir="/tmp") as data, demo_server(Path(data) / "pg") as dsn:
+        chu_demo.generate(dsn, PATIENTS)
+        _to_views(home, "chu_demo", dsn)
+    chu_second.generate(folder / "dump", AT_SECOND)
+    _to_views(away, "chu_second", str(folder / "dump"))
+    started = time.perf_counter()
+    with opened(home) as store:
+        report = train(store, tracking_uri=tracking_uri(home))
+    seconds = time.perf_counter() - started
+    with opened(away) as store:
+        moved = evaluate(store, tracking_uri=tracking_uri(home), rows="all")
+    return Hospitals(report, moved, seconds, _orders_per_second(home))
+
+
+def _to_views(settings: Settings, source: str, where: str) -> None:
+    with pipeline.open_job(settings, source) as job:
+        pipeline.extract(job, where)
+        pipeline.map_tables(job)
+        pipeline.check(job)
+        pipeline.publish(job)
+
+
+@contextmanager
+def opened(settings: Settings) -> "Iterator[ViewStore]":
+    """The views of a workspace."""
+    store = open_store(settings, None)
+    try:
+        yield store
+    finally:
+        close = getattr(store, "close", None)
+        if close:
+            close()
+
+
+def _orders_per_second(settings: Settings) -> float:
+    """From the rows of the views to probabilities and explained alerts, on one core; reading the views is left out."""
+    from models.prescription_review.config import load_config
+    from models.prescription_review.features import build_cases
+    from models.prescription_review.predict import ReadyModel
+    from models.view_store import read_views
+
+    config, ready = load_config(), ReadyModel.load(tracking_uri(settings))
+    with opened(settings) as store:
+        views = read_views(store, config.views, model=config.model)
+        started = time.process_time()
+        ready.predictions(build_cases(views, config, ready.knowledge), store)
+        return len(views["drug_orders"]) / (time.process_time() - started)
+
+
+def patient_goals(found: Hospitals) -> Iterator[Goal]:
+    """A4: which patients to read first."""
+    for where, report in (("temporal split", found.home), ("other hospital", found.away)):
+        model, rules, query = (report.triage["scores"][n] for n in ("model", "rule alerts", "multicriteria query"))
+        gain = report.triage["gain_over"]
+        for figure, goal in (("auroc", 0.86), ("average_precision", 0.80)):
+            beside = f"rules {_shown(rules[figure])}, query {_shown(query[figure])}"
+            yield goal_of(
+                "A4",
+                f"patients, {where}: {_named(figure)}",
+                goal,
+                model[figure],
+                _with_share(beside, report.triage, figure),
+            )
+        for name, words, goal in (("rule alerts", "rules", 0.12), ("multicriteria query", "the query", 0.10)):
+            yield goal_of("A4", f"patients, {where}: AUROC above {words}", goal, gain[name]["auroc"])
+    yield from _losses("A4", "patients", found.home.triage, found.away.triage)
+
+
+def order_goals(found: Hospitals) -> Iterator[Goal]:
+    """A5: which orders; A6: which class of problem."""
+    for where, report in (("temporal split", found.home), ("other hospital", found.away)):
+        scores = report.evaluation["scores"]
+        model, rules = scores["model"], scores["rule alerts"]
+        for figure, goal in (("auroc", 0.93), ("average_precision", 0.50)):
+            beside = _with_share(f"rules {_shown(rules[figure])}", report.evaluation, figure)
+            yield goal_of("A5", f"orders, {where}: {_named(figure)}", goal, model[figure], beside)
+        for budget, figure, goal in ((0.004, "precision", 0.90), (0.05, "recall", 0.60)):
+            words = f"orders, {where}: {'right' if figure == 'precision' else 'found'} at {budget:.1%} alerts"
+            at, beside = (next(row for row in s["at_budget"] if row["budget"] == budget) for s in (model, rules))
+            yield goal_of("A5", words, goal, at[figure], f"rules {_shown(beside[figure])}")
+    yield from _losses("A5", "orders", found.home.evaluation, found.away.evaluation)
+    for where, report in (("temporal split", found.home), ("other hospital", found.away)):
+        classes = report.problem_classes
+        dumb = classes["macro_f1"]["commonest class"]
+        yield goal_of(
+            "A6",
+            f"class of problem, {where}: macro-F1 over {len(classes['f1'])} classes",
+            0.70,
+            classes["macro_f1"]["model"],
+            f"commonest class {_shown(dumb)}",
+        )
+        doses = [classes["f1"][code] for code in ("3", "4") if code in classes["f1"]]
+        yield Goal("A6", f"class of problem, {where}: mean F1 of the dose classes", 0.85, sum(doses) / len(doses))
+
+
+def trust_goals(found: Hospitals) -> Iterator[Goal]:
+    """A7 and speed."""
+    for where, report in (("temporal split", found.home), ("other hospital", found.away)):
+        for unit, evaluation in (("orders", report.evaluation), ("patients", report.triage)):
+            line = evaluation["calibration"]
+            yield Goal(
+                "A7",
+                f"{unit}, {where}: calibration error (ECE)",
+                0.02,
+                line["ece"],
+                baseline=f"slope {line['slope']:.2f}",
+                at_most=True,
+            )
+        gap, worst = widest_gap(report.evaluation)
+        yield Goal(
+            "A7", f"orders, {where}: AUROC of a subgroup below that of all", 0.05, gap, baseline=worst, at_most=True
+        )
+    yield Goal(
+        "",
+        "training, seconds",
+        TRAIN_SECONDS,
+        found.seconds,
+        baseline=f"{found.home.rows['orders']:,} orders",
+        at_most=True,
+    )
+    yield Goal("", "orders scored and explained a second, one core", ORDERS_PER_SECOND, found.orders_per_second)
+
+
+def widest_gap(evaluation: Mapping[str, Any], positives: int = 50) -> tuple[float, str]:
+    """How far the weakest subgroup with enough positives lies below all rows, and which one it is."""
+    whole = evaluation["scores"]["model"]["auroc"]["value"]
+    told = [row for row in evaluation["subgroups"] if row["auroc"] and row["positives"] >= positives]
+    row = min(told, key=lambda row: row["auroc"]["value"])
+    text = f"{row['by']}: {row['group']}, {_shown(row['auroc'])}, {row['positives']} interventions"
+    return whole - row["auroc"]["value"], text
+
+
+def _losses(id: str, unit: str, home: Mapping[str, Any], away: Mapping[str, Any]) -> Iterator[Goal]:
+    for figure in ("auroc", "average_precision"):
+        here, there = (evaluation["scores"]["model"][figure] for evaluation in (home, away))
+        yield Goal(
+            id,
+            f"{unit}: {_named(figure)} lost at the other hospital",
+            0.03,
+            here["value"] - there["value"],
+            at_most=True,
+        )
+
+
+def _named(figure: str) -> str:
+    return {"auroc": "AUROC", "average_precision": "AUPRC"}[figure]
+
+
+def _shown(interval: Mapping[str, Any]) -> str:
+    return (
+        "?" if interval["low"] is None else f"{interval['value']:.3f} ({interval['low']:.3f} to {interval['high']:.3f})"
+    )
+
+
+def _with_share(beside: str, evaluation: Mapping[str, Any], figure: str) -> str:
+    return beside if figure == "auroc" else f"{beside}, prevalence {evaluation['prevalence']:.3f}"
