@@ -65,6 +65,7 @@ class Catalogue:
     drug_contraindications: Floats  # (features, drugs), 0 or 1
     interactions: tuple[dict[str, str], ...]
     diagnoses: tuple[dict[str, str], ...]
+    problems: dict[str, list[str]]  # code of a diagnosis → words of the problem list for it
     acts: tuple[dict[str, str], ...]
     act_weights: Floats  # (features, acts)
     reasons: tuple[dict[str, str], ...]
@@ -105,6 +106,7 @@ def load_catalogue(hospital: str = "chu_demo") -> Catalogue:
         drug_contraindications=_weights([_flags(row["contre_indications"]) for row in drug_rows]),
         interactions=tuple(r for r in read(hospital, "interactions") if {r["atc_a"], r["atc_b"]} <= formulary),
         diagnoses=read(hospital, "diagnostics"),
+        problems={row["code"]: row["mots"].split("|") for row in read(hospital, "problemes")},
         acts=acts,
         act_weights=_weights([row["indications"] for row in acts]),
         reasons=reasons,

@@ -20,6 +20,7 @@ from etl.demo.injected_errors import inject, truth_table
 from etl.demo.orders import Orders, draw_choice, draw_orders, order_table, record_orders
 from etl.demo.people import draw_people, patient_table
 from etl.demo.pharmacists import apply_interventions, draw_reviews, review_table
+from etl.demo.problems import problem_table
 from etl.demo.stays import Stays, alive_until, deaths_of, draw_stays, moves_table, stay_table
 
 Tables = dict[str, pa.Table]
@@ -38,7 +39,8 @@ def block_tables(block: Block, book: Catalogue) -> Tables:
     orders = apply_interventions(orders, reviews, book)
     record = record_orders(block, orders, stays, book)
     deaths = deaths_of(block, people, stays, book)
-    samples = draw_samples(block, people, stays, alive_until(stays, deaths), book)
+    alive = alive_until(stays, deaths)
+    samples = draw_samples(block, people, stays, alive, book)
     levels = _monitored(orders, stays, book)
     return {
         "patient": patient_table(people, deaths, book, block),
@@ -52,6 +54,7 @@ def block_tables(block: Block, book: Catalogue) -> Tables:
         "resultat_biologie": result_table(block, people, stays, samples, book, levels),
         "mesure_clinique": measure_table(block, people, stays, book),
         "antecedent": history_table(block, people, stays),
+        "probleme": problem_table(block, people, stays, alive, book),
         "document": letter_table(block, people, stays, orders, record, book),
         "document_numerise": scan_table(block, people, stays),
         TRUTH: truth_table(block, people, stays, orders, record.number),
