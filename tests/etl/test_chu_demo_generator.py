@@ -180,7 +180,9 @@ def test_most_diseases_are_on_the_problem_list_in_the_first_hours(frames):
     ).max() < np.timedelta64(20, "h")
     pressure = frames["diagnostic"].code_cim10.str.replace(".", "") == "I10"
     known = set(problems.ipp[codes == "I10"])
-    assert np.mean([ipp in known for ipp in set(frames["diagnostic"].ipp[pressure])]) == pytest.approx(0.85 * 0.97, abs=0.04)
+    assert np.mean([ipp in known for ipp in set(frames["diagnostic"].ipp[pressure])]) == pytest.approx(
+        0.85 * 0.97, abs=0.04
+    )
     closed = problems[problems.clos_le.notna()]
     leaving = set(zip(stays.ipp, stays.sortie, strict=True))
     assert set(zip(closed.ipp, closed.clos_le, strict=True)) <= leaving
