@@ -89,6 +89,7 @@ class Catalogue:
     controls: tuple[Watched, ...]  # what is measured under a drug
     effects: tuple[Watched, ...]  # what a drug may do to an analysis
     diagnoses: tuple[dict[str, str], ...]
+    problems: dict[str, list[str]]  # code of a diagnosis → words of the problem list for it
     acts: tuple[dict[str, str], ...]
     act_weights: Floats  # (features, acts)
     reasons: tuple[dict[str, str], ...]
@@ -136,6 +137,7 @@ def load_catalogue(hospital: str = "chu_demo") -> Catalogue:
         controls=tuple(_watched(row, place) for row in read(hospital, "suivis")),
         effects=tuple(_watched(row, place) for row in read(hospital, "effets")),
         diagnoses=read(hospital, "diagnostics"),
+        problems={row["code"]: row["mots"].split("|") for row in read(hospital, "problemes")},
         acts=acts,
         act_weights=_weights([row["indications"] for row in acts]),
         reasons=reasons,

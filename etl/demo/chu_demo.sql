@@ -37,6 +37,8 @@ CREATE TABLE dpi.mesure_clinique (
 CREATE TABLE dpi.antecedent (
     antecedent_id bigint, ipp text, type_antecedent text, code text, libelle text, valeur text, saisi_le timestamp,
     maj_le timestamp);
+CREATE TABLE dpi.probleme (
+    probleme_id bigint, ipp text, code_cim10 text, libelle text, saisi_le timestamp, clos_le timestamp, maj_le timestamp);
 CREATE TABLE dpi.document (
     document_id bigint, ipp text, numero_sejour text, type_document text, titre text, date_document timestamp, auteur_id text,
     texte text, maj_le timestamp);

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from etl.demo.catalogue import FEATURES, Catalogue
-from etl.demo.draws import Block, Floats, Integers, choose_by_row, rank_within, seconds
+from etl.demo.draws import Block, Floats, Integers, Objects, choose_by_row, rank_within, seconds
 from etl.demo.people import EXTRACTION, People
 from etl.demo.staff import practitioner_of
 from etl.demo.stays import CS, HC, HJ, URG, Stays, ward_codes
@@ -34,7 +34,7 @@ def diagnosis_table(block: Block, people: People, stays: Stays, catalogue: Catal
     )
     order = np.argsort(stay, kind="stable")
     stay, which, kind = stay[order], which[order], kind[order].astype(object)
-    codes = _written(rng, np.array([row["code"] for row in rows], dtype=object)[which])
+    codes = written_codes(rng, np.array([row["code"] for row in rows], dtype=object)[which], UNKNOWN_SHARE)
     end = stays.end[stay]
     table = pa.table(
         {
@@ -50,11 +50,12 @@ def diagnosis_table(block: Block, people: People, stays: Stays, catalogue: Catal
     return table.filter(pa.array(end < EXTRACTION))
 
 
-def _written(rng: np.random.Generator, codes: np.ndarray) -> np.ndarray:
+def written_codes(rng: np.random.Generator, codes: Objects, unknown_share: float) -> Objects:
+    """CIM-10 codes as people type them: half of them with a dot, a share of them unknown to the vocabulary."""
     dotted = np.array([f"{code[:3]}.{code[3:]}" if len(code) > 3 else code for code in codes.tolist()], dtype=object)
     unknown = np.array(UNKNOWN_CIM10, dtype=object)[rng.integers(len(UNKNOWN_CIM10), size=len(codes))]
     written = np.where(rng.random(len(codes)) < 0.5, dotted, codes)
-    return np.where(rng.random(len(codes)) < UNKNOWN_SHARE, unknown, written)
+    return np.where(rng.random(len(codes)) < unknown_share, unknown, written)
 
 
 def act_table(block: Block, people: People, stays: Stays, catalogue: Catalogue) -> pa.Table:

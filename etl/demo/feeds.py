@@ -17,6 +17,11 @@ def _value(new: str) -> Change:
     return lambda _, __: new
 
 
+def _closed(value: Any, now: np.datetime64) -> Any:
+    """Closed today; what was closed before keeps its day."""
+    return now if value is None else value
+
+
 def _higher(value: str | None, _: np.datetime64) -> str | None:
     """A tenth more, as a French laboratory prints it; words stay."""
     if value is None or not value[0].isdigit():
@@ -42,14 +47,16 @@ def chu_demo() -> Feed:
             {"numero_sejour", "mouvement_id", "diagnostic_id", "acte_id", "ligne_id", "administration_id", "avis_id"}
             | {"result_id", "mesure_id", "document_id", "numerisation_id"}
         ),
-        deleted=("resultat_biologie", "mesure_clinique", "antecedent"),
+        deleted=("resultat_biologie", "mesure_clinique", "antecedent", "probleme"),
         corrected={
             "patient": {"telephone": _value("06 39 98 00 99"), "code_postal": _value("96400")},
             "diagnostic": {"code_cim10": _value("I10")},
             "prescription": {"fin": _now, "statut": _value("arretee")},
             "resultat_biologie": {"valeur": _higher},
+            "probleme": {"clos_le": _closed},
         },
         tombstone={"mesure_clinique": None},
+        done={"administration": "faite_le"},
         revised=("resultat_biologie", "revision"),
     )
 
@@ -71,12 +78,14 @@ def chu_second() -> Feed:
             {"nda", "evt_id", "acte_id", "dispositif_id", "ordonnance_id", "ligne_id", "administration_id", "avis_id"}
             | {"prelevement_id", "resultat_id", "constante_id", "courrier_id", "numerisation_id"}
         ),
-        deleted=("resultats", "lignes", "constantes", "antecedents", "diagnostics"),
+        deleted=("resultats", "lignes", "constantes", "antecedents", "diagnostics", "problemes"),
         corrected={
             "patients": {"telephone": _value("06 39 98 00 88"), "cp": _value("96930")},
             "diagnostics": {"code": _value("I10")},
             "lignes": {"fin": _now, "etat": _value("AR")},
             "resultats": {"valeur_num": _higher, "statut": _value("C")},
+            "problemes": {"resolu_le": _closed},
         },
         tombstone={"sejours": "O", "lignes": "O", "resultats": "O"},
+        done={"administrations": "realisee_le"},
     )

@@ -5,7 +5,7 @@ change column, it moves with each row that changed, so that an increment can be 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,7 @@ class Feed:
     deleted: tuple[str, ...]  # tables of which single rows are deleted
     corrected: Mapping[str, Mapping[str, Change]]  # table → column → value and moment to the new value
     tombstone: Mapping[str, Any]  # table → what its tombstone column is filled with; None: the moment
+    done: Mapping[str, str] = field(default_factory=dict)  # table → when what it tells was done; till then it has no row
     revised: tuple[str, str] | None = None  # table whose corrections are new rows, and the column that counts them
 
     def declared(self, table: str) -> SourceTable | None:
@@ -229,6 +230,9 @@ class _Day:
             return table.slice(0, 0)
         for main in (*declared.required, *times)[:1]:
             table = table.filter(pc.less_equal(table[main], pa.scalar(self.now)))
+        if name in self.feed.done:
+            done = table[self.feed.done[name]]
+            table = table.filter(pc.or_(pc.is_null(done), pc.less_equal(done, pa.scalar(self.now))))
         for time in times:
             instead = pa.scalar(self.now if time == declared.change_column else None, table.schema.field(time).type)
             table = _set(table, time, pc.if_else(pc.greater(table[time], pa.scalar(self.now)), instead, table[time]))

@@ -19,6 +19,7 @@ from etl.demo.injected_errors import draw_orders_with_errors, reading_table, tru
 from etl.demo.orders import draw_choice, order_table, record_orders
 from etl.demo.people import draw_people, patient_table
 from etl.demo.pharmacists import apply_interventions, draw_reviews, review_table
+from etl.demo.problems import problem_table
 from etl.demo.stays import alive_until, deaths_of, draw_stays, moves_table, stay_table
 
 Tables = dict[str, pa.Table]
@@ -37,7 +38,8 @@ def block_tables(block: Block, book: Catalogue) -> Tables:
     orders = apply_interventions(orders, reviews, book)
     record = record_orders(block, orders, stays, book)
     deaths = deaths_of(block, people, stays, book)
-    samples = draw_samples(block, people, stays, alive_until(stays, deaths), book)
+    alive = alive_until(stays, deaths)
+    samples = draw_samples(block, people, stays, alive, book)
     return {
         "patient": patient_table(people, deaths, book, block),
         "sejour": stay_table(block, people, stays, book),
@@ -50,6 +52,7 @@ def block_tables(block: Block, book: Catalogue) -> Tables:
         "resultat_biologie": result_table(block, people, stays, samples, book, watched),
         "mesure_clinique": measure_table(block, people, stays, book),
         "antecedent": history_table(block, people, stays),
+        "probleme": problem_table(block, people, stays, alive, book),
         "document": letter_table(block, people, stays, orders, record, book),
         "document_numerise": scan_table(block, people, stays),
         TRUTH: truth_table(block, people, stays, orders, record.number),

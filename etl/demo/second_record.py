@@ -65,6 +65,7 @@ def second_tables(block: Block, care: Tables, book: Catalogue) -> Tables:
         "resultats": results(care["resultat_biologie"], book),
         "constantes": signs(care["mesure_clinique"]),
         "antecedents": _history(care["antecedent"]),
+        "problemes": _problems(care["probleme"]),
         "courriers": _letters(care["document"]),
         "numerisations": _scans(care["document_numerise"]),
     }
@@ -279,6 +280,22 @@ def _history(table: pa.Table) -> pa.Table:
             "libelle": table["libelle"],
             "precision": table["valeur"],
             "saisi_le": table["saisi_le"],
+        }
+    )
+
+
+def _problems(table: pa.Table) -> pa.Table:
+    """Rows of ``problemes``: codes without a dot, words in capitals."""
+    return pa.table(
+        {
+            "_p": table["_p"],
+            "probleme_id": table["probleme_id"],
+            "ipp": table["ipp"],
+            "cim": pc.replace_substring(table["code_cim10"], ".", ""),
+            "intitule": pc.utf8_upper(table["libelle"]),
+            "constate_le": table["saisi_le"],
+            "resolu_le": table["clos_le"],
+            "date_maj": table["maj_le"],
         }
     )
 

@@ -9,7 +9,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from etl.demo.catalogue import load_catalogue
 from etl.demo.chu_demo import patient_tables
+from etl.demo.coding import UNKNOWN_CIM10
 from etl.demo.draws import BLOCK
 from etl.demo.injected_errors import ACT_IP
 from etl.demo.look_alikes import borderline
@@ -54,7 +56,7 @@ def test_another_seed_gives_another_hospital():
 @pytest.mark.parametrize("few", [1, 37, BLOCK, BLOCK + 3])
 def test_a_patient_is_the_same_whatever_the_total(tables, few):
     small = patient_tables(few)
-    for name in ("patient", "sejour", "prescription", "resultat_biologie"):
+    for name in ("patient", "sejour", "prescription", "resultat_biologie", "probleme"):
         part = small[name].to_pandas()
         whole = tables[name].to_pandas()
         if name == "patient":
@@ -75,6 +77,7 @@ def test_keys_are_unique(frames):
         "patient": ["ipp"], "sejour": ["numero_sejour"], "mouvement": ["mouvement_id"], "diagnostic": ["diagnostic_id"],
         "acte": ["acte_id"], "prescription": ["ligne_id"], "administration": ["administration_id"],
         "avis_pharmaceutique": ["avis_id"], "mesure_clinique": ["mesure_id"], "antecedent": ["antecedent_id"],
+        "probleme": ["probleme_id"],
         "document": ["document_id"], "document_numerise": ["numerisation_id"],
     }.items():  # fmt: skip
         assert not frames[name].duplicated(key).any(), name
@@ -169,6 +172,7 @@ def test_dates_are_coherent(frames):
         "resultat_biologie": "preleve_le",
         "mesure_clinique": "mesure_le",
         "document": "date_document",
+        "probleme": "saisi_le",
     }
     for name, column in starts.items():
         assert frames[name][column].max() < end, name
@@ -187,9 +191,35 @@ def test_nothing_is_measured_or_prescribed_after_death(frames):
         ("resultat_biologie", "preleve_le"),
         ("mesure_clinique", "mesure_le"),
         ("sejour", "entree"),
+        ("probleme", "saisi_le"),
     ):
         rows = frames[name][frames[name].ipp.isin(deaths.index)]
         assert (rows[column].dt.normalize() <= deaths.reindex(rows.ipp).to_numpy()).all(), name
+
+
+def test_most_diseases_are_on_the_problem_list_in_the_first_hours(frames):
+    """A clinician may read it: codes of a disease, at its stage, early; nothing that the catalogue has no words for."""
+    problems, stays = frames["probleme"], frames["sejour"]
+    codes = problems.code_cim10.str.replace(".", "")
+    assert codes.isin(UNKNOWN_CIM10).mean() == pytest.approx(0.03, abs=0.008)
+    assert set(codes) - set(UNKNOWN_CIM10) <= set(load_catalogue().problems)
+    first = stays.groupby("ipp").entree.min().reindex(problems.ipp).to_numpy()
+    assert (problems.saisi_le > first).all()
+    chronic = problems[codes.isin(["I10", "E039", "J449", "N183", "N184", "N185"])]
+    assert chronic.clos_le.isna().all()
+    assert (
+        chronic.saisi_le - stays.groupby("ipp").entree.min().reindex(chronic.ipp).to_numpy()
+    ).max() < np.timedelta64(20, "h")
+    pressure = frames["diagnostic"].code_cim10.str.replace(".", "") == "I10"
+    known = set(problems.ipp[codes == "I10"])
+    assert np.mean([ipp in known for ipp in set(frames["diagnostic"].ipp[pressure])]) == pytest.approx(
+        0.85 * 0.97, abs=0.04
+    )
+    closed = problems[problems.clos_le.notna()]
+    leaving = set(zip(stays.ipp, stays.sortie, strict=True))
+    assert set(zip(closed.ipp, closed.clos_le, strict=True)) <= leaving
+    admissions = stays[(stays.type_sejour == "HC") & stays.sortie.notna()]
+    assert 0.6 < len(closed) / len(admissions) < 0.8  # 80 % but for sessions of chemotherapy, a Z code
 
 
 def test_a_review_comes_after_its_order_and_in_working_hours(frames):

@@ -7,6 +7,7 @@ hospital, and only the discharge says so. Times are those of Paris, as the dump 
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from etl.declaration import SOURCES, load_source
 from etl.demo import chu_second
 from omop.delta_read import dataset
 from omop.lake import Lake
+from omop.views.store import ViewStore
 from passerelle.cli import run as cli
 from tests.passerelle.states import one_engine
 
@@ -85,6 +87,12 @@ DUMP: dict[str, list[str]] = {
         "20;C200;H2402;01/04/2024 08:10;81,5;1,74;9,5/6,0;36,9;112;93", "21;C200;H2402;02/04/2024 08:10;;;;;;",
     ],
     "ANTECEDENTS": ["antecedent_id;ipp;rubrique;code;libelle;precision;saisi_le", "64;A100;TABAC;TB2;Ancien fumeur;35;29/10/2023 09:00"],
+    "PROBLEMES": [
+        "probleme_id;ipp;cim;intitule;constate_le;resolu_le;date_maj",
+        "0;A100;I482;FA PERMANENTE;29/10/2023 09:00;;29/10/2023 09:00",
+        "64;C200;I214;SCA ST-;01/04/2024 10:00;02/04/2024 23:40;02/04/2024 23:40",
+        "65;C200;U8499;HTA;01/04/2024 10:00;;01/04/2024 10:00", "66;C999;I10;HTA;01/04/2024 10:00;;01/04/2024 10:00",
+    ],
     "COURRIERS": [
         "courrier_id;ipp;nda;nature;objet;date_courrier;rpps_auteur;texte;date_maj",
         '80;A100;H2301;LETTRE_SORTIE;Lettre de sortie;02/11/2023 18:00;10999;"Mme LŒILLET, née L’HOSTIS, dossier A100,\n'
@@ -146,7 +154,7 @@ def test_what_the_old_record_holds_belongs_to_the_survivor(workspace, woman):
         ("drug_exposure", 2),  # her line, and its one administration
         ("observation", 2),  # smoking, and the review of her line
         ("note", 1),
-        ("condition_occurrence", 1),
+        ("condition_occurrence", 2),  # coded at discharge, and a problem under the old number
         ("measurement", 2),
     ):
         assert sum(row["person_id"] == woman for row in table(workspace, name)) == rows, name
@@ -230,8 +238,31 @@ def test_a_stent_is_a_device_and_its_act_took_place_once(workspace):
 
 
 def test_an_extension_of_the_french_coding_falls_back_on_its_parent(workspace, woman):
-    row = next(row for row in table(workspace, "condition_occurrence") if row["person_id"] == woman)
-    assert row["condition_source_value"] == "I500+0" and row["condition_concept_id"] == 2060030005
+    rows = table(workspace, "condition_occurrence")
+    row = next(row for row in rows if row["condition_source_value"] == "I500+0")
+    assert row["person_id"] == woman and row["condition_concept_id"] == 2060030005
+
+
+def test_a_problem_is_known_while_the_stay_goes_on_and_a_code_of_the_discharge_is_not(workspace, woman):
+    """M. N’Guessan is there from 1 April 08:00 to 2 April 23:40, Paris time: an infarction, as a problem and as a code."""
+    store = ViewStore.open(workspace)
+
+    def known(*instant: int) -> list[tuple[str, Any]]:
+        rows = store.read("diagnoses", as_of=datetime(2024, 4, *instant, tzinfo=UTC)).to_pylist()
+        return sorted((row["source_code"], row["ended_on"]) for row in rows if row["person_id"] != woman)
+
+    last_day = date(2024, 4, 2)
+    assert known(1, 7) == []
+    assert known(1, 12) == known(2, 21, 39) == [("I214", None), ("U8499", None)]
+    assert known(2, 21, 40) == [("I214", last_day), ("I214", last_day), ("U8499", None)]
+
+
+def test_the_problem_list_says_what_it_is(workspace):
+    rows = [row for row in table(workspace, "condition_occurrence") if row["condition_type_concept_id"] == 32840]
+    assert {row["condition_source_value"]: row["condition_concept_id"] > 0 for row in rows} == {
+        "I482": True, "I214": True, "U8499": False,
+    }  # fmt: skip
+    assert {row["visit_occurrence_id"] for row in rows} == {None}
 
 
 def test_a_letter_keeps_its_french_signs_and_loses_its_people(workspace):
@@ -252,6 +283,7 @@ def test_every_row_is_accounted_for_with_its_reason(workspace, capsys):
     assert rules["resultats"]["excluded"] == {"deleted_in_source": 1}
     assert rules["resultats"]["quarantined"] == {"no such sample, so neither person nor date": 1}
     assert rules["diagnostics"]["quarantined"] == {"no such stay, so neither person nor date": 1}
+    assert rules["problemes"]["quarantined"] == {"no such person": 1}
     assert rules["evenements"]["merged"] == {"end_of_the_event_before": 1}
     assert rules["actes"]["merged"] == {"anaesthesia_of_the_same_act": 1}
     assert rules["constantes"]["excluded"] == {"sign_not_taken": 1}

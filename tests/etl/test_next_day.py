@@ -128,7 +128,7 @@ def test_keys_stay_unique_day_after_day(days):
 @pytest.mark.parametrize(
     ("table", "link"),
     [("evenements", "nda"), ("lignes", "ordonnance_id"), ("avis_pharma", "ligne_id"), ("resultats", "prelevement_id"),
-     ("patients", None), ("antecedents", None)],
+     ("patients", None), ("antecedents", None), ("problemes", None)],
 )  # fmt: skip
 def test_a_row_follows_the_stay_or_the_row_that_it_names(table, link):
     assert feeds.chu_second().link(table, chu_second.patient_tables(1)[table]) == link

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from etl.demo.biology import UNKNOWN_ANALYSES
+from etl.demo.catalogue import load_catalogue
 from etl.demo.chu_demo import patient_tables, reference_tables
 from etl.demo.clinical import UNKNOWN_HISTORY
 from etl.demo.coding import UNKNOWN_CCAM, UNKNOWN_CIM10
@@ -112,10 +113,16 @@ def test_z_codes_are_observations(concepts):
     assert not [row for row in cim10 if "." in row["concept_code"]]
 
 
+def test_a_problem_of_the_list_is_a_condition(concepts):
+    cim10 = {row["concept_code"]: row["domain_id"] for row in concepts.values() if row["vocabulary_id"] == "CIM10"}
+    assert {cim10[code] for code in load_catalogue().problems} == {"Condition"}
+
+
 @pytest.mark.parametrize(
     ("table", "column", "vocabulary", "unknown"),
     [
         ("diagnostic", "code_cim10", "CIM10", UNKNOWN_CIM10),
+        ("probleme", "code_cim10", "CIM10", UNKNOWN_CIM10),
         ("diagnostic", "type_diagnostic", "CHU_TYPE_DIAG", ()),
         ("acte", "code_ccam", "CCAM", UNKNOWN_CCAM),
         ("prescription", "code_atc", "ATC", UNKNOWN_ATC),

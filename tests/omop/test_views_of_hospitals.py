@@ -103,6 +103,24 @@ def test_the_eras_of_today_are_those_of_the_cdm(omop):
         assert omop.sql(f"({one}) EXCEPT ALL ({other})").fetchall() == []
 
 
+def test_a_problem_is_known_during_the_stay_and_a_code_of_the_stay_is_not(omop):
+    """On the problem list when it is written, in the codes when the stay has ended: one disease, known twice."""
+    problems = "SELECT condition_occurrence_id FROM omop__condition_occurrence WHERE condition_type_concept_id = 32840"
+    assert omop.sql(
+        f"SELECT count(*) FROM diagnoses AS d JOIN ({problems}) USING (condition_occurrence_id) "
+        "JOIN omop__condition_occurrence AS c USING (condition_occurrence_id) "
+        "WHERE d.available_at <> c.condition_start_datetime OR d.visit_occurrence_id IS NOT NULL "
+        "OR d.end_available_at <> c.condition_end_datetime"
+    ).fetchall() == [(0,)]
+    during = (
+        "SELECT d.condition_occurrence_id FROM diagnoses AS d JOIN stays AS s ON s.person_id = d.person_id "
+        "AND d.available_at > s.started_at AND d.available_at < s.ended_at WHERE s.kind = 'inpatient' "
+        "AND d.condition_occurrence_id {} (" + problems + ")"
+    )
+    assert len(omop.sql(during.format("IN")).fetchall()) > 50
+    assert omop.sql(during.format("NOT IN") + " AND d.visit_occurrence_id = s.visit_occurrence_id").fetchall() == []
+
+
 def test_creatinine_is_in_one_unit_and_plausible(store):
     """One hospital reports µmol/L, the other mg/L: a median of 40 to 200 says that both are µmol/L now."""
     rows = store.read("lab_results", ["value", "unit", "source_unit"], where=[("quantity", "=", "creatinine")])
