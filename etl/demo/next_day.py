@@ -5,7 +5,8 @@ change column, it moves with each row that changed, so that an increment can be 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ class Feed:
     deleted: tuple[str, ...]  # tables of which single rows are deleted
     corrected: Mapping[str, Mapping[str, Change]]  # table → column → value and moment to the new value
     tombstone: Mapping[str, Any]  # table → what its tombstone column is filled with; None: the moment
-    done: Mapping[str, str] = field(default_factory=dict)  # table → when what it tells was done; till then it has no row
+    done: Mapping[str, str] = MappingProxyType({})  # table → when it was done; before, no row
     revised: tuple[str, str] | None = None  # table whose corrections are new rows, and the column that counts them
 
     def declared(self, table: str) -> SourceTable | None:
