@@ -4,9 +4,9 @@ The tables that come out are the whole delivery of that day, as a nightly dump g
 change column, it moves with each row that changed, so that an increment can be read from the same tables.
 """
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ class Feed:
     deleted: tuple[str, ...]  # tables of which single rows are deleted
     corrected: Mapping[str, Mapping[str, Change]]  # table → column → value and moment to the new value
     tombstone: Mapping[str, Any]  # table → what its tombstone column is filled with; None: the moment
-    done: Mapping[str, str] = MappingProxyType({})  # table → when it was done; before, no row
+    done: Mapping[str, str] = dataclasses.field(default_factory=dict)  # table → when it was done; before, no row
     revised: tuple[str, str] | None = None  # table whose corrections are new rows, and the column that counts them
 
     def declared(self, table: str) -> SourceTable | None:
