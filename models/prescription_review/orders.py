@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.prescription_review.columns import INSTANT, Columns, Rows, instants, pairs, take, texts
+from models.prescription_review.interactions.routes import route_number
 from models.prescription_review.units import canonical_dose, route_group
 
 NO_END = pd.Timestamp("2262-01-01")
@@ -42,6 +43,7 @@ def prepare_orders(drug_orders: Columns) -> Columns:
         "atc": atc,
         "drug": _drug_key(rows["drug_concept_id"], local, atc),
         "drug_name": _names(texts(rows["concept_name"]), local),
+        "route_number": _route_numbers(rows, atc),
         "route": route_group(pd.Series(rows["route_source"]), pd.Series(rows["route_concept_id"])).to_numpy(object),
         "per_day": np.where(per_day > 0, per_day, np.nan),
         "dose": dose["dose"].to_numpy(float),
@@ -49,6 +51,12 @@ def prepare_orders(drug_orders: Columns) -> Columns:
     }
     orders["daily"] = (orders["dose"] * orders["per_day"]).round(9)
     return take(orders, np.lexsort((orders[KEY], orders["index_time"], orders["person_id"])))
+
+
+def _route_numbers(rows: Columns, atc: NDArray[np.object_]) -> Rows:
+    """The route as finely as interactions need it (``interactions.routes``)."""
+    written = zip(texts(rows["route_source"]), rows["route_concept_id"].tolist(), atc, strict=True)
+    return np.array([route_number(text, concept, code) for text, concept, code in written], dtype=np.int64)
 
 
 @lru_cache(maxsize=10_000)

@@ -84,23 +84,29 @@ class _Reader:
     thesaurus: Thesaurus
 
     def read(self, mention: Mention) -> Iterator[Reading]:
-        text = mention.info.strip() or self._exception_in_mechanism()
-        text = re.sub(r"(?i)^association déconseillée\s*\n", "", text)  # the level once more
-        if not text:
+        text = re.sub(r"(?i)^association déconseillée\s*\n", "", mention.info.strip())  # the level once more
+        alone = len(self.entry.mentions) == 1 and not _ALONE.match(plain(text))
+        if alone and (clauses := self._in_mechanism()):
+            yield Reading(mention.level, mention, READ, clauses)
+        elif not text:
             yield Reading(mention.level, mention, NONE, (Clause(),))
         elif re.match(patterns.RAISES, plain(text)) and mention.level < CONTRAINDICATED:
             yield Reading(CONTRAINDICATED, mention, READ, tuple(self._clauses(text)))
             yield Reading(mention.level, mention, READ, (Clause(),))
-        elif len(self.entry.mentions) == 1 and not _ALONE.match(plain(text)):
+        elif alone:
             yield Reading(mention.level, mention, CONDUCT, (Clause(),))
         else:
             clauses = tuple(dict.fromkeys(self._clauses(text)))
             yield Reading(mention.level, mention, _status(clauses, text), clauses)
 
-    def _exception_in_mechanism(self) -> str:
-        """Some entries write their only exception at the head of the mechanism."""
-        head = re.split(r"\n\s*\n|\.\s", self.entry.mechanism.strip())[0]
-        return head if plain(head).startswith("sauf ") else ""
+    def _in_mechanism(self) -> tuple[Clause, ...]:
+        """Some entries say at the head of the mechanism when the interaction exists: a route, a dose, an exception."""
+        sentence = re.split(r"\n\s*\n|\.\s", self.entry.mechanism.strip())[0]
+        head = _sentence(re.split(r"\s:\s|, (?=risque|augmentation|diminution|majoration)", sentence)[0])
+        if not re.match(patterns.IN_MECHANISM, head):
+            return ()
+        found = tuple(dict.fromkeys(self._clause("", head)))
+        return found if all(clause.conditional for clause in found) else ()
 
     def _clauses(self, text: str) -> Iterator[Clause]:
         for number, paragraph in enumerate(_PARAGRAPH.split(text)):
@@ -112,6 +118,7 @@ class _Reader:
                 yield from found
 
     def _clause(self, head: str, bullet: str) -> Iterator[Clause]:
+        """Args: plain words."""
         whole = f"{head} {bullet}".strip()
         text = f"{_until_conduct(head)} {_until_conduct(bullet)}".strip()
         if re.search(patterns.ONLY_ROUTE, text):
@@ -139,7 +146,8 @@ class _Reader:
         common += [test for basis, bound, numbers in _doses(text) for test in _dose(basis, bound, numbers, found, text)]
         aspirin = [
             tuple(Test(basis, patterns.ASPIRIN, low, high) for basis, low, high in bands)
-            for alternatives in _first(patterns.ASPIRIN_DOSES, text)
+            for pattern, alternatives in patterns.ASPIRIN_DOSES.items()
+            if re.search(pattern, text)
             for bands in alternatives
         ]
         if (parts := text.split(" ainsi qu "))[1:]:  # "…, ainsi qu'en cas d'hypokaliémie": an alternative to the rest
@@ -196,6 +204,7 @@ def _facts(text: str) -> list[Test]:
 
 def _sentence(text: str) -> str:
     """The first sentence in plain words, with the signs of comparison written out."""
+    text = re.sub(r"> ou\s+= à", ">=", text)
     for sign, words in patterns.SIGNS.items():
         text = text.replace(sign, words)
     first = next((part for part in _SENTENCE.split(text.strip()) if plain(part)), "")

@@ -22,15 +22,21 @@ RESTRICTS_ALONE = (
     r"^(sauf |contre indication sauf |contre indique sauf |chez (le|les) patients? (avec une )?insuffisan|"
     r"chez l enfant de moins de|dans (son|ses|l) (utilisation|indications?))"
 )
+# A mechanism that begins so says first when the interaction exists.
+IN_MECHANISM = r"^(avec|pour|chez|dans(?! l insuffisance cardiaque congestive)|en cas|sauf|par voie) "
 RAISES = r"^contre indication avec "  # an entry of a lower level that is contra-indicated for some
 EXCEPT = r"\b(?:sauf|a l exception de|hormis|excepte)\b"
 OTHERS = r"\bautres?\b"
 
 # Not in a prescription: the pharmacist knows. Pattern -> what must be known.
 UNRECORDED = {
-    r"en dehors des indications|dans les indications|dans l indication|dans ses indications|dans son utilisation|"
+    r"en dehors des indications|dans (?:les|l|ses|son|sa) indications?|dans son utilisation|traitement de substitution|"
     r"dans l utilisation|a visee contraceptive": "indication",
     r"resistance a la classe": "résistance du virus",
+    r"utilisation prolongee": "durée du traitement",
+    r"a fortes doses|doses elevees|posologies elevees|superieures ou egales a$|superieures ou egales a \D": "dose élevée",
+    r"genotype": "génotype",
+    r"en age de procreer|intervention obstetricale|en cas de deshydratation|en cas d arret brutal|traitement anterieur": "circonstance",
     r"titration|ajustement posologique|phase de stabilisation": "phase du traitement",
     r"letermovir seul": "traitement associé",
     r"hormis supplementation": "indication",
@@ -50,14 +56,20 @@ NUMBER = r"(\d+(?:[ ]\d)?)"
 DOSES = {
     rf"plus de {NUMBER} mg (?:par )?semaine|superieures a {NUMBER} mg (?:par )?semaine": ("week", "above"),
     rf"au plus {NUMBER} mg (?:par )?semaine|inferieures ou egales a {NUMBER} mg (?:par )?semaine": ("week", "up to"),
+    rf"au moins {NUMBER} mg (?:par )?jour|superieures ou egales a {NUMBER} mg (?:par )?j": ("day", "from"),
     rf"comprises entre {NUMBER} mg et {NUMBER} mg jour": ("day", "between"),
+    rf"posologie de {NUMBER} a {NUMBER} mg par jour": ("day", "between"),
     rf"doses de (?:\w+ ){{0,2}}de {NUMBER} mg": ("day", "from"),
 }
 LOWER_DOSES = r"pour des doses inferieures"  # than those of the other level
 
 ROUTES = {
     r"\biv et sublingual\b": ("iv", "sublingual"),
-    r"\biv\b|voie intraveineuse": ("iv",),
+    r"\biv\b|voie intraveineuse|par perfusion": ("iv",),
+    r"voie orale et par extrapolation par voie injectable": ("oral", "iv", "im", "sc"),
+    r"voie injectable": ("iv", "im", "sc"),
+    r"voie orale ou rectale": ("oral", "rectal"),
+    r"voie orale ou inhalee": ("oral", "inhaled"),
     r"\bper os\b|\bpar voie orale\b": ("oral",),
 }
 # What a measurement or the age says: pattern -> alternatives of (fact, at least, below).
@@ -76,7 +88,7 @@ FACTS = {
     r"enfant de moins de 30 kg": [("weight", 0.0, 30.0)],
     r"en l absence d antecedent d ulcere": [("ulcer", 0.0, 1.0)],
     r"(?<!absence d )antecedent d ulcere": [("ulcer", 1.0, math.inf)],
-    r"utilisees dans le traitement de l insuffisance cardiaque": [("heart_failure", 1.0, math.inf)],
+    r"(?:dans|de) l insuffisance cardiaque|chez l insuffisant cardiaque": [("heart_failure", 1.0, math.inf)],
     r"alteration de la fonction ventriculaire gauche": [("heart_failure", 1.0, math.inf)],
     r"fonction ventriculaire gauche est normale": [("heart_failure", 0.0, 1.0)],
     r"sauf (?:en cas d|s il existe une )\s?hypokaliemie": [("potassium", 3.5, math.inf)],

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +119,7 @@ def read_thesaurus(folder: Path) -> Thesaurus:
             classes[name] = tuple(dict.fromkeys((*classes.get(name, ()), *map(_class, row["drug_classes"]))))
         return Thesaurus(
             edition,
-            tuple(_entry(number, row, set(classes)) for number, row in enumerate(rows)),
+            tuple(_entry(number, row) for number, row in enumerate(rows)),
             {plain(row["substance"]): row["substance"] for row in reversed(substances)},
             classes,
             {_class(name): name for row in reversed(substances) for name in row["drug_classes"]},
@@ -143,18 +143,12 @@ def _newest(folder: Path) -> str:
     return editions[-1]
 
 
-def _class(name: str) -> str:
-    """A class name; the substances say "autres …" too, of the same class."""
-    return without_others(name)
-
-
-def _entry(number: int, row: Mapping[str, Any], substances: set[str]) -> Entry:
-    ends = [without_others(row[key]) for key in ("main_drug", "plus_drug")]
-    mentions = tuple(
-        Mention(LEVELS[plain(level["level"])], level["level"], level["info"]) for level in row["severity_levels"]
-    )
+def _entry(number: int, row: Mapping[str, Any]) -> Entry:
     names = row["main_drug"], row["plus_drug"]
-    return Entry(number, _same_class(ends[0]), _same_class(ends[1]), names, mentions, row["interaction_mechanism"])
+    levels = [(level["level"], level["info"]) for level in row["severity_levels"]]
+    mentions = tuple(Mention(LEVELS[plain(written)], written, info) for written, info in levels)
+    main, plus = map(_class, names)
+    return Entry(number, main, plus, names, mentions, row["interaction_mechanism"])
 
 
 # Two names of one class, where "AUTRES …" repeats it in other words.
@@ -165,5 +159,8 @@ _SAME = {
 }
 
 
-def _same_class(name: str) -> str:
-    return _SAME.get(name, name)
+@lru_cache(maxsize=10_000)
+def _class(name: str) -> str:
+    """The plain name of an end or a class; both say "autres …" of a class itself."""
+    found = without_others(name)
+    return _SAME.get(found, found)
