@@ -82,19 +82,26 @@ def _burden(interactions: Interactions, hospital: _Hospital) -> Iterator[Figure]
     person, of = people[: len(asked)], people[len(asked) :]
     found = interactions.all_matches(orders, asked, person, facts, diagnoses, of)
     stay = orders["visit_occurrence_id"][found["at"]]
-    top = np.maximum(found["rank"], found["higher"])
+    entries = interactions.catalogue.thesaurus.all_entries
+    top = np.array([max(mention.level for mention in entry.mentions) for entry in entries])[found["entry"]]
     serious, quiet = found["rank"] >= DISCOURAGED, found["rule"] > 0
     for what, here, baseline in (
         ("any interaction", found["rank"] > 0, ""),
         ("contra-indication, conditions ignored", top == CONTRAINDICATED, "the highest level of each entry"),
-        ("contra-indication or déconseillée, conditions ignored", top >= DISCOURAGED, "the highest level of each entry"),
+        (
+            "contra-indication or déconseillée, conditions ignored",
+            top >= DISCOURAGED,
+            "the highest level of each entry",
+        ),
         ("contra-indication or déconseillée, conditions read", serious, "before the context rules"),
         ("interrupted", serious & ~quiet, "goal at most 10 %"),
         ("interrupted by a contra-indication", (found["rank"] == CONTRAINDICATED) & ~quiet, ""),
     ):
         share = hospital.share(np.unique(stay[here]))
         words = f"95 % {100 * share.low:.1f} to {100 * share.high:.1f} by patient; {hospital.stays.size} stays"
-        yield Figure(f"MIMIC-IV demo stays: {what}", 100 * share.value, "%", "; ".join(filter(None, (words, baseline))), COMMAND)
+        yield Figure(
+            f"MIMIC-IV demo stays: {what}", 100 * share.value, "%", "; ".join(filter(None, (words, baseline))), COMMAND
+        )
     for number, rule in enumerate(RULES):
         here = serious & (found["rule"] == number)
         if number and here.any():
@@ -113,7 +120,9 @@ class _Hospital:
         codes_of = _read(shared / "drug-codes" / "gsn_atc_ndc_mapping.csv.gz")
         atc = dict(zip(codes_of["gsn"], codes_of["atc"], strict=True))
         rows = self._prescriptions = _read(self._hosp / "prescriptions.csv.gz")
-        rows["atc"] = [next((atc[one] for one in text.replace(",", " ").split() if one in atc), "") for text in rows["gsn"]]
+        rows["atc"] = [
+            next((atc[one] for one in text.replace(",", " ").split() if one in atc), "") for text in rows["gsn"]
+        ]
 
     @property
     def coded(self) -> list[tuple[str, str]]:
@@ -137,16 +146,20 @@ class _Hospital:
         views = {
             "persons": self._persons(), "stays": _stays(admissions), "stay_units": self._units(),
             "diagnoses": self._diagnoses(admissions), "drug_orders": self._orders(), "lab_results": self._labs(),
-            "observations": pd.DataFrame(columns=["source_id", "person_id", "kind", "observed_at", "value", "unit", "available_at"]),
+            "observations": pd.DataFrame(columns=[*load_config().views["observations"]]),
         }  # fmt: skip
         return known(views, load_config())
 
     def share(self, stays: NDArray[Any]) -> Interval:
         """Share of the stays that are among these; patients are drawn."""
-        patient = dict(zip(self._prescriptions["hadm_id"].astype(np.int64), self._prescriptions["subject_id"], strict=True))
+        patient = dict(
+            zip(self._prescriptions["hadm_id"].astype(np.int64), self._prescriptions["subject_id"], strict=True)
+        )
         hit = np.isin(self.stays, stays).astype(float)
         clusters = np.array([patient[stay] for stay in self.stays])
-        return cluster_interval(lambda weight: float(np.average(hit, weights=weight)) if weight.sum() else np.nan, clusters)
+        return cluster_interval(
+            lambda weight: float(np.average(hit, weights=weight)) if weight.sum() else np.nan, clusters
+        )
 
     def _persons(self) -> pd.DataFrame:
         rows = _read(self._hosp / "patients.csv.gz")
@@ -169,8 +182,9 @@ class _Hospital:
         rows = _read(self._hosp / "diagnoses_icd.csv.gz").merge(admissions[["hadm_id", "dischtime"]], on="hadm_id")
         rows = rows[rows["icd_version"] == "10"]
         return pd.DataFrame({
-            "condition_occurrence_id": np.arange(len(rows)), "person_id": rows["subject_id"].astype(np.int64).to_numpy(),
-            "concept_name": "", "source_code": rows["icd_code"].to_numpy(), "available_at": _time(rows["dischtime"]).to_numpy(),
+            "condition_occurrence_id": np.arange(len(rows)), "concept_name": "",
+            "person_id": rows["subject_id"].astype(np.int64).to_numpy(), "source_code": rows["icd_code"].to_numpy(),
+            "available_at": _time(rows["dischtime"]).to_numpy(),
         })  # fmt: skip
 
     def _orders(self) -> pd.DataFrame:
@@ -181,7 +195,8 @@ class _Hospital:
             "source_code": rows["drug"], "atc_code": rows["atc"], "route_concept_id": 0, "route_source": rows["route"],
             "started_at": _time(rows["starttime"]), "ended_at": _time(rows["stoptime"]),
             "dose_value": pd.to_numeric(rows["dose_val_rx"], errors="coerce"), "dose_unit": rows["dose_unit_rx"],
-            "doses_per_day": pd.to_numeric(rows["doses_per_24_hrs"], errors="coerce"), "available_at": _time(rows["starttime"]),
+            "doses_per_day": pd.to_numeric(rows["doses_per_24_hrs"], errors="coerce"),
+            "available_at": _time(rows["starttime"]),
         })  # fmt: skip
 
     def _labs(self) -> pd.DataFrame:
@@ -198,8 +213,9 @@ class _Hospital:
 
 def _stays(admissions: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({
-        "visit_occurrence_id": admissions["hadm_id"].astype(np.int64), "person_id": admissions["subject_id"].astype(np.int64),
-        "kind": "inpatient", "started_at": _time(admissions["admittime"]), "available_at": _time(admissions["admittime"]),
+        "visit_occurrence_id": admissions["hadm_id"].astype(np.int64), "kind": "inpatient",
+        "person_id": admissions["subject_id"].astype(np.int64),
+        "started_at": _time(admissions["admittime"]), "available_at": _time(admissions["admittime"]),
     })  # fmt: skip
 
 

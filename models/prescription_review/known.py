@@ -32,7 +32,7 @@ _NOT_IN_ICD = re.compile(r"[^A-Z0-9]")
 
 @dataclass(frozen=True)
 class Known:
-    """One table a kind of fact (persons, stays, critical care, orders, diagnoses, and one an analysis), sorted by person."""
+    """One table a kind of fact (persons, stays, critical care, orders, diagnoses, one an analysis), each by person."""
 
     tables: Mapping[str, Columns]
 

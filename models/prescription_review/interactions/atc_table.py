@@ -4,8 +4,8 @@ Two steps, in this order; each row says which gave it:
 
 1. what a person reviewed (``atc_reviewed.csv``): salts, combinations, words in another order, and codes that have no
    substance of the thesaurus although a name looks like one;
-2. the French name of the code (``french-terminologies/drugs.json``, BSD-3), when it is the name of a substance, alone or
-   as all parts of a combination.
+2. the French name of the code (``french-terminologies/drugs.json``, BSD-3), when it is the name of a substance, alone
+   or as all parts of a combination.
 
 The combinations of the reviewed rows were compared with the compositions of the public drug database (``bdpm-2019``).
 """
@@ -30,11 +30,11 @@ REVIEW = "Thésaurus des interactions médicamenteuses (ANSM), index des substan
 FULL_CODE = len("A00AA00")
 _SILENT = {"de", "d", "la", "l", "le", "du", "acide", "sel", "sels"}
 _SALTS = frozenset(
-    "chlorhydrate chlorure sulfate acetate citrate maleate mesilate tartrate phosphate bromure bromhydrate fumarate "
-    "succinate hemisuccinate disodique sodium sodique potassium potassique calcium calcique magnesium trometamol besilate "
-    "tosilate nitrate lysine gluconate anhydre monohydrate dihydrate trihydrate hydrate pivalate acetonide propionate "
-    "dipropionate valerate furoate pamoate decanoate enantate dichlorhydrate pentahydrate hemihydrate arginine medoxomil "
-    "cilexetil mofetil etexilate axetil proxetil isethionate".split()
+    """chlorhydrate chlorure sulfate acetate citrate maleate mesilate tartrate phosphate bromure bromhydrate fumarate
+    succinate hemisuccinate disodique sodium sodique potassium potassique calcium calcique magnesium trometamol besilate
+    tosilate nitrate lysine gluconate anhydre monohydrate dihydrate trihydrate hydrate pivalate acetonide propionate
+    dipropionate valerate furoate pamoate decanoate enantate dichlorhydrate pentahydrate hemihydrate arginine medoxomil
+    cilexetil mofetil etexilate axetil proxetil isethionate""".split()  # noqa: SIM905
 )
 
 Row = dict[str, str]

@@ -138,13 +138,17 @@ class _Reader:
     def _tests(self, text: str, whole: str, found: list[str]) -> Iterator[tuple[Test, ...]]:
         """Alternatives; each a list of tests that must all be met."""
         common = [
-            Test("unrecorded", words=words) for pattern, words in patterns.UNRECORDED.items() if re.search(pattern, whole)
+            Test("unrecorded", words=words)
+            for pattern, words in patterns.UNRECORDED.items()
+            if re.search(pattern, whole)
         ]
         common += [
-            Test("route", of=name, routes=routes) for routes in _first(patterns.ROUTES, text) for name in _last(found, text)
+            Test("route", of=name, routes=routes)
+            for routes in _first(patterns.ROUTES, text)
+            for name in _last(found, text)
         ]
         common += [test for basis, bound, numbers in _doses(text) for test in _dose(basis, bound, numbers, found, text)]
-        aspirin = [
+        aspirin: list[tuple[Test, ...]] = [
             tuple(Test(basis, patterns.ASPIRIN, low, high) for basis, low, high in bands)
             for pattern, alternatives in patterns.ASPIRIN_DOSES.items()
             if re.search(pattern, text)
@@ -152,10 +156,8 @@ class _Reader:
         ]
         if (parts := text.split(" ainsi qu "))[1:]:  # "…, ainsi qu'en cas d'hypokaliémie": an alternative to the rest
             yield from ((fact,) for fact in _facts(parts[1]))
-        facts = _facts(parts[0])
-        for bands in aspirin or [()]:
-            for fact in [(one,) for one in facts] or [()]:
-                yield (*common, *bands, *fact)
+        facts: list[tuple[Test, ...]] = [(fact,) for fact in _facts(parts[0])]
+        yield from ((*common, *bands, *fact) for bands in aspirin or [()] for fact in facts or [()])
 
     def _named(self, text: str) -> dict[str, int]:
         """Substances of either end that a text names, with where."""
@@ -255,11 +257,13 @@ def _dose(basis: str, bound: str, numbers: list[float], found: list[str], text: 
     }[bound]
     weekly = [name for name in found if basis != "week" or name == "methotrexate"]
     before = text[: re.search(patterns.NUMBER + " mg", text).start()]  # type: ignore[union-attr]
-    yield from (Test(basis, name, low, high) for name in _last([n for n in weekly if _short(n) in before] or weekly, before))
+    yield from (
+        Test(basis, name, low, high) for name in _last([n for n in weekly if _short(n) in before] or weekly, before)
+    )
 
 
 def _with_lower_doses(found: list[Reading]) -> list[Reading]:
-    """"Pour des doses inférieures": below those that another level of the entry names."""
+    """ "Pour des doses inférieures": below those that another level of the entry names."""
     doses = [test for one in found for clause in one.clauses for test in clause.tests if test.kind == "week"]
     return [
         replace(one, status=READ, clauses=(Clause(tests=(replace(doses[0], low=0.0, high=doses[0].low),)),))

@@ -11,7 +11,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from models.prescription_review.columns import Columns
+from models.prescription_review.columns import Columns, take
+from models.prescription_review.interactions.history import already_together
 from models.prescription_review.interactions.matching import UNKNOWN, Orders
 from models.prescription_review.interactions.options import Catalogue
 from models.prescription_review.interactions.routes import ORDER
@@ -20,8 +21,9 @@ from models.prescription_review.interactions.words import plain
 CONTRAINDICATED, DISCOURAGED = 4, 3
 # In this order: the first that holds gives the reason.
 RULES = (
-    "", "voie_locale", "non_absorbe", "absorption_digestive", "condition_inconnue", "kaliemie_connue", "kaliemie_corrigee",
-    "INR_controle", "fonction_renale_stable", "soins_critiques",
+    "", "voie_locale", "non_absorbe", "absorption_digestive", "condition_inconnue", "kaliemie_connue",
+    "kaliemie_corrigee", "INR_controle", "fonction_renale_stable", "soins_critiques", "moindre_efficacite",
+    "association_connue",
 )  # fmt: skip
 NORMAL_POTASSIUM, CORRECTED_POTASSIUM, HIGHEST_INR = 5.0, 4.0, 4.0  # mmol/L, mmol/L, no unit
 NORMAL_CLEARANCE, RISE = 60.0, 1.5  # mL/min; creatinine over the one before (KDIGO 2012: acute kidney injury)
@@ -44,7 +46,15 @@ _IN_THE_GUT = r"absorption|chelat|adsor"
 _NOT_IN_THE_GUT = r"metabolisme|cyp3a4|inducteur|elimination|p glycoproteine|p gp"
 _POTASSIUM_ENDS = r"hyperkaliemiants|^potassium$|epargneurs de potassium"
 _TORSADES = r"torsades de pointes|torsadogenes"
-_WATCHED = r"surveillance (clinique|ecg|electrocardio)|ecg (etroit|continu|monitor)|surveillance.{0,20}(ecg|monitoree)"
+# Less effect, no poison, of a treatment whose failure is seen and corrected on the ward: pain, mood, sleep, itching.
+_LESS_EFFECT = r"^(risque d inefficacite|risque de moindre efficacite|risque de diminution|diminution)"
+_MAY_FAIL = (
+    r"codeine|tramadol|oxycodone|fentanyl|mianserine|sertraline|quetiapine|fexofenadine|naloxegol|statines|reductase"
+)
+_KIDNEY = (
+    r"^(majoration|risque (majore|accru)|augmentation)( \w+){0,3} (nephrotox\w+|toxicite renale|risque de nephrotox\w+)"
+)
+_WATCHED = r"\becg\b|electrocardiograph"  # what a monitor shows; bleeding is not
 
 
 class Context:
@@ -76,9 +86,15 @@ class Context:
             discouraged & self._flag("INR", entry) & (facts["INR_age_h"] <= RECENT_H) & (facts["INR"] < HIGHEST_INR),
             discouraged & self._flag("kidney", entry) & kidney,
             discouraged & self._flag("watched", entry) & (facts["critical_care"] > 0),
+            discouraged & self._flag("less effect", entry),
+            np.zeros(len(entry), dtype=bool),
         ]
         matters = (found["rank"] >= DISCOURAGED) | rules[0] | rules[1] | rules[2]
-        return np.where(matters, np.select(rules, range(1, len(RULES)), 0), 0)
+        rule = np.where(matters, np.select(rules, range(1, len(RULES)), 0), 0)
+        again = np.flatnonzero(discouraged & (rule == 0))
+        again = again[already_together(take(found, again), orders)]
+        rule[again] = RULES.index("association_connue")
+        return rule
 
     def _flag(self, name: str, entry: NDArray[np.int64]) -> NDArray[np.bool_]:
         return self._flags[name][entry]
@@ -101,8 +117,9 @@ class Context:
             "potassium": of_ends(_POTASSIUM_ENDS),
             "torsades": of_ends(_TORSADES),
             "INR": of_texts(r"\binr\b", conduct),
-            "kidney": of_texts(r"nephrotox|toxicite renale", mechanism),
+            "kidney": of_texts(_KIDNEY, mechanism),
             "watched": of_texts(_WATCHED, conduct),
+            "less effect": of_texts(_LESS_EFFECT, mechanism) & of_ends(_MAY_FAIL),
         }
 
     @cached_property

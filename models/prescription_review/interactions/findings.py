@@ -1,4 +1,4 @@
-"""Interactions as findings: one for each order and other drug, the gravest first, with the level that applies and why."""
+"""Interactions as findings: one for each order and other drug, the gravest, with the level that applies and why."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ class Interactions:
         self.context = Context(self.catalogue)
         self.rules: dict[str, dict[str, str]] = {row["rule"]: row for row in rows_of(folder, "context_rules.csv")}
 
-    def all_matches(self, orders: Columns, asked: Rows, person: Rows, facts: Columns, diagnoses: Columns, of: Rows) -> Columns:
+    def all_matches(
+        self, orders: Columns, asked: Rows, person: Rows, facts: Columns, diagnoses: Columns, of: Rows
+    ) -> Columns:
         """Every entry that speaks of an order asked about and another that is active then (``matching.matches``).
 
         Args:
@@ -49,8 +51,8 @@ class Interactions:
             asked: positions of the orders asked about; ``facts`` are theirs.
             person, of: a small number for the person of each order, and of each diagnosis.
         Returns:
-            The columns of ``matches`` with ``rule`` (place in ``RULES``) and ``route`` (the local or other route that it
-            speaks of, place in ``ORDER``).
+            The columns of ``matches`` with ``rule`` (place in ``RULES``) and ``route`` (the route that it speaks of,
+            place in ``ORDER``).
         """
         ready = self._ready(orders, asked, person, facts, diagnoses, of)
         found = matches(self.catalogue, ready)
@@ -64,13 +66,21 @@ class Interactions:
         """Of all matches of an order with another drug the gravest, with the first of its orders."""
         interrupts = (found["rank"] >= DISCOURAGED) & (found["rule"] == 0)
         other = found["drug"]
-        keys = (orders["drug_exposure_id"][found["there"]], found["entry"], -found["state"], -found["rank"], ~interrupts)
+        keys = (
+            orders["drug_exposure_id"][found["there"]],
+            found["entry"],
+            -found["state"],
+            -found["rank"],
+            ~interrupts,
+        )
         found = take(found | {"interrupts": interrupts}, np.lexsort((*keys, other, found["at"])))
         first = np.ones(len(found["at"]), dtype=bool)
         first[1:] = (np.diff(found["at"]) != 0) | (np.diff(found["drug"]) != 0)
         return take(found, first)
 
-    def findings(self, orders: Columns, asked: Rows, person: Rows, facts: Columns, diagnoses: Columns, of: Rows) -> Columns:
+    def findings(
+        self, orders: Columns, asked: Rows, person: Rows, facts: Columns, diagnoses: Columns, of: Rows
+    ) -> Columns:
         """Columns ``at``, ``there``, ``line``, ``severity`` and ``note`` (see ``line`` and ``note_words``)."""
         found = self.all_matches(orders, asked, person, facts, diagnoses, of)
         found["drug"] = self._drugs(orders)[found["there"]]
@@ -97,7 +107,7 @@ class Interactions:
         }  # fmt: skip
 
     def note_words(self, line: str, note: str) -> dict[str, str]:
-        """What a finding's note says, in words: ``state`` of the condition, ``reason`` it does not interrupt, ``withheld``."""
+        """A finding's note in words: ``state`` of the condition, ``reason`` for no interruption, level ``withheld``."""
         _, reading = self._parsed(line)
         state, rule, route, higher, known = map(int, note.split())
         conditional = any(clause.conditional for clause in reading.clauses)
@@ -126,19 +136,22 @@ class Interactions:
         columns = {
             "person": person, "begin": orders["index_time"], "end": orders["end_time"], "drug": drug, "route": route,
             "dose": orders["dose"], "daily": orders["daily"], "unit": orders["unit"],
-            "local": np.array(local, dtype=bool), "not_absorbed": self._not_absorbed[drug] if len(drug) else np.empty(0, bool),
+            "local": np.array(local, dtype=bool),
+            "not_absorbed": self._not_absorbed(drug),
         }  # fmt: skip
         at = orders["index_time"][asked]
         coded = {name: _coded(begins, diagnoses, of, person[asked], at) for name, begins in DIAGNOSES.items()}
         return Orders(columns, asked, {name: facts[name] for name in FACTS} | coded)
 
-    @property
-    def _not_absorbed(self) -> NDArray[np.bool_]:
-        terms = self.catalogue.terms
-        return np.array([any(s.name in NOT_ABSORBED for s in one.drug.substances) for one in terms], dtype=bool)
+    def _not_absorbed(self, drug: Rows) -> NDArray[np.bool_]:
+        distinct, number = np.unique(drug, return_inverse=True)
+        drugs = [self.catalogue.terms[one].drug for one in distinct.tolist()]
+        return np.array([any(s.name in NOT_ABSORBED for s in one.substances) for one in drugs], dtype=bool)[number]
 
 
-def _coded(begins: tuple[str, ...], diagnoses: Columns, of: Rows, person: Rows, at: NDArray[Any]) -> NDArray[np.float64]:
+def _coded(
+    begins: tuple[str, ...], diagnoses: Columns, of: Rows, person: Rows, at: NDArray[Any]
+) -> NDArray[np.float64]:
     """1 where a diagnosis of a person was coded by then; else NaN: not coded is not known."""
     ill = np.array([code.startswith(begins) for code in diagnoses["code"].tolist()], dtype=bool)
     first = np.full(max(person.max(initial=-1), of.max(initial=-1)) + 1, np.datetime64("NaT"), dtype=at.dtype)
@@ -149,5 +162,3 @@ def _coded(begins: tuple[str, ...], diagnoses: Columns, of: Rows, person: Rows, 
 
 def _one_line(text: str) -> str:
     return " ".join(text.split()).lstrip(":- ").strip()
-
-

@@ -27,22 +27,24 @@ _FIELDS = ("entry", "reading", "rank", "conditional")
 class Orders:
     """Every order of some patients, with what conditions look at.
 
-    Columns: ``person`` (number), ``begin``, ``end`` (comparable), ``drug`` (number of ``Catalogue``), ``route`` (place in
-    ``routes.ORDER``), ``dose``, ``daily``, ``unit``.
+    Columns: ``person`` (number), ``begin``, ``end`` (instants), ``drug`` (number of ``Catalogue``), ``route`` (place in
+    ``routes.ORDER``), ``dose``, ``daily``, ``unit``, ``local``, ``not_absorbed`` (by mouth).
     """
 
     columns: Columns
     asked: Rows  # positions of the orders asked about
-    facts: Columns  # of the orders asked about: age, clearance, potassium, weight; ulcer, heart_failure, liver as 1 or NaN
+    facts: (
+        Columns  # of the orders asked about: age, clearance, potassium, weight; ulcer, heart_failure, liver as 1 or NaN
+    )
 
 
 def matches(catalogue: Catalogue, orders: Orders) -> Columns:
     """Each order asked about with each other order active then, and each entry that speaks of both.
 
     Returns:
-        Columns ``at`` (which order asked about), ``there`` (position of the other), ``entry``, ``reading``, ``rank`` (of
-        the level that applies), ``state`` (``MET``, ``UNKNOWN``), ``conditional``, ``higher`` (rank of the highest level of
-        the entry that does not apply here, 0 for none) and ``higher_state``.
+        Columns ``at`` (which order asked about), ``there`` (position of the other), ``entry``, ``reading``, ``rank``
+        (of the level that applies), ``state`` (``MET``, ``UNKNOWN``), ``conditional``, ``higher`` (rank of the highest
+        level of the entry that does not apply here, 0 for none) and ``higher_state``.
     """
     parts = [_chosen(catalogue, orders, at, there) for at, there in _active(catalogue, orders)]
     return stacked(parts) if parts else _chosen(catalogue, orders, *np.zeros((2, 0), dtype=np.int64))
@@ -51,10 +53,12 @@ def matches(catalogue: Catalogue, orders: Orders) -> Columns:
 def _active(catalogue: Catalogue, orders: Orders) -> Iterator[tuple[Rows, Rows]]:
     """Active pairs whose drugs can interact, some at a time."""
     columns = orders.columns
-    has = np.array([terms.has for terms in catalogue.terms]).reshape(len(catalogue.terms), -1)
-    meets = np.array([terms.meets for terms in catalogue.terms]).reshape(len(catalogue.terms), -1)
-    person, drug = columns["person"], columns["drug"]
-    lively = has.any(axis=1)[drug] if len(catalogue.terms) else np.zeros(len(drug), dtype=bool)
+    if not len(columns["drug"]):
+        return
+    distinct, drug = np.unique(columns["drug"], return_inverse=True)
+    terms = [catalogue.terms[one] for one in distinct.tolist()]
+    has, meets = np.stack([one.has for one in terms]), np.stack([one.meets for one in terms])
+    person, lively = columns["person"], np.any(has, axis=1)[drug]
     there = np.flatnonzero(lively & (columns["end"] > columns["begin"]))
     asked = np.flatnonzero(lively[orders.asked])
     count = np.bincount(person[there], minlength=person.max(initial=-1) + 1)[person[orders.asked[asked]]]
@@ -65,7 +69,7 @@ def _active(catalogue: Catalogue, orders: Orders) -> Iterator[tuple[Rows, Rows]]
         active = (one != two) & (columns["begin"][two] <= now) & (columns["end"][two] > now)
         at, one, two = some[i[active]], one[active], two[active]
         pair, which = np.unique(drug[one] * len(has) + drug[two], return_inverse=True)
-        possible = (meets[pair // len(has)] & has[pair % len(has)]).any(axis=1) if len(pair) else np.empty(0, bool)
+        possible = (meets[pair // len(has)] & has[pair % len(has)]).any(axis=1)
         keep = possible[which]
         yield at[keep], two[keep]
 

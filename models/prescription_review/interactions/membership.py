@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable
 
 from models.prescription_review.interactions.conditions import Test
-from models.prescription_review.interactions.words import plain, without_others
+from models.prescription_review.interactions.thesaurus import plain_end
+from models.prescription_review.interactions.words import plain
 
 PATIENT_FACTS = ("age", "heart_failure")
 _DAILY = {"mg": "day", "UI": "units a day"}
@@ -18,7 +19,7 @@ class Membership:
     def __init__(self, rows: Iterable[dict[str, str]]) -> None:
         self._tests: dict[tuple[str, str], list[tuple[Test, ...]]] = {}
         for row in rows:
-            key = without_others(row["class"]), plain(row["substance"])
+            key = plain_end(row["class"]), plain(row["substance"])
             self._tests.setdefault(key, []).append(_tests(row))
 
     def alternatives(self, term: str, substance: str) -> list[tuple[Test, ...]]:

@@ -131,7 +131,11 @@ class Catalogue:
                 if not clause.concerns(one[0], other[0]):
                     continue
                 for mine, theirs in product(*members):
-                    tests = [*((test, PATIENT) for test in clause.tests), *((t, 0) for t in mine), *((t, 1) for t in theirs)]
+                    tests = [
+                        *((test, PATIENT) for test in clause.tests),
+                        *((t, 0) for t in mine),
+                        *((t, 1) for t in theirs),
+                    ]
                     numbers = sorted({self._test(test, side, (one[0], other[0])) for test, side in tests} - {ALWAYS})
                     row = numbers + [ALWAYS] * (MOST_TESTS - len(numbers))
                     yield (number, place, reading.level, int(clause.conditional), *row[:MOST_TESTS])

@@ -7,7 +7,14 @@ of comparison are written out first (``SIGNS``). Numbers of the aspirin bands ar
 import math
 
 # Signs that plain words would lose.
-SIGNS = {">=": " au moins ", "=<": " au plus ", "≤": " au plus ", "≥": " au moins ", ">": " plus de ", "<": " moins de "}
+SIGNS = {
+    ">=": " au moins ",
+    "=<": " au plus ",
+    "≤": " au plus ",
+    "≥": " au moins ",
+    ">": " plus de ",
+    "<": " moins de ",
+}
 
 # Where the conduct begins: what follows says what to do, not when the level applies.
 CONDUCT = (
@@ -16,7 +23,9 @@ CONDUCT = (
     r"une reduction|augmenter|interrompre|respecter un|hydrater|eviter|prudence|prevenir|renforcer"
 )
 # A text that begins so restricts its level, even where the rest cannot be read.
-RESTRICTS = r"^(avec |entre |pour |chez |dans |en cas |en dehors |en l absence |sauf |si la |lorsque |pendant |pour connaitre)"
+RESTRICTS = (
+    r"^(avec |entre |pour |chez |dans |en cas |en dehors |en l absence |sauf |si la |lorsque |pendant |pour connaitre)"
+)
 # The same in an entry with one level: there "en cas de…" and "si…" speak of the conduct.
 RESTRICTS_ALONE = (
     r"^(sauf |contre indication sauf |contre indique sauf |chez (le|les) patients? (avec une )?insuffisan|"
@@ -34,9 +43,10 @@ UNRECORDED = {
     r"dans l utilisation|a visee contraceptive": "indication",
     r"resistance a la classe": "résistance du virus",
     r"utilisation prolongee": "durée du traitement",
-    r"a fortes doses|doses elevees|posologies elevees|superieures ou egales a$|superieures ou egales a \D": "dose élevée",
+    r"a fortes doses|(doses|posologies) elevees|superieures ou egales a($| \D)": "dose élevée",
     r"genotype": "génotype",
-    r"en age de procreer|intervention obstetricale|en cas de deshydratation|en cas d arret brutal|traitement anterieur": "circonstance",
+    r"en age de procreer|intervention obstetricale|en cas de deshydratation|en cas d arret brutal|"
+    r"traitement anterieur": "circonstance",
     r"titration|ajustement posologique|phase de stabilisation": "phase du traitement",
     r"letermovir seul": "traitement associé",
     r"hormis supplementation": "indication",

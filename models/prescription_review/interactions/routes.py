@@ -12,10 +12,10 @@ from models.prescription_review.interactions.words import plain
 # As hospitals write it (plain words) -> route.
 _WRITTEN = {
     **dict.fromkeys(
-        "po oral orale per os voie orale po ng ng nd gt peg og sng sonde nasogastrique dysphagia gastrostomie jt g tube".split(),
+        ("po", "oral", "orale", "per os", "voie orale", "by mouth", "po ng", "ng", "nd", "og", "gt", "jt", "g tube",
+         "peg", "sng", "sonde nasogastrique", "gastrostomie", "dysphagia"),
         "oral",
     ),
-    **dict.fromkeys(("per os", "voie orale", "po ng", "sonde nasogastrique", "g tube", "by mouth"), "oral"),
     **dict.fromkeys(("sl", "sublingual", "sublinguale", "voie sublinguale", "bu", "buccal", "buccale"), "sublingual"),
     **dict.fromkeys(
         ("iv", "ivd", "ivl", "ivse", "iv drip", "iv bolus", "ivpca", "ivpb", "iv push", "intraveineuse", "intravenous",
@@ -26,30 +26,35 @@ _WRITTEN = {
     **dict.fromkeys(("im", "intramusculaire", "intramuscular", "voie intramusculaire"), "im"),
     **dict.fromkeys(("pr", "rectal", "rectale", "voie rectale"), "rectal"),
     **dict.fromkeys(("td", "transdermique", "transdermal", "patch", "dispositif transdermique"), "transdermal"),
-    **dict.fromkeys(("tp", "topique", "topical", "cutanee", "cutaneous", "voie cutanee", "locale", "application cutanee"), "skin"),
+    **dict.fromkeys(("tp", "topique", "topical", "cutanee", "cutaneous", "voie cutanee", "locale"), "skin"),
     **dict.fromkeys(
-        ("both eyes", "left eye", "right eye", "os", "od", "ou", "ophtalmique", "ophthalmic", "voie ophtalmique", "collyre"), "eye"
+        ("both eyes", "left eye", "right eye", "ophtalmique", "ophthalmic", "voie ophtalmique",
+         "collyre"),
+        "eye",
     ),
     **dict.fromkeys(("left ear", "right ear", "both ears", "auriculaire", "otic", "voie auriculaire"), "ear"),
     **dict.fromkeys(("nu", "nas", "nasal", "nasale", "in", "intranasal", "voie nasale"), "nose"),
-    **dict.fromkeys(("ih", "neb", "inh", "inhalee", "inhalation", "respiratory", "voie inhalee", "nebulisation"), "inhaled"),
+    **dict.fromkeys(("ih", "neb", "inh", "inhalee", "inhalation", "voie inhalee", "nebulisation"), "inhaled"),
     **dict.fromkeys(("vg", "vag", "vaginal", "vaginale", "voie vaginale"), "vaginal"),
     **dict.fromkeys(("dwell", "verrou", "catheter lock", "dialys", "dialysis", "circuit de dialyse"), "line"),
     **dict.fromkeys(
-        ("ed", "epidural", "peridurale", "periphnerve", "perineural", "infiltration", "it", "intrathecal", "intrathecale"), "nerve"
+        ("ed", "epidural", "peridurale", "periphnerve", "perineural", "infiltration", "it", "intrathecal",
+         "intrathecale"),
+        "nerve",
     ),
     **dict.fromkeys(("id", "intradermique", "intradermal"), "intradermal"),
     **dict.fromkeys(("irrigation", "ir", "lavage", "bain de bouche", "mouthwash", "gargarisme"), "rinse"),
 }  # fmt: skip
 # Standard concepts of the OMOP vocabulary.
 _CONCEPTS = {
-    4132161: "oral", 4171047: "iv", 4142048: "sc", 4302612: "im", 4290759: "rectal", 4292110: "sublingual", 4262099: "transdermal",
-    4263689: "skin", 4184451: "eye", 4023156: "ear", 4262914: "nose", 40486069: "inhaled", 4057765: "vaginal", 4225555: "nerve",
+    4132161: "oral", 4171047: "iv", 4142048: "sc", 4302612: "im", 4290759: "rectal", 4292110: "sublingual",
+    4262099: "transdermal", 4263689: "skin", 4184451: "eye", 4023156: "ear", 4262914: "nose", 40486069: "inhaled",
+    45956874: "inhaled", 4057765: "vaginal", 4225555: "nerve",
 }  # fmt: skip
 # Where no route is written, the beginning of the ATC code says the form.
 _FORMS = {
-    "S01": "eye", "S02": "ear", "R01A": "nose", "R03A": "inhaled", "R03B": "inhaled", "D0": "skin", "D1": "skin", "M02A": "skin",
-    "G01": "vaginal", "G02BB": "vaginal", "G02CC": "vaginal", "C05A": "rectal", "N01AB": "inhaled",
+    "S01": "eye", "S02": "ear", "R01A": "nose", "R03A": "inhaled", "R03B": "inhaled", "D0": "skin", "D1": "skin",
+    "M02A": "skin", "G01": "vaginal", "G02BB": "vaginal", "G02CC": "vaginal", "C05A": "rectal", "N01AB": "inhaled",
 }  # fmt: skip
 
 # French words for the sentence.
@@ -60,7 +65,7 @@ NAMES = {
     "nerve": "péridurale ou péri-nerveuse", "intradermal": "intradermique", "rinse": "rinçage ou irrigation",
 }  # fmt: skip
 ORDER = ("", *NAMES)  # a route's number is its place
-# Little of it reaches the blood: route -> ATC groups given by it for the whole body (hormones, opioids, nicotine, iloprost…).
+# Little of it reaches the blood: route -> ATC groups that are given by it for the whole body (hormones, opioids…).
 LOCAL = {
     "skin": (), "eye": (), "ear": (), "line": (), "intradermal": (), "rinse": (),
     "nose": ("H", "N", "G"), "inhaled": ("N", "B", "G", "H"), "vaginal": ("G02B", "G03"),

@@ -24,7 +24,7 @@ class Substance:
 
 @dataclass(frozen=True)
 class Drug:
-    """What the thesaurus knows of an order: its substances, or the reason why there are none ("" where none is known)."""
+    """What the thesaurus knows of an order: its substances, or the reason why there are none ("": not known)."""
 
     substances: tuple[Substance, ...]
     reason: str = ""
@@ -47,7 +47,9 @@ class Substances:
         self._by_code: dict[str, list[tuple[str, str]]] = {}
         for row in rows_of(folder, "atc_substances.csv"):
             self._by_code.setdefault(row["atc"], []).append((row["kind"], row["name"]))
-        self._names = [(re.compile(row["pattern"]), row["kind"], row["name"]) for row in rows_of(folder, "names_reviewed.csv")]
+        self._names = [
+            (re.compile(row["pattern"]), row["kind"], row["name"]) for row in rows_of(folder, "names_reviewed.csv")
+        ]
         without = list(rows_of(folder, "without_entry.csv"))
         self._groups = {row["atc"]: row["reason"] for row in without if row["atc"]}
         self._labels = [(re.compile(row["label"]), row["reason"]) for row in without if row["label"]]
@@ -73,9 +75,11 @@ class Substances:
         return Drug((), self._reason(atc, plain(name)))
 
     def _whole(self, found: list[Substance]) -> tuple[Substance, ...]:
-        """A class that is a fixed combination ("sulfaméthoxazole + triméthoprime") is that of a drug with all its parts."""
+        """A class that is a fixed combination ("sulfaméthoxazole + triméthoprime") is that of a drug with all parts."""
         names = {one.name for one in found}
-        parts = {term: set(self._thesaurus.members[term]) for one in found for term in one.terms if term in self._combined}
+        parts = {
+            term: set(self._thesaurus.members[term]) for one in found for term in one.terms if term in self._combined
+        }
         broken = {term for term, members in parts.items() if not members <= names}
         return tuple(Substance(one.name, tuple(term for term in one.terms if term not in broken)) for one in found)
 

@@ -24,8 +24,13 @@ LEVELS = {
     "association deconseillee": 3,
     "contre indication": 4,
 }
-LEVEL_NAMES = {1: "à prendre en compte", 2: "précaution d'emploi", 3: "association déconseillée", 4: "contre-indication"}
-# Ends that are neither a substance nor a class -> the term under which orders find them (see ``terms.py``).
+LEVEL_NAMES = {
+    1: "à prendre en compte",
+    2: "précaution d'emploi",
+    3: "association déconseillée",
+    4: "contre-indication",
+}
+# Ends that are neither a substance nor a class -> the term under which orders find them.
 ORAL, VAGINAL, INJECTED_IRON = "toute voie orale", "toute voie vaginale", "fer injectable"
 BY_ROUTE = {
     "medicaments administres par voie orale": ORAL,
@@ -100,7 +105,9 @@ class Thesaurus:
     def unmatched_ends(self) -> dict[str, str]:
         """Ends of entries that no order can have -> why; empty words where nobody has said why yet."""
         ends = {end for entry in self.all_entries for end in (entry.main, entry.plus)}
-        return {end: NOT_ORDERED.get(end, "") for end in sorted(ends) if end not in self.members and end not in BY_ROUTE}
+        return {
+            end: NOT_ORDERED.get(end, "") for end in sorted(ends) if end not in self.members and end not in BY_ROUTE
+        }
 
 
 def read_thesaurus(folder: Path) -> Thesaurus:
@@ -116,13 +123,13 @@ def read_thesaurus(folder: Path) -> Thesaurus:
         classes: dict[str, tuple[str, ...]] = {}
         for row in substances:  # a name written in two ways has classes under both
             name = plain(row["substance"])
-            classes[name] = tuple(dict.fromkeys((*classes.get(name, ()), *map(_class, row["drug_classes"]))))
+            classes[name] = tuple(dict.fromkeys((*classes.get(name, ()), *map(plain_end, row["drug_classes"]))))
         return Thesaurus(
             edition,
             tuple(_entry(number, row) for number, row in enumerate(rows)),
             {plain(row["substance"]): row["substance"] for row in reversed(substances)},
             classes,
-            {_class(name): name for row in reversed(substances) for name in row["drug_classes"]},
+            {plain_end(name): name for row in reversed(substances) for name in row["drug_classes"]},
         )
     except (OSError, KeyError, TypeError, ValueError) as problem:
         raise ThesaurusError(
@@ -147,7 +154,7 @@ def _entry(number: int, row: Mapping[str, Any]) -> Entry:
     names = row["main_drug"], row["plus_drug"]
     levels = [(level["level"], level["info"]) for level in row["severity_levels"]]
     mentions = tuple(Mention(LEVELS[plain(written)], written, info) for written, info in levels)
-    main, plus = map(_class, names)
+    main, plus = map(plain_end, names)
     return Entry(number, main, plus, names, mentions, row["interaction_mechanism"])
 
 
@@ -160,7 +167,7 @@ _SAME = {
 
 
 @lru_cache(maxsize=10_000)
-def _class(name: str) -> str:
+def plain_end(name: str) -> str:
     """The plain name of an end or a class; both say "autres …" of a class itself."""
     found = without_others(name)
     return _SAME.get(found, found)
