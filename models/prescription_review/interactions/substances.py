@@ -55,7 +55,7 @@ class Substances:
         self._labels = [(re.compile(row["label"]), row["reason"]) for row in without if row["label"]]
         self._sounds = {_sounds(name): name for name in thesaurus.substances if len(name) >= SHORTEST_NAME}
         self._longest = max(map(len, self._sounds), default=0)
-        self._combined = {plain(name) for name in thesaurus.class_names.values() if "+" in name or "/" in name}
+        self._combined = {plain(name) for name in thesaurus.class_names.values() if _COMBINED.search(name)}
 
     def known_code(self, atc: str) -> bool:
         """Whether the code alone says the substances."""
@@ -110,6 +110,7 @@ class Substances:
         return next((self._groups[atc[:n]] for n in range(len(atc), 0, -1) if atc[:n] in self._groups), "")
 
 
+_COMBINED = re.compile(r" \+ |^[^\s()]+/[^\s()]+$")  # "ombitasvir + paritaprévir", "pipéracilline/tazobactam"
 _IRON = {"fer": ("fer injectable",)}
 
 
