@@ -104,7 +104,9 @@ def _neural_network(categorical: list[int], seed: int) -> Any:
     from sklearn.neural_network import MLPClassifier
 
     # A fixed number of passes: stopping early judges by accuracy, which says nothing where few rows are positive.
-    network = MLPClassifier((64, 32), alpha=0.01, batch_size=64, learning_rate_init=5e-4, max_iter=30, random_state=seed)
+    network = MLPClassifier(
+        (64, 32), alpha=0.01, batch_size=64, learning_rate_init=5e-4, max_iter=30, random_state=seed
+    )
     return _prepared(categorical, network)
 
 

@@ -130,7 +130,7 @@ def _sentence(order: Row, finding: Row, knowledge: Knowledge) -> str:
     rule = finding["rule"]
     if finding["line"] == "SUBSTANCE":
         return wording.MESSAGES["duplicate_substance"].format(drug=order["drug_name"], other=finding["detail"])
-    line = knowledge.lines[finding["line"]]
+    line = knowledge.line(finding["line"])
     words = {**line, "drug": order["drug_name"], "other": finding["detail"]}
     words |= {"value": number(finding["value"]), "limit": number(finding["limit"])}
     if rule == "renal":
@@ -143,8 +143,19 @@ def _sentence(order: Row, finding: Row, knowledge: Knowledge) -> str:
         return wording.MESSAGES["duplicate_class"].format(**words)
     elif rule == "age":
         words["value"] = _years(finding["value"])
+    elif rule == "interaction":
+        words["more"] = _of_interaction(line, knowledge.interactions.note_words(finding["line"], finding["note"]))
     source = wording.SOURCE if line["checked"] == READ else wording.SOURCE_UNCHECKED
     return f"{wording.MESSAGES[rule]} {source}".format(**words).replace(" ,", ",")  # INR has no unit
+
+
+def _of_interaction(line: Row, note: Row) -> str:
+    """What the thesaurus says beside the level, whether it applies here, and why it does not interrupt."""
+    parts = [line["mechanism"], line["condition"]]
+    parts += [wording.CONDITIONS[note["state"]]] if note["state"] else []
+    parts += [wording.WITHHELD[note["withheld_state"]].format(**note)] if note["withheld"] else []
+    parts += [wording.NOT_INTERRUPTIVE.format(**note)] if note["reason"] else []
+    return " ".join(part if part.endswith(".") else f"{part}." for part in parts if part)
 
 
 def _most(line: Row) -> str:

@@ -16,9 +16,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.prescription_review.columns import Columns, Rows
+from models.prescription_review.interactions.findings import Interactions
+from models.prescription_review.interactions.substances import table_of
 from passerelle.errors import TerminalError
 
 FOLDER = Path(__file__).parent / "knowledge"
+ANSM = "ansm"
 PROVENANCE = ["source", "edition", "checked"]
 NUMBERS = ["age_from", "age_below", "max_daily", "clearance_from", "clearance_below", "max_per_day", "limit"]
 SEVERITIES = ("low", "moderate", "high")
@@ -39,19 +42,22 @@ class Knowledge:
     lab_limits: pd.DataFrame
     duplicate_classes: pd.DataFrame
     contraindications: pd.DataFrame
-    interactions: pd.DataFrame
+    interactions: Interactions
     sha256: str
 
     @cached_property
     def lines(self) -> dict[str, dict[str, Any]]:
-        """Line id → the knowledge row behind a finding, of whichever table."""
+        """Line id → the row of a table."""
         return {row["line"]: row for name in TABLES for row in getattr(self, name).to_dict("records")}
+
+    def line(self, line: str) -> dict[str, Any]:
+        """The knowledge row behind a finding, of whichever table; of the thesaurus where no table has it."""
+        return self.lines[line] if line in self.lines else self.interactions.line(line)
 
     @cached_property
     def by_code(self) -> dict[str, Lines]:
         """Each table by the code that a rule looks up in it."""
         found = {name: Lines(getattr(self, name), "atc") for name in TABLES if "atc" in getattr(self, name)}
-        found |= {f"interactions.{side}": Lines(self.interactions, side) for side in ("atc_a", "atc_b")}
         return found | {"contraindications.icd10": Lines(self.contraindications, "icd10")}
 
     @cached_property
@@ -63,14 +69,15 @@ class Knowledge:
         }
 
 
-TABLES = tuple(name for name in Knowledge.__annotations__ if name != "sha256")
+TABLES = tuple(name for name, kind in Knowledge.__annotations__.items() if kind == "pd.DataFrame")
 
 
 @lru_cache
 def load_knowledge(folder: Path = FOLDER) -> Knowledge:
-    """Read and check every table of a folder.
+    """Read and check every table of a folder, and the thesaurus in its folder ``ansm`` (else the one that ships).
 
     Raises:
+        ThesaurusError: the thesaurus cannot be read.
         KnowledgeError: a line id occurs twice, a severity is unknown, a limit is not a number, or a source is missing.
     """
     digest = hashlib.sha256()
@@ -79,7 +86,10 @@ def load_knowledge(folder: Path = FOLDER) -> Knowledge:
         path = folder / f"{name}.csv"
         digest.update(name.encode() + b"\0" + path.read_bytes())
         frames[name] = _checked(pd.read_csv(path, dtype=str, keep_default_na=False), path)
-    return Knowledge(**frames, sha256=digest.hexdigest())
+    ansm = folder / ANSM if (folder / ANSM).is_dir() else FOLDER / ANSM
+    for path in sorted({*ansm.glob("*.json"), *(table_of(ansm, path.name) for path in (FOLDER / ANSM).glob("*.csv"))}):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return Knowledge(**frames, interactions=Interactions(ansm), sha256=digest.hexdigest())
 
 
 def _checked(table: pd.DataFrame, path: Path) -> pd.DataFrame:

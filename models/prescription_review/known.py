@@ -22,6 +22,7 @@ PERSON, STAY = "person_id", "visit_occurrence_id"
 IN_ORDER = {
     "persons": (),
     "stays": ("started_at", STAY),
+    "critical_care": ("started_at",),
     "orders": ("written_at", KEY),
     "diagnoses": ("available_at", "condition_occurrence_id"),
 }
@@ -31,7 +32,7 @@ _NOT_IN_ICD = re.compile(r"[^A-Z0-9]")
 
 @dataclass(frozen=True)
 class Known:
-    """One table a kind of fact (persons, stays, orders, diagnoses, and one an analysis), each sorted by person."""
+    """One table a kind of fact (persons, stays, critical care, orders, diagnoses, one an analysis), each by person."""
 
     tables: Mapping[str, Columns]
 
@@ -73,6 +74,7 @@ def known(views: Mapping[str, pd.DataFrame], config: Config, *, of_all: bool = T
     return Known({
         "persons": _persons(views["persons"]),
         "stays": _stays(views["stays"]),
+        "critical_care": _critical_care(views["stay_units"]),
         "orders": prepare_orders(columns_of(views["drug_orders"])),
         "diagnoses": _diagnoses(views["diagnoses"]),
         **{
@@ -110,6 +112,16 @@ def _stays(stays: pd.DataFrame) -> Columns:
         "started_at": instants(real["started_at"]),
         "available_at": instants(real["available_at"]),
     }))  # fmt: skip
+
+
+def _critical_care(units: pd.DataFrame) -> Columns:
+    """Passages through critical care: there a patient is watched all the time."""
+    there = units[((units["kind"] == "critical care") & units["started_at"].notna()).to_numpy()]
+    return _sorted("critical_care", {
+        PERSON: there[PERSON].to_numpy(np.int64),
+        "started_at": np.fmax(instants(there["started_at"]), instants(there["available_at"])),
+        "ended_at": instants(there["ended_at"]),
+    })  # fmt: skip
 
 
 def _diagnoses(diagnoses: pd.DataFrame) -> Columns:

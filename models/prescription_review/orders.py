@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.prescription_review.columns import INSTANT, Columns, Rows, instants, pairs, take, texts
+from models.prescription_review.interactions.routes import route_number
 from models.prescription_review.units import canonical_dose, route_group
 
 Instants = NDArray[Any]  # datetime64[us], naive UTC
@@ -46,6 +47,7 @@ def prepare_orders(drug_orders: Columns) -> Columns:
         "atc": atc,
         "drug": _drug_key(rows["drug_concept_id"], local, atc),
         "drug_name": _names(texts(rows["concept_name"]), local),
+        "route_number": _route_numbers(rows, atc),
         "route": route_group(pd.Series(rows["route_source"]), pd.Series(rows["route_concept_id"])).to_numpy(object),
         "per_day": np.where(per_day > 0, per_day, np.nan),
         "dose": dose["dose"].to_numpy(float),
@@ -75,6 +77,12 @@ def judged_at(
 def naive_utc(instant: datetime) -> datetime:
     """Instants are compared in naive UTC; one without a zone is taken as UTC."""
     return instant.astimezone(UTC).replace(tzinfo=None) if instant.tzinfo else instant
+
+
+def _route_numbers(rows: Columns, atc: NDArray[np.object_]) -> Rows:
+    """The route as finely as interactions need it (``interactions.routes``)."""
+    written = zip(texts(rows["route_source"]), rows["route_concept_id"].tolist(), atc, strict=True)
+    return np.array([route_number(text, concept, code) for text, concept, code in written], dtype=np.int64)
 
 
 @lru_cache(maxsize=10_000)

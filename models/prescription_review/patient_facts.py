@@ -17,6 +17,7 @@ NO_ROW = -1
 def add_patient_facts(orders: Columns, known: Known, config: Config) -> Columns:
     """The orders with age, sex, stay and, per analysis, value, age of the value, previous value and row id."""
     facts = orders | _person(orders, known.tables["persons"]) | _stay(orders, known.tables["stays"])
+    facts |= _critical_care(orders, known.tables["critical_care"])
     for name, analyte in config.analytes.items():
         facts |= _last_result(orders, known.tables[name], name, analyte.max_age_days)
     return facts | _kidney(facts)
@@ -42,6 +43,13 @@ def _stay(orders: Columns, stays: Columns) -> Columns:
         "stay_kind": np.where(known, picked(stays["kind"], row, "unknown"), "unknown"),
         "hours_since_admission": np.where(known, hours, np.nan),
     }
+
+
+def _critical_care(orders: Columns, units: Columns) -> Columns:
+    """1 while the patient is in the critical care unit that was entered last, else 0."""
+    row = last_until(units["person_id"], units["started_at"], orders["person_id"], orders["index_time"])
+    left = picked(units["ended_at"], row, np.datetime64("NaT")) <= orders["index_time"]
+    return {"critical_care": ((row >= 0) & ~left).astype(float)}
 
 
 def _last_result(orders: Columns, results: Columns, analyte: str, max_age_days: int) -> Columns:

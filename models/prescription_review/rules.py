@@ -30,7 +30,7 @@ CATEGORIES = {
     "interaction": "DRG",
 }
 SEVERITY_RANK = {"low": 1, "moderate": 2, "high": 3}
-COLUMNS = [KEY, "rule", "line", "severity", "value", "limit", "other_table", "other_id", "detail"]
+COLUMNS = [KEY, "rule", "line", "severity", "value", "limit", "other_table", "other_id", "detail", "note"]
 _KINDS: dict[str, Any] = dict.fromkeys(COLUMNS, object) | {
     KEY: np.int64, "other_id": np.int64, "value": np.float64, "limit": np.float64,
 }  # fmt: skip
@@ -224,12 +224,18 @@ def duplicate(lookup: Lookup) -> Iterator[Columns]:
 
 
 def interaction(lookup: Lookup) -> Iterator[Columns]:
-    """An active order interacts with this one, at the level of the ANSM thesaurus."""
-    tables = [lookup.knowledge.by_code[f"interactions.{side}"] for side in ("atc_a", "atc_b")]
-    a, b = (table.of(lookup.all_drugs) for table in tables)
-    itself = np.arange(len(tables[0].columns["line"]))
-    rows = stacked([_beside(lookup, a, b, itself), _beside(lookup, b, a, itself)])
-    yield _with_order(lookup, "interaction", rows, tables[0].columns)
+    """An active order interacts with this one, at the level of the ANSM thesaurus that applies here.
+
+    ``note`` says whether its condition is met and by which rule it does not interrupt (``Interactions.note_words``).
+    """
+    person, ill = lookup.people
+    rows = lookup.knowledge.interactions.findings(
+        lookup.orders, lookup.asked, person, lookup.facts, lookup.diagnoses, ill
+    )
+    yield _findings(
+        lookup, rows, "interaction", severity=rows["severity"], other_table="drug_exposure", note=rows["note"],
+        other_id=lookup.orders[KEY][rows["there"]], detail=lookup.orders["drug_name"][rows["there"]],
+    )  # fmt: skip
 
 
 def _beside(lookup: Lookup, here: tuple[Rows, Rows], there: tuple[Rows, Rows], group: Rows) -> Columns:
@@ -279,7 +285,7 @@ def _findings(lookup: Lookup, rows: Columns, rule: str, **columns: Any) -> Colum
     number = len(rows["at"])
     if not number:
         return _NONE
-    nothing = {"value": np.nan, "limit": np.nan, "other_table": "", "other_id": NO_ROW, "detail": ""}
+    nothing = {"value": np.nan, "limit": np.nan, "other_table": "", "other_id": NO_ROW, "detail": "", "note": ""}
     given = {KEY: lookup.facts[KEY][rows["at"]], "rule": rule, "line": rows["line"], **nothing, **columns}
     return {name: np.array(np.broadcast_to(given[name], number), dtype=kind) for name, kind in _KINDS.items()}
 

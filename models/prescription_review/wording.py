@@ -90,8 +90,19 @@ MESSAGES = {
     "duplicate_class": "{drug} : une autre ligne de la même classe est active ({label} : {other}).",
     "contraindication": "{drug} : déconseillé ou contre-indiqué ; diagnostic connu : {condition}.",
     "age": "{drug} : à éviter à cet âge ({value} ans).",
-    "interaction": "{drug} : {level} avec {other} ({substance_a} et {substance_b}).",
+    "interaction": "{drug} : {level} avec {other} ({substance_a} et {substance_b}). {more}",
 }
+# Of an interaction: its condition, a higher level that is not announced, and why it does not interrupt.
+CONDITIONS = {
+    "met": "La condition de ce niveau est remplie.",
+    "unknown": "La condition de ce niveau ne peut pas être vérifiée dans le dossier.",
+    "unread": "Le niveau le plus bas de l'entrée est retenu : son texte n'a pas pu être interprété.",
+}
+WITHHELD = {
+    "not met": "Niveau « {withheld} » non retenu : sa condition n'est pas remplie.",
+    "unknown": "Niveau « {withheld} » non retenu : sa condition n'est pas vérifiable.",
+}
+NOT_INTERRUPTIVE = "Signalée sans interruption : {reason}."
 SOURCE = "Source : {source}, {edition}."
 SOURCE_UNCHECKED = "Source : {source} ; limite à confirmer dans le texte."
 STATISTICAL_MESSAGES = {

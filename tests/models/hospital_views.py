@@ -21,6 +21,15 @@ SCHEMAS = {
         "available_at": UTC_TIME,
         "end_available_at": UTC_TIME,
     },
+    "stay_units": {
+        "visit_detail_id": pa.int64(),
+        "person_id": pa.int64(),
+        "kind": pa.string(),
+        "started_at": UTC_TIME,
+        "ended_at": UTC_TIME,
+        "available_at": UTC_TIME,
+        "end_available_at": UTC_TIME,
+    },
     "diagnoses": {
         "condition_occurrence_id": pa.int64(),
         "person_id": pa.int64(),
@@ -74,7 +83,8 @@ SCHEMAS = {
     },
 }
 # What a later date of an earlier fact is hidden by, as the contract says: the end of an order or of a stay.
-ENDS = {"drug_orders": ("ended_at", "ended_at"), "stays": ("ended_at", "end_available_at")}
+ENDS = {"drug_orders": ("ended_at", "ended_at"), "stays": ("ended_at", "end_available_at"),
+        "stay_units": ("ended_at", "end_available_at")}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -259,6 +269,20 @@ def generate(patients: int = 400, seed: int = 0) -> TableStore:
                         "ended_at": left,
                         "available_at": admitted,
                         "end_available_at": left,
+                    }
+                ),
+            ),
+            "stay_units": arrow(
+                "stay_units",
+                pd.DataFrame(
+                    {
+                        "visit_detail_id": stay + 1,
+                        "person_id": person,
+                        "kind": np.where(person % 5, "inpatient", "critical care"),
+                        "started_at": admitted,
+                        "ended_at": admitted + 2 * DAY,
+                        "available_at": admitted,
+                        "end_available_at": admitted + 2 * DAY,
                     }
                 ),
             ),

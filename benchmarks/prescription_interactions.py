@@ -1,0 +1,233 @@
+"""The ANSM thesaurus on real orders: who is joined, how many stays are interrupted, and by which rule not."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmarks.figures import Figure
+from models.bootstrap import Interval, cluster_interval
+from models.prescription_review.columns import Columns, codes
+from models.prescription_review.config import load_config
+from models.prescription_review.interactions.conditions import CONDUCT, NONE, READ, UNREAD
+from models.prescription_review.interactions.context import DISCOURAGED, RULES
+from models.prescription_review.interactions.findings import Interactions
+from models.prescription_review.knowledge import load_knowledge
+from models.prescription_review.known import Known, known
+from models.prescription_review.patient_facts import add_patient_facts
+
+SHARED = Path("../shared/data")
+COMMAND = "python -m benchmarks.prescription_interactions"
+LABS = {"Potassium", "Potassium, Whole Blood", "Creatinine", "INR(PT)"}
+CONTRAINDICATED = 4
+
+
+def measure(folder: Path, shared: Path = SHARED) -> Iterator[Figure]:
+    """The thesaurus itself, then the orders of the MIMIC-IV demo.
+
+    Args:
+        folder: not used; every measurement has one.
+        shared: where ``mimic-iv-demo`` and ``drug-codes`` are.
+    """
+    interactions = load_knowledge().interactions
+    yield from _thesaurus(interactions)
+    hospital = _Hospital(shared)
+    yield from _joined(interactions, hospital)
+    yield from _burden(interactions, hospital)
+
+
+def _thesaurus(interactions: Interactions) -> Iterator[Figure]:
+    """Entries, levels, and what was read of the text beside each level."""
+    catalogue = interactions.catalogue
+    entries = catalogue.thesaurus.all_entries
+    mentions = [(entry, mention) for entry in entries for mention in entry.mentions]
+    found = Counter(
+        next(one.status for one in catalogue.readings(entry.number) if one.mention is mention)
+        for entry, mention in mentions
+        if mention.info
+    )
+    texts = found.total()
+    yield Figure("ANSM thesaurus: entries", len(entries), "entries", f"{len(mentions)} level mentions", COMMAND)
+    said = (f"{found[READ]} read as conditions, {found[CONDUCT] + found[NONE]} say what to do and are shown, "
+            f"{found[UNREAD]} could not be read and keep the lowest level")  # fmt: skip
+    yield Figure("ANSM thesaurus: texts beside a level", texts, "texts", said, COMMAND)
+
+
+def _joined(interactions: Interactions, hospital: _Hospital) -> Iterator[Figure]:
+    """Order lines with a substance of the thesaurus, on the reviewed list, or unexplained."""
+    drugs = [interactions.catalogue.substances.of(atc, name) for atc, name in hospital.coded]
+    substance = sum(bool(drug.substances) for drug in drugs)
+    listed = sum(not drug.substances and drug.explained for drug in drugs)
+    of = f"of {len(drugs)} order lines"
+    yield Figure("MIMIC-IV demo: lines joined to an ANSM substance", substance, "lines", of, COMMAND)
+    yield Figure("MIMIC-IV demo: lines on the list without an entry", listed, "lines", of, COMMAND)
+    yield Figure("MIMIC-IV demo: lines unexplained", len(drugs) - substance - listed, "lines", f"{of}; goal 0", COMMAND)
+
+
+def _burden(interactions: Interactions, hospital: _Hospital) -> Iterator[Figure]:
+    """Share of the stays with an interaction, step by step from the raw thesaurus to what interrupts."""
+    orders, facts = hospital.known.tables["orders"], hospital.facts
+    diagnoses = hospital.known.tables["diagnoses"]
+    people = codes(np.concatenate([orders["person_id"], diagnoses["person_id"]]))
+    asked = np.arange(len(orders["atc"]))
+    person, of = people[: len(asked)], people[len(asked) :]
+    found = interactions.all_matches(orders, asked, person, facts, diagnoses, of)
+    stay = orders["visit_occurrence_id"][found["at"]]
+    entries = interactions.catalogue.thesaurus.all_entries
+    top = np.array([max(mention.level for mention in entry.mentions) for entry in entries])[found["entry"]]
+    serious, quiet = found["rank"] >= DISCOURAGED, found["rule"] > 0
+    for what, here, baseline in (
+        ("any interaction", found["rank"] > 0, ""),
+        ("contra-indication, conditions ignored", top == CONTRAINDICATED, "the highest level of each entry"),
+        (
+            "contra-indication or déconseillée, conditions ignored",
+            top >= DISCOURAGED,
+            "the highest level of each entry",
+        ),
+        ("contra-indication or déconseillée, conditions read", serious, "before the context rules"),
+        ("interrupted", serious & ~quiet, "goal at most 10 %"),
+        ("interrupted by a contra-indication", (found["rank"] == CONTRAINDICATED) & ~quiet, ""),
+    ):
+        share = hospital.share(np.unique(stay[here]))
+        words = f"95 % {100 * share.low:.1f} to {100 * share.high:.1f} by patient; {hospital.stays.size} stays"
+        yield Figure(
+            f"MIMIC-IV demo stays: {what}", 100 * share.value, "%", "; ".join(filter(None, (words, baseline))), COMMAND
+        )
+    for number, rule in enumerate(RULES):
+        here = serious & (found["rule"] == number)
+        if number and here.any():
+            pairs, stays = int(here.sum()), len(np.unique(stay[here]))
+            only = np.setdiff1d(stay[here], stay[serious & ~quiet]).size
+            words = f"{pairs} matches in {stays} stays, {only} of which are not interrupted at all"
+            yield Figure(f"context rule {rule}: suppressed", pairs, "matches", words, COMMAND)
+
+
+class _Hospital:
+    """The orders of the MIMIC-IV demo as the model's views."""
+
+    def __init__(self, shared: Path) -> None:
+        self._hosp = shared / "mimic-iv-demo" / "csv" / "hosp"
+        self._icu = shared / "mimic-iv-demo" / "csv" / "icu"
+        codes_of = _read(shared / "drug-codes" / "gsn_atc_ndc_mapping.csv.gz")
+        atc = dict(zip(codes_of["gsn"], codes_of["atc"], strict=True))
+        rows = self._prescriptions = _read(self._hosp / "prescriptions.csv.gz")
+        rows["atc"] = [
+            next((atc[one] for one in text.replace(",", " ").split() if one in atc), "") for text in rows["gsn"]
+        ]
+
+    @property
+    def coded(self) -> list[tuple[str, str]]:
+        """ATC code and name of every line."""
+        return list(zip(self._prescriptions["atc"], self._prescriptions["drug"], strict=True))
+
+    @cached_property
+    def stays(self) -> NDArray[Any]:
+        """Stays with an order."""
+        return self._prescriptions["hadm_id"].astype(np.int64).unique()
+
+    @cached_property
+    def facts(self) -> Columns:
+        """What was known of the patient at each order."""
+        return add_patient_facts(self.known.tables["orders"], self.known, load_config())
+
+    @cached_property
+    def known(self) -> Known:
+        """The views, cleaned."""
+        admissions = _read(self._hosp / "admissions.csv.gz")
+        views = {
+            "persons": self._persons(), "stays": _stays(admissions), "stay_units": self._units(),
+            "diagnoses": self._diagnoses(admissions), "drug_orders": self._orders(), "lab_results": self._labs(),
+            "observations": pd.DataFrame(columns=[*load_config().views["observations"]]),
+        }  # fmt: skip
+        return known(views, load_config())
+
+    def share(self, stays: NDArray[Any]) -> Interval:
+        """Share of the stays that are among these; patients are drawn."""
+        patient = dict(
+            zip(self._prescriptions["hadm_id"].astype(np.int64), self._prescriptions["subject_id"], strict=True)
+        )
+        hit = np.isin(self.stays, stays).astype(float)
+        clusters = np.array([patient[stay] for stay in self.stays])
+        return cluster_interval(
+            lambda weight: float(np.average(hit, weights=weight)) if weight.sum() else np.nan, clusters
+        )
+
+    def _persons(self) -> pd.DataFrame:
+        rows = _read(self._hosp / "patients.csv.gz")
+        year = rows["anchor_year"].astype(int) - rows["anchor_age"].astype(int)
+        return pd.DataFrame({
+            "person_id": rows["subject_id"].astype(np.int64), "year_of_birth": year,
+            "birth_date": pd.Series(pd.NaT, index=rows.index, dtype="datetime64[ns]"), "sex": rows["gender"],
+        })  # fmt: skip
+
+    def _units(self) -> pd.DataFrame:
+        rows = _read(self._icu / "icustays.csv.gz")
+        return pd.DataFrame({
+            "visit_detail_id": rows["stay_id"].astype(np.int64), "person_id": rows["subject_id"].astype(np.int64),
+            "kind": "critical care", "started_at": _time(rows["intime"]), "ended_at": _time(rows["outtime"]),
+            "available_at": _time(rows["intime"]),
+        })  # fmt: skip
+
+    def _diagnoses(self, admissions: pd.DataFrame) -> pd.DataFrame:
+        """ICD-10 only, known when the stay ends."""
+        rows = _read(self._hosp / "diagnoses_icd.csv.gz").merge(admissions[["hadm_id", "dischtime"]], on="hadm_id")
+        rows = rows[rows["icd_version"] == "10"]
+        return pd.DataFrame({
+            "condition_occurrence_id": np.arange(len(rows)), "concept_name": "",
+            "person_id": rows["subject_id"].astype(np.int64).to_numpy(), "source_code": rows["icd_code"].to_numpy(),
+            "available_at": _time(rows["dischtime"]).to_numpy(),
+        })  # fmt: skip
+
+    def _orders(self) -> pd.DataFrame:
+        rows = self._prescriptions
+        return pd.DataFrame({
+            "drug_exposure_id": np.arange(len(rows)), "person_id": rows["subject_id"].astype(np.int64),
+            "visit_occurrence_id": rows["hadm_id"].astype(np.int64), "drug_concept_id": 0, "concept_name": rows["drug"],
+            "source_code": rows["drug"], "atc_code": rows["atc"], "route_concept_id": 0, "route_source": rows["route"],
+            "started_at": _time(rows["starttime"]), "ended_at": _time(rows["stoptime"]),
+            "dose_value": pd.to_numeric(rows["dose_val_rx"], errors="coerce"), "dose_unit": rows["dose_unit_rx"],
+            "doses_per_day": pd.to_numeric(rows["doses_per_24_hrs"], errors="coerce"),
+            "available_at": _time(rows["starttime"]),
+        })  # fmt: skip
+
+    def _labs(self) -> pd.DataFrame:
+        items = _read(self._hosp / "d_labitems.csv.gz")
+        items = items[items["label"].isin(LABS) & (items["fluid"] == "Blood")]
+        rows = _read(self._hosp / "labevents.csv.gz").merge(items[["itemid", "label"]], on="itemid")
+        return pd.DataFrame({
+            "measurement_id": rows["labevent_id"].astype(np.int64), "person_id": rows["subject_id"].astype(np.int64),
+            "measurement_concept_id": 0, "concept_name": rows["label"], "measured_at": _time(rows["charttime"]),
+            "value": pd.to_numeric(rows["valuenum"], errors="coerce"), "unit": rows["valueuom"],
+            "available_at": _time(rows["storetime"]),
+        })  # fmt: skip
+
+
+def _stays(admissions: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame({
+        "visit_occurrence_id": admissions["hadm_id"].astype(np.int64), "kind": "inpatient",
+        "person_id": admissions["subject_id"].astype(np.int64),
+        "started_at": _time(admissions["admittime"]), "available_at": _time(admissions["admittime"]),
+    })  # fmt: skip
+
+
+def _read(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def _time(column: pd.Series) -> pd.Series:
+    return pd.to_datetime(column, errors="coerce")
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        for figure in measure(Path(folder), *map(Path, sys.argv[1:])):
+            print(figure.row())
