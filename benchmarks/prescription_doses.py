@@ -109,7 +109,7 @@ Cuts = dict[str, int]
 Rule = Callable[[Usage, float], int]
 
 
-def _learned(drugs: Mapping[str, Drug], *, knowing: bool) -> Cuts:
+def learned_cuts(drugs: Mapping[str, Drug], *, knowing: bool) -> Cuts:
     """The cut of each drug, by a model that knows the cuts of the others; its ridge is chosen among them too."""
     described = {name: dose_cut.describe(d.usage, d.maximum if knowing else None) for name, d in drugs.items()}
     found = {}
@@ -165,7 +165,7 @@ def measure_real(folder: Path = DATA / "prescription-outliers") -> Iterator[Figu
         ("use of the drug alone", False, 0.68),
         ("with our maximum daily doses", True, 0.90),
     ):
-        score = _scores(drugs, _learned(drugs, knowing=knowing))
+        score = _scores(drugs, learned_cuts(drugs, knowing=knowing))
         by_drug = ", ".join(f"{name.lower()} {x:.2f}" for name, x in zip(drugs, score[:, 0], strict=True))
         for unit, column in (("orders", 0), ("distinct prescriptions", 1)):
             low, high = _interval(score[:, column])
