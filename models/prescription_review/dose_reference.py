@@ -12,13 +12,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.prescription_review.columns import Columns
+from models.prescription_review.dose_errors import FACTORS, SHARES
 from models.splits import person_folds
 
 KEYS = ("drug", "unit", "route")
 MEASURES = ("daily", "dose")  # per day and per intake
 MIN_SPREAD = 0.1  # log scale: a drug given at one dose only still has some play
 FURTHEST = 10.0
-NAMES = ("log_ratio", "z", "share_at_or_above", "share_equal")
+SAME = 1e-6  # relative: a dose and another one times the factor of an error are computed differently
+FLOOR = 0.002  # of a share: no dose is impossible
+NAMES = ("log_ratio", "z", "share_at_or_above", "share_equal", "error_ratio")
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,9 @@ class DoseReference:
     def compare(self, orders: pd.DataFrame) -> pd.DataFrame:
         """For each order and measure: log of dose over median, robust z, share of orders at or above, share equal.
 
-        ``share_at_or_above`` counts one side only: an order above all others has 0. NaN where the key is unknown.
+        ``share_at_or_above`` counts one side only: an order above all others has 0. ``error_ratio`` is the log of how
+        likely the dose is as a usual one written wrongly (``dose_errors``), over how likely as a usual one. NaN where
+        the key is unknown.
         """
         columns = {name: orders[name].to_numpy() for name in (*KEYS, *MEASURES)}
         return pd.DataFrame(self.compared(columns), index=orders.index)
@@ -130,14 +135,28 @@ class _Usage:
             for side in ("left", "right")
         )
         log_ratio = np.log(x) - np.log(self.median[at])
+        equal, source = (up_to - below) / self.total[at], self._share_of_sources(start, x, at)
         found = {
             "log_ratio": np.clip(log_ratio, -FURTHEST, FURTHEST),
             "z": np.clip(log_ratio / self.spread[at], -FURTHEST, FURTHEST),
             "share_at_or_above": 1 - (below - self.before[self.first[at]]) / self.total[at],
-            "share_equal": (up_to - below) / self.total[at],
+            "share_equal": equal,
+            "error_ratio": np.log((source + FLOOR) / (equal + FLOOR)),
             "median": self.median[at],
         }
         return {name: np.where(known, column, np.nan) for name, column in found.items()}
+
+    def _share_of_sources(
+        self, start: NDArray[Any], dose: NDArray[np.float64], at: NDArray[Any]
+    ) -> NDArray[np.float64]:
+        """Share of a key's orders that an error would turn into this dose, times how often that error is made."""
+        source = dose[:, None] / FACTORS
+        low, high = (
+            self.before[np.searchsorted(self.place, start[:, None] + np.searchsorted(self.levels, bound))]
+            for bound in (source * (1 - SAME), source * (1 + SAME))
+        )
+        found: NDArray[np.float64] = (high - low) @ SHARES / self.total[at]
+        return found
 
 
 def _weighted_median(
