@@ -15,27 +15,36 @@ from models.prescription_review.columns import Columns
 from models.prescription_review.dose_errors import FACTORS, SHARES
 from models.splits import person_folds
 
-KEYS = ("drug", "unit", "route")
-MEASURES = ("daily", "dose")  # per day and per intake
+# What is compared → what must be the same: the dose of a day, of an intake, how many intakes, by which route.
+KEYS: dict[str, tuple[str, ...]] = {
+    "daily": ("drug", "unit", "route"),
+    "dose": ("drug", "unit", "route"),
+    "per_day": ("drug", "route"),
+    "route_code": ("drug",),
+}
+MEASURES = tuple(KEYS)
 MIN_SPREAD = 0.1  # log scale: a drug given at one dose only still has some play
 FURTHEST = 10.0
 SAME = 1e-6  # relative: a dose and another one times the factor of an error are computed differently
 FLOOR = 0.002  # of a share: no dose is impossible
 NAMES = ("log_ratio", "z", "share_at_or_above", "share_equal", "error_ratio")
+SAID = {"daily": NAMES, "dose": NAMES, "per_day": ("log_ratio", "share_at_or_above", "share_equal"),
+        "route_code": ("share_equal",)}  # fmt: skip
+COMPARED = tuple(f"{measure}_{name}" for measure, names in SAID.items() for name in names)
 
 
 @dataclass(frozen=True)
 class DoseReference:
-    """Counts of each dose: columns measure, key, value, n. One key is a drug with its unit and route."""
+    """Counts of each dose, rhythm and route: columns measure, key, value, n. A key is a drug with what must agree."""
 
     counts: pd.DataFrame
 
     @classmethod
     def learn(cls, orders: pd.DataFrame, min_patients: int) -> DoseReference:
-        """Args: orders with drug, unit, route, daily, dose, person_id; ``min_patients``: below, a key is left out."""
-        key = _key(orders)
+        """Args: orders with ``MEASURES``, their keys and person_id; ``min_patients``: below, a key is left out."""
         parts = []
-        for measure in MEASURES:
+        for measure, keys in KEYS.items():
+            key = _joined(*(orders[name].to_numpy() for name in keys))
             rows = pd.DataFrame({"key": key, "value": orders[measure], "person_id": orders["person_id"]}).dropna()
             patients = rows.groupby("key")["person_id"].nunique()
             rows = rows[rows["key"].map(patients) >= min_patients]
@@ -61,16 +70,16 @@ class DoseReference:
         likely the dose is as a usual one written wrongly (``dose_errors``), over how likely as a usual one. NaN where
         the key is unknown.
         """
-        columns = {name: orders[name].to_numpy() for name in (*KEYS, *MEASURES)}
+        columns = {name: orders[name].to_numpy() for name in {*MEASURES, *sum(KEYS.values(), ())}}
         return pd.DataFrame(self.compared(columns), index=orders.index)
 
     def compared(self, orders: Columns) -> Columns:
         """The same of columns."""
-        key = np.array(["|".join(parts) for parts in zip(*(orders[name] for name in KEYS), strict=True)], dtype=object)
+        key = {names: _joined(*(orders[name] for name in names)) for names in KEYS.values()}
         return {
             f"{measure}_{name}": column
             for measure, usage in self._usages.items()
-            for name, column in usage.compare(key, orders[measure].astype(float)).items()
+            for name, column in usage.compare(key[KEYS[measure]], orders[measure].astype(float)).items()
         }
 
     @cached_property
@@ -89,8 +98,8 @@ def cross_compare(orders: pd.DataFrame, *, folds: int, min_patients: int, seed: 
     return pd.concat(parts).loc[orders.index]
 
 
-def _key(orders: pd.DataFrame) -> pd.Series:
-    return orders["drug"] + "|" + orders["unit"] + "|" + orders["route"]
+def _joined(*columns: NDArray[Any]) -> NDArray[Any]:
+    return np.array(["|".join(parts) for parts in zip(*columns, strict=True)], dtype=object)
 
 
 @dataclass(frozen=True)

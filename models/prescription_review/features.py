@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from models.prescription_review import rules
 from models.prescription_review.columns import Columns, Rows, codes, take
 from models.prescription_review.config import Config
-from models.prescription_review.dose_reference import MEASURES, NAMES
+from models.prescription_review.dose_reference import COMPARED
 from models.prescription_review.knowledge import Knowledge
 from models.prescription_review.known import Known, known
 from models.prescription_review.labels import NEVER, reviewed_at
@@ -46,7 +46,7 @@ NUMERIC = (
     "active_same_substance",
     "active_same_class",
     "change_from_previous",
-    *(f"{measure}_{name}" for measure in MEASURES for name in NAMES),
+    *COMPARED,
 )
 FEATURES = (*CATEGORICAL, *NUMERIC, *MONOTONE)
 Categories = dict[str, list[str]]

@@ -5,18 +5,21 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from models.prescription_review.columns import INSTANT, Columns, Rows, instants, pairs, take, texts
-from models.prescription_review.interactions.routes import route_number
+from models.prescription_review.interactions.routes import ORDER, route_number
 from models.prescription_review.units import canonical_dose, route_group
 
 Instants = NDArray[Any]  # datetime64[us], naive UTC
 NO_END = pd.Timestamp("2262-01-01")
 KEY = "drug_exposure_id"
+# A number that a name keeps, whatever other routes are known; NaN where none is written.
+ROUTE_CODES = np.array([crc32(name.encode()) if name else np.nan for name in ORDER])
 
 
 def prepare_orders(drug_orders: Columns) -> Columns:
@@ -53,6 +56,7 @@ def prepare_orders(drug_orders: Columns) -> Columns:
         "dose": dose["dose"].to_numpy(float),
         "unit": dose["unit"].to_numpy(object),
     }
+    orders["route_code"] = ROUTE_CODES[orders["route_number"]]
     orders["daily"] = (orders["dose"] * orders["per_day"]).round(9)
     return take(orders, np.lexsort((orders[KEY], orders["written_at"], orders["person_id"])))
 

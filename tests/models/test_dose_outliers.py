@@ -249,7 +249,17 @@ def test_scoring_twice_gives_the_same():
 
 def test_a_dose_that_explains_itself_as_an_error_has_a_high_ratio():
     doses = [40.0] * 50 + [20.0] * 10
-    past = pd.DataFrame({"drug": "enoxaparin", "unit": "mg", "route": "parenteral", "dose": doses, "daily": doses})
+    past = pd.DataFrame(
+        {
+            "drug": "enoxaparin",
+            "unit": "mg",
+            "route": "parenteral",
+            "dose": doses,
+            "daily": doses,
+            "per_day": 1.0,
+            "route_code": 7.0,
+        }
+    )
     reference = DoseReference.learn(past.assign(person_id=range(60)), min_patients=3)
     asked = past.iloc[:4].assign(dose=[40.0, 400.0, 80.0, 57.0]).assign(daily=lambda rows: rows["dose"])
     ratio = reference.compare(asked)["dose_error_ratio"].to_numpy()

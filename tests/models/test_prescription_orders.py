@@ -60,7 +60,9 @@ doses = st.lists(st.tuples(st.integers(0, 2), st.sampled_from([0.5, 1, 2, 5, 50]
 def dosed(rows):
     drug = ["ABC"[row[0]] for row in rows]
     dose = [float(row[1]) for row in rows]
-    orders = pd.DataFrame({"drug": drug, "unit": "mg", "route": "oral", "daily": dose, "dose": dose})
+    orders = pd.DataFrame(
+        {"drug": drug, "unit": "mg", "route": "oral", "daily": dose, "dose": dose, "per_day": 1.0, "route_code": 7.0}
+    )
     return orders.assign(person_id=np.arange(len(rows)) // 2)
 
 
@@ -89,7 +91,17 @@ def test_a_reference_is_the_same_after_writing_and_reading(tmp_path_factory, row
 
 
 def test_a_training_order_is_not_its_own_reference():
-    rows = pd.DataFrame({"drug": "A", "unit": "mg", "route": "oral", "daily": 10.0, "person_id": range(200)})
+    rows = pd.DataFrame(
+        {
+            "drug": "A",
+            "unit": "mg",
+            "route": "oral",
+            "daily": 10.0,
+            "per_day": 1.0,
+            "route_code": 7.0,
+            "person_id": range(200),
+        }
+    )
     rows.loc[0, "daily"] = 1000.0
     rows["dose"] = rows["daily"]
     alone = cross_compare(rows, folds=5, min_patients=3, seed=0)
@@ -98,5 +110,15 @@ def test_a_training_order_is_not_its_own_reference():
 
 
 def test_doses_of_fewer_than_three_patients_are_not_kept():
-    rows = pd.DataFrame({"drug": "A", "unit": "mg", "route": "oral", "daily": 10.0, "person_id": [1, 1, 2, 2]})
+    rows = pd.DataFrame(
+        {
+            "drug": "A",
+            "unit": "mg",
+            "route": "oral",
+            "daily": 10.0,
+            "per_day": 1.0,
+            "route_code": 7.0,
+            "person_id": [1, 1, 2, 2],
+        }
+    )
     assert DoseReference.learn(rows.assign(dose=10.0), min_patients=3).counts.empty
