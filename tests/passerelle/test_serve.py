@@ -20,9 +20,11 @@ from fhir_adapters.reidentifier import PatientIdentity
 from fhir_adapters.service.record.medication import finder
 from fhir_adapters.service.record.orders import draft_row
 from fhir_adapters.service.reviewer import Question
-from models.prescription_review.predict import predict
+from models.prescription_review.features import build_cases
+from models.prescription_review.predict import ReadyModel
 from models.prescription_review.review import OrderReview
 from models.prescription_review.train import train
+from models.view_store import read_views
 from omop.views.contract import views
 from passerelle.cli import run
 from passerelle.errors import UsageError
@@ -114,7 +116,10 @@ def test_a_draft_is_judged_as_the_stored_order_that_it_becomes(store, uri):
     asked = [question(row) for row in chosen]
     found = [one for start in range(0, len(asked), 37) for one in reviewer.review(asked[start : start + 37])]
 
-    stored = {p.occasion: p for p in predict(store, tracking_uri=uri)}
+    ready = ReadyModel.load(uri)
+    config = ready.artefact.config.model_copy(update={"judged_within_hours": 0})  # as it is written, like a draft
+    cases = build_cases(read_views(store, config.views, model=config.model), config, ready.knowledge)
+    stored = {p.occasion: p for p in ready.predictions(cases, store)}
     compared = 0
     for row, (question_, alerts) in zip(chosen, zip(asked, found, strict=True), strict=True):
         expected = stored.get(f"drug_exposure:{row['drug_exposure_id']}")
