@@ -1,6 +1,8 @@
 """Rows as one array a column, and the few steps on them: as quick for two orders at the bedside as for a million."""
 
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,22 @@ INSTANT = "datetime64[us]"
 def take(columns: Columns, rows: NDArray[Any] | slice) -> Columns:
     """The rows at these positions, in this range, or where a mask is true."""
     return {name: column[rows] for name, column in columns.items()}
+
+
+class Taken(Mapping[str, NDArray[Any]]):
+    """The rows at these positions, a column at a time and only when it is asked for: of many columns few are read."""
+
+    def __init__(self, columns: Columns, rows: NDArray[Any]) -> None:
+        self._columns, self.rows = columns, rows
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self._columns[name][self.rows]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
 
 
 def stacked(parts: Sequence[Columns]) -> Columns:
@@ -87,3 +105,10 @@ def texts(column: NDArray[Any] | pd.Series) -> NDArray[Any]:
     """Words, an empty one where none is written."""
     written = zip(column, pd.isna(column), strict=True)
     return np.array(["" if missing else str(text) for text, missing in written], dtype=object)
+
+
+@lru_cache(maxsize=50_000)
+def plain(text: str) -> str:
+    """A text as patterns are compared with it: lower case, without accents."""
+    spelt = unicodedata.normalize("NFD", text.lower().replace("œ", "oe"))
+    return "".join(letter for letter in spelt if not unicodedata.combining(letter))

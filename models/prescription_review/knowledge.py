@@ -6,6 +6,8 @@ A hospital may keep its own: every table is data, its hash is recorded with each
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -16,17 +18,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.prescription_review.columns import Columns, Rows
-from passerelle.errors import TerminalError
+from models.prescription_review.knowledge_check import KnowledgeError, checked
+from models.prescription_review.units import ROUTES
+
+__all__ = ["FOLDER", "TABLES", "Coded", "Knowledge", "KnowledgeError", "Lines", "load_knowledge"]
 
 FOLDER = Path(__file__).parent / "knowledge"
-PROVENANCE = ["source", "edition", "checked"]
-NUMBERS = ["age_from", "age_below", "max_daily", "clearance_from", "clearance_below", "max_per_day", "limit"]
-SEVERITIES = ("low", "moderate", "high")
 MOST_CODES = 50_000  # remembered a table; more than any hospital has
-
-
-class KnowledgeError(TerminalError):
-    """A knowledge table cannot be used as it is."""
+FULL_CODE = len("A00AA00")
 
 
 @dataclass(frozen=True)
@@ -34,12 +33,19 @@ class Knowledge:
     """One frame a table; each row has a ``line`` id, a source, its edition, and whether the text was checked."""
 
     maximum_daily_dose: pd.DataFrame
+    minimum_daily_dose: pd.DataFrame
     renal_limits: pd.DataFrame
     age_limits: pd.DataFrame
     lab_limits: pd.DataFrame
     duplicate_classes: pd.DataFrame
     contraindications: pd.DataFrame
     interactions: pd.DataFrame
+    allergies: pd.DataFrame
+    pregnancy_limits: pd.DataFrame
+    stopp: pd.DataFrame
+    start: pd.DataFrame
+    monitoring: pd.DataFrame
+    administration: pd.DataFrame
     sha256: str
 
     @cached_property
@@ -52,53 +58,86 @@ class Knowledge:
         """Each table by the code that a rule looks up in it."""
         found = {name: Lines(getattr(self, name), "atc") for name in TABLES if "atc" in getattr(self, name)}
         found |= {f"interactions.{side}": Lines(self.interactions, side) for side in ("atc_a", "atc_b")}
-        return found | {"contraindications.icd10": Lines(self.contraindications, "icd10")}
+        found |= {f"{name}.icd10": Lines(getattr(self, name), "icd10") for name in ("contraindications", "allergies")}
+        columns = ("with_atc", "unless_atc", "icd10", "unless_icd10")
+        found |= {f"{name}.{c}": Lines(getattr(self, name), c) for name in ("stopp", "start") for c in columns}
+        return found | {"allergies.text": Lines(self.allergies, "pattern", _by_pattern)}
+
+    @cached_property
+    def product_labels(self) -> Lines:
+        """The lines on administration by what is written about the product."""
+        return Lines(self.administration, "label", _by_pattern)
+
+    @cached_property
+    def routes_named(self) -> dict[str, NDArray[np.bool_]]:
+        """Route → which of the lines on administration name it."""
+        named = [set(text.split("|")) for text in self.administration["routes"]]
+        return {route: np.array([route in some for some in named], dtype=bool) for route in {*ROUTES.values(), "other", ""}}
 
     @cached_property
     def names(self) -> dict[str, str]:
         """Full ATC code → French name, where a table has one: the clinician's screen is not in English."""
-        tables = (getattr(self, name) for name in TABLES if "substance" in getattr(self, name))
-        return {
-            row.atc: row.substance for table in tables for row in table.itertuples() if len(row.atc) == len("A00AA00")
-        }
+        tables = (getattr(self, name) for name in NAMING)
+        pairs = (pair for table in tables for pair in zip(table["atc"], table["substance"], strict=True))
+        named: dict[str, str] = {}
+        for atc, substance in pairs:
+            if len(atc) == FULL_CODE:
+                named.setdefault(atc, substance)
+        return named
 
 
+NAMING = ("maximum_daily_dose", "minimum_daily_dose", "renal_limits", "administration", "monitoring", "age_limits")
 TABLES = tuple(name for name in Knowledge.__annotations__ if name != "sha256")
 
 
 @lru_cache
-def load_knowledge(folder: Path = FOLDER) -> Knowledge:
+def load_knowledge(folder: Path = FOLDER, site: Path | None = None) -> Knowledge:
     """Read and check every table of a folder.
 
+    Args:
+        site: a hospital's own folder. A table of the same name there adds lines, and replaces those of the same id;
+            a table that it lacks stays as it is.
     Raises:
-        KnowledgeError: a line id occurs twice, a severity is unknown, a limit is not a number, or a source is missing.
+        KnowledgeError: a table lacks a column, or a line cannot be used: which, and why.
     """
     digest = hashlib.sha256()
     frames = {}
+    if site is not None:
+        _no_other_table(site)
     for name in TABLES:
         path = folder / f"{name}.csv"
         digest.update(name.encode() + b"\0" + path.read_bytes())
-        frames[name] = _checked(pd.read_csv(path, dtype=str, keep_default_na=False), path)
+        frames[name] = checked(_read(path), path, name)
+        own = None if site is None else site / path.name
+        if own is not None and own.exists():
+            digest.update(b"site\0" + own.read_bytes())
+            frames[name] = _with_lines(frames[name], checked(_read(own), own, name))
     return Knowledge(**frames, sha256=digest.hexdigest())
 
 
-def _checked(table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    problems = [f"line id twice: {line}" for line in table.loc[table["line"].duplicated(), "line"]]
-    for column in PROVENANCE:
-        problems += [f"{line}: {column} is empty" for line in table.loc[table[column] == "", "line"]]
-    if "severity" in table:
-        problems += [f"{line}: severity" for line in table.loc[~table["severity"].isin(SEVERITIES), "line"]]
-    for column in set(NUMBERS) & set(table.columns):
-        number = pd.to_numeric(table[column], errors="coerce")
-        problems += [f"{line}: {column}" for line in table.loc[number.isna() & (table[column] != ""), "line"]]
-        table[column] = number
-    if problems:
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
         raise KnowledgeError(
-            what=f"{path.name} has {len(problems)} lines that cannot be used",
-            looked="; ".join(problems[:5]),
-            do=f"correct these lines of knowledge/{path.name}",
+            what=f"{path.name} cannot be read as a table", looked=str(error), do="write it as CSV, UTF-8, with a header"
+        ) from error
+
+
+def _no_other_table(site: Path) -> None:
+    other = sorted(path.name for path in site.glob("*.csv") if path.stem not in TABLES)
+    if other or not site.is_dir():
+        raise KnowledgeError(
+            what=f"the hospital's own knowledge has no table {', '.join(other)}" if other else "there is no such folder",
+            looked=f"{site.name}: {', '.join(sorted(TABLES))} are the tables",
+            do="name each file after the table whose lines it adds or replaces",
         )
-    return table
+
+
+def _with_lines(table: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
+    """The table with a hospital's lines in the place of those of the same id, the new ones behind."""
+    rest = table[~table["line"].isin(own["line"])]
+    return pd.concat([rest, own.reindex(columns=table.columns)], ignore_index=True)
 
 
 @dataclass(frozen=True)
@@ -115,12 +154,28 @@ class Coded:
         return cls(list(distinct), number)
 
 
-class Lines:
-    """The lines of a table by code: a line says a code or the beginning of codes, ``|`` between several."""
+def _by_beginning(text: str) -> Callable[[str], bool]:
+    """A code or the beginning of codes, ``|`` between several, ``-`` before those that are left out."""
+    parts = [part for part in text.split("|") if part]
+    out = tuple(part[1:] for part in parts if part.startswith("-"))
+    begin = tuple(part for part in parts if not part.startswith("-"))
+    return lambda code: code.startswith(begin) and not code.startswith(out)
 
-    def __init__(self, table: pd.DataFrame, column: str) -> None:
+
+def _by_pattern(text: str) -> Callable[[str], bool]:
+    """A regular expression on a plain text; an empty one concerns none."""
+    pattern = re.compile(text) if text else None
+    return lambda written: pattern is not None and pattern.search(written) is not None
+
+
+class Lines:
+    """The lines of a table by code: which of them concern a code is asked once a code."""
+
+    def __init__(
+        self, table: pd.DataFrame, column: str, concerns: Callable[[str], Callable[[str], bool]] = _by_beginning
+    ) -> None:
         self.columns: Columns = {str(name): table[name].to_numpy() for name in table}
-        self._beginnings = [tuple(text.split("|")) for text in table[column]]
+        self._concerns = [concerns(text) for text in table[column]]
         self._known: dict[str, list[int]] = {"": []}
 
     def of(self, coded: Coded) -> tuple[Rows, Rows]:
@@ -137,7 +192,7 @@ class Lines:
     def _of_one(self, code: str) -> list[int]:
         found = self._known.get(code)
         if found is None:
-            found = [at for at, begins in enumerate(self._beginnings) if code.startswith(begins)]
+            found = [at for at, concerns in enumerate(self._concerns) if concerns(code)]
             if len(self._known) < MOST_CODES:
                 self._known[code] = found
         return found
