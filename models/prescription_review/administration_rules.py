@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from models.prescription_review.columns import Columns, Rows, Taken
 from models.prescription_review.findings import NO_ROW, ROUNDING, findings, kept
-from models.prescription_review.knowledge import Coded
+from models.prescription_review.knowledge import Coded, Lines
 from models.prescription_review.lookup import Lookup
 from models.prescription_review.orders import KEY, active_pairs
 
@@ -23,19 +23,19 @@ def route(lookup: Lookup) -> Iterator[Columns]:
     at, orders, lines = lookup.lines("administration")
     if not len(at):
         return
-    kind, written = lines["kind"], orders["route_detail"]
-    known = (written != "") & (written != "other")
-    here = _named(lookup, written, lines)
-    of_form = _of_form(lookup, at, lines)
-    met = known & of_form & (
-        ((kind == "forbidden") & here) | ((kind == "only") & ~here) | ((kind == "crush") & (written == "tube"))
+    table, written = lookup.knowledge.by_code["administration"], orders["route_detail"]
+    forbidden, only, crush, switch = (
+        table.saying("kind", kind)[lines.rows] for kind in ("forbidden", "only", "crush", "switch")
     )
-    switch = known & (kind == "switch") & here & (lookup.treated_hours[at] >= SWITCH_HOURS)
+    here, known = _named(table, written, lines), (written != "") & (written != "other")
+    met = known & ((forbidden & here) | (only & ~here) | (crush & (written == "tube"))) & _of_form(lookup, at, lines)
+    switch &= known & here
     beside = np.full(len(at), NO_ROW)
     if switch.any():
-        beside[switch] = _eats(lookup)[at[switch]]
-    rows = kept(met | (switch & (beside != NO_ROW)), at=at, line=lines["line"], severity=lines["severity"],
-                detail=written, other=beside)  # fmt: skip
+        long = np.flatnonzero(switch & (lookup.treated_hours[at] >= SWITCH_HOURS))
+        beside[long] = _eats(lookup)[at[long]]
+    rows = kept(met | (beside != NO_ROW), at=at, line=lines["line"], severity=lines["severity"], detail=written,
+                other=beside)  # fmt: skip
     yield findings(
         lookup.facts, rows, "route", severity=rows["severity"], other_id=rows["other"], detail=rows["detail"],
         other_table=np.where(rows["other"] == NO_ROW, "", "drug_exposure"),
@@ -45,36 +45,38 @@ def route(lookup: Lookup) -> Iterator[Columns]:
 def rhythm(lookup: Lookup) -> Iterator[Columns]:
     """Given more often than the substance ever is, by this route and in this dose: a weekly medicine every day."""
     at, orders, lines = lookup.lines("administration")
-    if not len(at):
+    often = orders["per_day"] > lines["max_per_day"] * ROUNDING  # no other kind of line has a number there
+    if not often.any():
         return
-    met = (lines["kind"] == "rhythm") & (orders["per_day"] > lines["max_per_day"] * ROUNDING)
-    met &= ((lines["routes"] == "") | _named(lookup, orders["route_detail"], lines)) & _of_form(lookup, at, lines)
+    at, lines = at[often], Taken(lookup.knowledge.by_code["administration"].columns, lines.rows[often])
+    orders, table = Taken(lookup.facts, at), lookup.knowledge.by_code["administration"]
+    met = table.saying("routes", "")[lines.rows] | _named(table, orders["route_detail"], lines)
     strong = (orders["unit"] == lines["unit"]) & (orders["dose"] * ROUNDING >= lines["dose_from"])
-    met &= strong | np.isnan(lines["dose_from"])
+    met &= (strong | np.isnan(lines["dose_from"])) & _of_form(lookup, at, lines)
     rows = kept(met, at=at, line=lines["line"], severity=lines["severity"], value=orders["per_day"],
                 limit=lines["max_per_day"])  # fmt: skip
     yield findings(lookup.facts, rows, "rhythm", severity=rows["severity"], value=rows["value"], limit=rows["limit"])
 
 
-def _named(lookup: Lookup, written: NDArray[np.object_], lines: Taken) -> NDArray[np.bool_]:
+def _named(table: Lines, written: NDArray[np.object_], lines: Taken) -> NDArray[np.bool_]:
     """Whether each line names the order's route; an injectable one without more is named with any of its kinds."""
-    position = lines.rows
-    routes = lookup.knowledge.routes_named
     found = np.zeros(len(written), dtype=bool)
     for one in set(written.tolist()):
-        of_it = written == one
+        here = written == one
         for name in GROUPS.get(one, (one,)):
-            found[of_it] |= routes[name][position[of_it]]
+            found[here] |= table.saying("routes", name)[lines.rows[here]]
     return found
 
 
 def _of_form(lookup: Lookup, at: Rows, lines: Taken) -> NDArray[np.bool_]:
     """Whether the product is written as the line wants; true where it wants nothing."""
     labels = lookup.knowledge.product_labels
-    row, line = labels.of(Coded.of(lookup.facts["label"]))
-    span = len(labels.columns["line"])
-    wanted = at * span + lines.rows
-    return (lines["label"] == "") | np.isin(wanted, row * span + line)
+    found = labels.saying("label", "")[lines.rows]
+    if not found.all():
+        row, line = labels.of(Coded.of(lookup.facts["label"]))
+        span = len(labels.columns["line"])
+        found |= np.isin(at * span + lines.rows, row * span + line)
+    return found
 
 
 def _eats(lookup: Lookup) -> Rows:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 Columns = dict[str, NDArray[Any]]
 Rows = NDArray[np.int64]  # positions of rows
 INSTANT = "datetime64[us]"
+FEW = 64  # so few rows are walked through one by one: quicker than any call on arrays
 
 
 def take(columns: Columns, rows: NDArray[Any] | slice) -> Columns:
@@ -46,9 +47,18 @@ def codes(*keys: NDArray[Any]) -> Rows:
     """One number a row; equal numbers are equal keys."""
     found = np.zeros(len(keys[0]), dtype=np.int64)
     for key in keys:
-        number, values = pd.factorize(key)
+        number, values = factorized(key)
         found = found * (len(values) + 1) + number
     return found
+
+
+def factorized(values: NDArray[Any]) -> tuple[Rows, list[Any]]:
+    """The number of each value, and the distinct values in the order in which they occur."""
+    if len(values) > FEW:
+        number, distinct = pd.factorize(values)
+        return number, list(distinct)
+    seen: dict[Any, int] = {}
+    return np.array([seen.setdefault(value, len(seen)) for value in values.tolist()], dtype=np.int64), [*seen]
 
 
 def pairs(left: Rows, right: Rows) -> tuple[Rows, Rows]:

@@ -18,6 +18,7 @@ class Analyte(BaseModel, extra="forbid", frozen=True):
     name: str = Field(description="regular expression on the concept's name, lower case")
     not_name: str = Field("", alias="not", description="names that match and are something else")
     max_age_days: int
+    trend: bool = Field(False, description="whether its lowest and highest value of the last days are kept")
 
     def says(self, name: str) -> bool:
         """Whether a concept's name, lower case, is that of the analysis."""

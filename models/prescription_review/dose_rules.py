@@ -16,9 +16,7 @@ def dose_above_maximum(lookup: Lookup) -> Iterator[Columns]:
     """The daily dose of the line is above the maximum of the product information."""
     rows = take(lookup.maximum, lookup.maximum["ratio"] > ROUNDING)
     daily = lookup.facts["daily"][rows["at"]]
-    yield findings(
-        lookup.facts, rows, "dose", severity=by_excess(rows["ratio"]), value=daily, limit=rows["max_daily"]
-    )
+    yield findings(lookup.facts, rows, "dose", severity=by_excess(rows["ratio"]), value=daily, limit=rows["max_daily"])
 
 
 def dose_sum_above_maximum(lookup: Lookup) -> Iterator[Columns]:
@@ -42,7 +40,10 @@ def dose_sum_above_maximum(lookup: Lookup) -> Iterator[Columns]:
 
 
 def underdose(lookup: Lookup) -> Iterator[Columns]:
-    """The daily dose is below what is useful; several lines of the substance count together, and a failing kidney excuses."""
+    """The daily dose is below what is useful.
+
+    Silent where other lines of the substance are active, which may make up the dose, and where the kidney asks for less.
+    """
     at, orders, lines = lookup.lines("minimum_daily_dose")
     if not len(at):
         return

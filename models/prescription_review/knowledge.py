@@ -17,15 +17,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.prescription_review.columns import Columns, Rows
+from models.prescription_review.columns import FEW, Columns, Rows, factorized
 from models.prescription_review.knowledge_check import KnowledgeError, checked
-from models.prescription_review.units import ROUTES
 
 __all__ = ["FOLDER", "TABLES", "Coded", "Knowledge", "KnowledgeError", "Lines", "load_knowledge"]
 
 FOLDER = Path(__file__).parent / "knowledge"
 MOST_CODES = 50_000  # remembered a table; more than any hospital has
 FULL_CODE = len("A00AA00")
+NO_ROWS = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,6 @@ class Knowledge:
     def product_labels(self) -> Lines:
         """The lines on administration by what is written about the product."""
         return Lines(self.administration, "label", _by_pattern)
-
-    @cached_property
-    def routes_named(self) -> dict[str, NDArray[np.bool_]]:
-        """Route → which of the lines on administration name it."""
-        named = [set(text.split("|")) for text in self.administration["routes"]]
-        return {route: np.array([route in some for some in named], dtype=bool) for route in {*ROUTES.values(), "other", ""}}
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -128,7 +122,9 @@ def _no_other_table(site: Path) -> None:
     other = sorted(path.name for path in site.glob("*.csv") if path.stem not in TABLES)
     if other or not site.is_dir():
         raise KnowledgeError(
-            what=f"the hospital's own knowledge has no table {', '.join(other)}" if other else "there is no such folder",
+            what=f"the hospital's own knowledge has no table {', '.join(other)}"
+            if other
+            else "there is no such folder",
             looked=f"{site.name}: {', '.join(sorted(TABLES))} are the tables",
             do="name each file after the table whose lines it adds or replaces",
         )
@@ -150,8 +146,8 @@ class Coded:
     @classmethod
     def of(cls, codes: NDArray[Any]) -> Coded:
         """Args: a code for each row; an empty one concerns no line."""
-        number, distinct = pd.factorize(codes)
-        return cls(list(distinct), number)
+        number, distinct = factorized(codes)
+        return cls(distinct, number)
 
 
 def _by_beginning(text: str) -> Callable[[str], bool]:
@@ -177,17 +173,37 @@ class Lines:
         self.columns: Columns = {str(name): table[name].to_numpy() for name in table}
         self._concerns = [concerns(text) for text in table[column]]
         self._known: dict[str, list[int]] = {"": []}
+        self._names: dict[str, dict[str, NDArray[np.bool_]]] = {}
 
     def of(self, coded: Coded) -> tuple[Rows, Rows]:
         """Every row with every line that concerns its code: positions of the rows, and of the lines."""
         lines = [self._of_one(code) for code in coded.distinct]
+        if not any(lines):
+            return NO_ROWS, NO_ROWS
+        if len(coded.number) <= FEW:
+            each = [lines[number] for number in coded.number.tolist()]
+            rows = [row for row, some in enumerate(each) for _ in some]
+            return np.array(rows, np.int64), np.array([one for some in each for one in some], np.int64)
         first = np.cumsum([0, *map(len, lines)])
         count = np.diff(first)[coded.number]
-        if not count.any():
-            return np.empty(0, np.int64), np.empty(0, np.int64)
         inside = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
         at = np.repeat(first[coded.number], count) + inside
         return np.repeat(np.arange(len(count)), count), np.array([one for some in lines for one in some], np.int64)[at]
+
+    def naming(self, column: str) -> dict[str, NDArray[np.bool_]]:
+        """Each word of a column, ``|`` between several -> which of the lines say it: text is compared once a table."""
+        found = self._names.get(column)
+        if found is None:
+            said = [text.split("|") for text in self.columns[column]]
+            words = {word for some in said for word in some}
+            found = {word: np.array([word in some for some in said], dtype=bool) for word in sorted(words)}
+            self._names[column] = found
+        return found
+
+    def saying(self, column: str, word: str) -> NDArray[np.bool_]:
+        """Which of the lines say a word in a column."""
+        found = self.naming(column).get(word)
+        return np.zeros(len(self._concerns), dtype=bool) if found is None else found
 
     def _of_one(self, code: str) -> list[int]:
         found = self._known.get(code)

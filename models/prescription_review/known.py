@@ -99,7 +99,9 @@ def first_results(analyte: NDArray[np.int64], seen_at: NDArray[Any], names: Sequ
     return {names[n]: time for n, time in zip(number.tolist(), times, strict=True)}
 
 
-def analyte_of(concepts: NDArray[np.int64], names: NDArray[np.object_], analytes: Mapping[str, Analyte]) -> NDArray[Any]:
+def analyte_of(
+    concepts: NDArray[np.int64], names: NDArray[np.object_], analytes: Mapping[str, Analyte]
+) -> NDArray[Any]:
     """Which of the analyses each result is, as a position in the declaration; -1: none of them."""
     found = np.full(len(names), -1)
     code, distinct = pd.factorize(names)

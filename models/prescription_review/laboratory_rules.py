@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from models.prescription_review.columns import Columns, stacked
-from models.prescription_review.findings import ROUNDING, View, findings, kept
+from models.prescription_review.columns import Columns, Taken, stacked
+from models.prescription_review.findings import NONE, ROUNDING, View, findings, kept
+from models.prescription_review.knowledge import Lines
 from models.prescription_review.lookup import Lookup
 
 HOUR = np.timedelta64(3600 * 10**6, "us")
@@ -46,37 +47,40 @@ def adverse(lookup: Lookup) -> Iterator[Columns]:
 
 def _results(lookup: Lookup, rule: str, kind: str) -> Columns:
     at, orders, lines = lookup.lines("lab_limits")
-    of_kind = lines["kind"] == kind if len(at) else np.zeros(0, dtype=bool)
+    table = lookup.knowledge.by_code["lab_limits"]
+    of_kind = table.saying("kind", kind)
     parts = []
-    for analyte in sorted(set(lines["analyte"][of_kind])):
-        met = of_kind & (lines["analyte"] == analyte) & _wrong(orders, lines, analyte)
+    for analyte, named in table.naming("analyte").items():
+        chosen = np.flatnonzero((of_kind & named)[lines.rows])
+        if not len(chosen):
+            continue
+        orders, lines_here = Taken(lookup.facts, at[chosen]), Taken(table.columns, lines.rows[chosen])
+        met = _wrong(orders, lines_here, analyte, table)
         if kind == "adverse":
-            met &= _drawn_under_treatment(lookup, at, orders[f"{analyte}_at"], lines["after_hours"])
+            met &= _drawn_under_treatment(lookup, at[chosen], orders[f"{analyte}_at"], lines_here["after_hours"])
         parts.append(kept(
-            met, at=at, line=lines["line"], severity=lines["severity"], limit=lines["limit"], value=orders[analyte],
-            other=orders[f"{analyte}_id"],
+            met, at=at[chosen], row=lines_here.rows, value=orders[analyte], other=orders[f"{analyte}_id"],
         ))  # fmt: skip
     if not parts:
-        return findings(lookup.facts, {"at": at[:0]}, rule)
+        return NONE
     rows = stacked(parts)
+    lines = Taken(table.columns, rows["row"])
     return findings(
-        lookup.facts, rows, rule, severity=rows["severity"], value=rows["value"], limit=rows["limit"],
-        other_table="measurement", other_id=rows["other"],
+        lookup.facts, rows | {"line": lines["line"]}, rule, severity=lines["severity"], value=rows["value"],
+        limit=lines["limit"], other_table="measurement", other_id=rows["other"],
     )  # fmt: skip
 
 
-def _wrong(orders: View, lines: View, analyte: str) -> NDArray[np.bool_]:
+def _wrong(orders: View, lines: Taken, analyte: str, table: Lines) -> NDArray[np.bool_]:
     """Above, below, risen or fallen by a factor; with a rise or a fall, the value itself must also be out of bounds."""
-    value, limit, side = orders[analyte], lines["limit"], lines["side"]
-    risen, fallen = value / orders[f"{analyte}_lowest"], value / orders[f"{analyte}_highest"]
-    met = np.select(
-        [side == "above", side == "below", side == "rise"],
-        [value > limit, value < limit, risen * ROUNDING >= limit],
-        fallen <= limit * ROUNDING,
-    )
-    for bound, inside in (("value_from", value >= lines["value_from"]), ("value_below", value < lines["value_below"])):
-        met &= inside | np.isnan(lines[bound])
-    return met.astype(bool)
+    value, limit = orders[analyte], lines["limit"]
+    above, below, rise, fall = (table.saying("side", side)[lines.rows] for side in ("above", "below", "rise", "fall"))
+    met = (above & (value > limit)) | (below & (value < limit))
+    if rise.any() or fall.any():
+        met |= rise & (value * ROUNDING >= limit * orders[f"{analyte}_lowest"])
+        met |= fall & (value <= limit * orders[f"{analyte}_highest"] * ROUNDING)
+        met &= ~(value < lines["value_from"]) & ~(value >= lines["value_below"])
+    return met
 
 
 def _drawn_under_treatment(
@@ -91,23 +95,26 @@ def monitoring(lookup: Lookup) -> Iterator[Columns]:
 
     Silent where the hospital had no result of any of these analyses over the whole time: absence then means no feed.
     """
-    at, orders, lines = lookup.lines("monitoring")
+    table = lookup.knowledge.by_code["monitoring"]
+    at, row = table.of(lookup.drugs)
+    late = lookup.treated_hours[at] >= table.columns["after_hours"][row] if len(at) else np.zeros(0, dtype=bool)
+    at, row = at[late], row[late]
     if not len(at):
         return
-    treated, now = lookup.treated_hours[at], orders["index_time"]
-    late = treated >= lines["after_hours"]
+    orders, lines = Taken(lookup.facts, at), Taken(table.columns, row)
     age, fed = np.full(len(at), np.inf), np.zeros(len(at), dtype=bool)
-    expected_since = now - np.minimum(treated, 24 * lines["max_days"]).astype(np.int64) * HOUR
-    asked = [set(text.split("|")) for text in lines["analytes"]]
-    for analyte in sorted(set().union(*asked)):
-        of_it = np.array([analyte in some for some in asked], dtype=bool)
-        hours = orders[f"{analyte}_age_h"]
-        age = np.where(of_it & ~np.isnan(hours), np.fmin(age, hours), age)
-        fed |= of_it & (lookup.feeds.get(analyte, np.datetime64("NaT")) <= expected_since)
-    met = late & fed & (age > 24 * lines["max_days"])
+    hours = np.minimum(lookup.treated_hours[at], 24 * lines["max_days"]).astype(np.int64)
+    expected_since = orders["index_time"] - hours * HOUR
+    for analyte, named in table.naming("analytes").items():
+        here = np.flatnonzero(named[row])
+        if len(here):
+            age[here] = np.fmin(age[here], orders[f"{analyte}_age_h"][here])
+            fed[here] |= lookup.feeds.get(analyte, np.datetime64("NaT")) <= expected_since[here]
     days = np.where(np.isinf(age), np.nan, age / 24)
-    rows = kept(met, at=at, line=lines["line"], severity=lines["severity"], value=days, limit=lines["max_days"],
-                detail=lines["label"])  # fmt: skip
+    rows = kept(
+        fed & (age > 24 * lines["max_days"]), at=at, line=lines["line"], severity=lines["severity"], value=days,
+        limit=lines["max_days"], detail=lines["label"],
+    )  # fmt: skip
     yield findings(
         lookup.facts, rows, "monitoring", severity=rows["severity"], value=rows["value"], limit=rows["limit"],
         detail=rows["detail"],

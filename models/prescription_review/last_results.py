@@ -24,8 +24,8 @@ def last_results(orders: Columns, results: Columns, analytes: Mapping[str, Analy
         results: sorted by person, analysis and time; ``analyte`` is a position in ``analytes``.
         trend_days: the lowest and the highest value are those of so many days until then, the last one included.
     Returns:
-        For each analysis: its value, ``_age_h`` (hours since it was drawn), ``_previous`` (the value before),
-        ``_lowest``, ``_highest``, ``_id``, ``_at`` (when it was drawn).
+        For each analysis: its value, ``_age_h`` (hours since it was drawn), ``_previous`` (the value before), ``_id``,
+        ``_at`` (when it was drawn); of those with a trend also ``_lowest`` and ``_highest``.
     """
     now, names, span = orders["index_time"], [*analytes], len(analytes)
     times = np.unique(results["seen_at"])
@@ -35,9 +35,10 @@ def last_results(orders: Columns, results: Columns, analytes: Mapping[str, Analy
     place += np.searchsorted(times, results["seen_at"])
     group = ((person[:, None] * span + np.arange(span)) * len(times)).ravel()
 
-    def at(instant: NDArray[Any]) -> NDArray[np.int64]:
-        """Position of the first row that was seen after an instant, of each order and analysis."""
-        return np.searchsorted(place, group + np.repeat(np.searchsorted(times, instant, "right"), span) - 1, "right")
+    def at(instant: NDArray[Any], analyte: int | None = None) -> NDArray[np.int64]:
+        """Position of the first row that was seen after an instant, of each order and each analysis, or one."""
+        many = (group, span) if analyte is None else (group[analyte::span], 1)
+        return np.searchsorted(place, many[0] + np.repeat(np.searchsorted(times, instant, "right"), many[1]), "left")
 
     first, end = np.searchsorted(place, group), at(now)
     row = np.where((end > first) & np.repeat(there, span), end - 1, NO_ROW)
@@ -45,19 +46,22 @@ def last_results(orders: Columns, results: Columns, analytes: Mapping[str, Analy
     seen = picked(results["seen_at"], row, np.datetime64("NaT"))
     row = np.where(np.repeat(now, span) - seen <= np.tile(oldest, len(now)), row, NO_ROW)
     before = np.where((row > first) & (row >= 0), row - 1, NO_ROW)
-    start = np.maximum(at(now - np.timedelta64(trend_days, "D") - np.timedelta64(1, "us")), first)
     drawn = picked(results["at"], row, np.datetime64("NaT"))
     columns = {
         "": picked(results["value"], row, np.nan),
         "_age_h": (np.repeat(now, span) - drawn) / np.timedelta64(1, "s") / 3600,
         "_previous": picked(results["value"], before, np.nan),
-        "_lowest": _extreme(np.minimum, results["value"], start, row),
-        "_highest": _extreme(np.maximum, results["value"], start, row),
         "_id": picked(results["id"], row, NO_ROW),
         "_at": drawn.astype(INSTANT),
     }
-    matrices = {suffix: column.reshape(-1, span) for suffix, column in columns.items()}
-    return {name + suffix: matrices[suffix][:, n] for n, name in enumerate(names) for suffix in matrices}
+    matrices = {suffix: column.reshape(-1, span).T for suffix, column in columns.items()}
+    found = {name + suffix: matrix[n] for n, name in enumerate(names) for suffix, matrix in matrices.items()}
+    begin = now - np.timedelta64(trend_days, "D") - np.timedelta64(1, "us")
+    for n in (n for n, analyte in enumerate(analytes.values()) if analyte.trend):
+        start = np.maximum(at(begin, n), first[n::span])
+        for suffix, of in (("_lowest", np.minimum), ("_highest", np.maximum)):
+            found[names[n] + suffix] = _extreme(of, results["value"], start, row[n::span])
+    return found
 
 
 def _extreme(of: np.ufunc, values: NDArray[Any], start: NDArray[Any], last: NDArray[Any]) -> NDArray[Any]:

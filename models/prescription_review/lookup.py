@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.prescription_review.allergies import allergies
-from models.prescription_review.columns import Columns, Rows, Taken, codes, last_until, pairs, take
+from models.prescription_review.columns import Columns, Rows, Taken, codes, found_at, last_until, pairs, take
 from models.prescription_review.findings import NO_ROW, View, first_each, named, of_that_age
 from models.prescription_review.knowledge import FULL_CODE, Coded, Knowledge
 from models.prescription_review.known import PERSON
@@ -93,7 +93,10 @@ class Lookup:
         at, orders, lines = self.lines("maximum_daily_dose")
         weight, per_kg = orders["weight"], lines["max_daily_per_kg"] * orders["weight"]
         applies = of_that_age(orders, lines) & of_that_route(orders, lines) & (orders["unit"] == lines["unit"])
-        for column, inside in (("weight_from", weight >= lines["weight_from"]), ("weight_below", weight < lines["weight_below"])):
+        for column, inside in (
+            ("weight_from", weight >= lines["weight_from"]),
+            ("weight_below", weight < lines["weight_below"]),
+        ):
             applies &= inside | np.isnan(lines[column])
         limit = np.fmin(lines["max_daily"], per_kg)
         columns = {"at": at, "ratio": orders["daily"] / limit, **named(lines, "line"), "max_daily": limit}
@@ -117,6 +120,24 @@ class Lookup:
         found = allergies(self.observations, self.diagnoses)
         return found if len(found[PERSON]) else None
 
+    def name_of(self, orders: Rows) -> NDArray[np.object_]:
+        """The names of orders by their ids; "" for -1."""
+        if not (orders >= 0).any():
+            return np.full(len(orders), "", dtype=object)
+        key = self.orders[KEY]
+        by_id = np.argsort(key, kind="stable")
+        place, there = found_at(key[by_id], orders)
+        return np.where(there, self.orders["drug_name"][by_id[place]], "").astype(object)
+
+    def diagnosed_with(self, at: Rows, lines_of: str) -> tuple[Rows, Rows]:
+        """Orders asked about with the lines of which a diagnosis, already coded, is known: positions, and of the lines."""
+        ill, line = self.knowledge.by_code[lines_of].of(self.illnesses)
+        person, person_ill = self.people
+        i, j = pairs(person[self.asked[at]], person_ill[ill])
+        known = self.diagnoses["available_at"][ill[j]] <= self.facts["index_time"][at[i]]
+        found = np.unique(np.column_stack([at[i[known]], line[j[known]]]), axis=0)
+        return found[:, 0], found[:, 1]
+
     def diagnosed(self, at: Rows, line: Rows, lines_of: str) -> Columns:
         """Orders asked about with the diagnoses already coded that a line of each speaks of.
 
@@ -129,6 +150,8 @@ class Lookup:
         table = self.knowledge.by_code[lines_of]
         ill, ill_line = table.of(self.illnesses)
         person, person_ill = self.people
+        wanted = np.isin(ill_line, line)
+        ill, ill_line = ill[wanted], ill_line[wanted]
         span = len(table.columns["line"])
         i, j = pairs(person[self.asked[at]] * span + line, person_ill[ill] * span + ill_line)
         coded = ill[j]

@@ -24,7 +24,12 @@ def age(lookup: Lookup) -> Iterator[Columns]:
         return
     limit = np.where(np.nan_to_num(lines["age_from"]) == 0, lines["age_below"], lines["age_from"])
     rows = kept(
-        of_that_age(orders, lines), at=at, line=lines["line"], severity=lines["severity"], value=orders["age"], limit=limit
+        of_that_age(orders, lines),
+        at=at,
+        line=lines["line"],
+        severity=lines["severity"],
+        value=orders["age"],
+        limit=limit,
     )
     yield findings(lookup.facts, rows, "age", severity=rows["severity"], value=rows["value"], limit=rows["limit"])
 
@@ -54,7 +59,10 @@ def allergy(lookup: Lookup) -> Iterator[Columns]:
     if known is None or not len(at):
         return
     texts, ill = Coded.of(known["text"]), Coded.of(known["code"])
-    by_text, by_code = lookup.knowledge.by_code["allergies.text"].of(texts), lookup.knowledge.by_code["allergies.icd10"].of(ill)
+    by_text, by_code = (
+        lookup.knowledge.by_code["allergies.text"].of(texts),
+        lookup.knowledge.by_code["allergies.icd10"].of(ill),
+    )
     stated, stated_line = (np.concatenate(two) for two in zip(by_text, by_code, strict=True))
     person = codes(np.concatenate([lookup.facts[PERSON], known[PERSON]]))
     of_order, of_allergy = person[: len(lookup.asked)], person[len(lookup.asked) :]
@@ -84,10 +92,15 @@ def pregnancy(lookup: Lookup) -> Iterator[Columns]:
     if not len(at):
         return
     week, low, below = orders["pregnancy_week"], lines["week_from"], lines["week_below"]
-    pregnant, of_pregnancy = orders["pregnant"] == 1, lines["who"] == "pregnant"
+    pregnant = orders["pregnant"] == 1
+    of_pregnancy = lookup.knowledge.by_code["pregnancy_limits"].saying("who", "pregnant")[lines.rows]
     now = pregnant & of_pregnancy & ~(week < low) & ~(week >= below)
     young = (orders["age"] >= CHILDBEARING[0]) & (orders["age"] < CHILDBEARING[1]) & (orders["female"] == 1)
-    may = young & ~of_pregnancy & ~pregnant & ~_infertile(lookup)[at]
+    may = young & ~of_pregnancy & ~pregnant
+    if may.any():
+        may &= ~_infertile(lookup)[at]
+    if not (now | may).any():
+        return
     unsure = now & np.isnan(week) & ~(np.isnan(low) & np.isnan(below)) & (lines["severity"] == "high")
     severity = np.where(unsure, "moderate", lines["severity"]).astype(object)
     rows = kept(now | may, at=at, line=lines["line"], severity=severity, value=week, table=orders["pregnancy_table"],
