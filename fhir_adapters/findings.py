@@ -42,6 +42,10 @@ FINDINGS = {
     "GEND": "Médicament inadapté au sexe",
     "GEN": "Facteur génétique",
     "LAB": "Résultat de biologie à prendre en compte",
+    # practice
+    "GEALRT": "Médicament potentiellement inapproprié chez le sujet âgé",
+    "ADALRT": "Traitement attendu absent",
+    "OBSA": "Surveillance à compléter",
     # timing
     "TIME": "Moment de prise à vérifier",
     "ENDLATE": "Fin de traitement tardive",

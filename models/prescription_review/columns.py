@@ -1,6 +1,8 @@
 """Rows as one array a column, and the few steps on them: as quick for two orders at the bedside as for a million."""
 
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,11 +12,28 @@ from numpy.typing import NDArray
 Columns = dict[str, NDArray[Any]]
 Rows = NDArray[np.int64]  # positions of rows
 INSTANT = "datetime64[us]"
+FEW = 64  # so few rows are walked through one by one: quicker than any call on arrays
 
 
 def take(columns: Columns, rows: NDArray[Any] | slice) -> Columns:
     """The rows at these positions, in this range, or where a mask is true."""
     return {name: column[rows] for name, column in columns.items()}
+
+
+class Taken(Mapping[str, NDArray[Any]]):
+    """The rows at these positions, a column at a time and only when it is asked for: of many columns few are read."""
+
+    def __init__(self, columns: Columns, rows: NDArray[Any]) -> None:
+        self._columns, self.rows = columns, rows
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self._columns[name][self.rows]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
 
 
 def stacked(parts: Sequence[Columns]) -> Columns:
@@ -28,9 +47,18 @@ def codes(*keys: NDArray[Any]) -> Rows:
     """One number a row; equal numbers are equal keys."""
     found = np.zeros(len(keys[0]), dtype=np.int64)
     for key in keys:
-        number, values = pd.factorize(key)
+        number, values = factorized(key)
         found = found * (len(values) + 1) + number
     return found
+
+
+def factorized(values: NDArray[Any]) -> tuple[Rows, list[Any]]:
+    """The number of each value, and the distinct values in the order in which they occur."""
+    if len(values) > FEW:
+        number, distinct = pd.factorize(values)
+        return number, list(distinct)
+    seen: dict[Any, int] = {}
+    return np.array([seen.setdefault(value, len(seen)) for value in values.tolist()], dtype=np.int64), [*seen]
 
 
 def pairs(left: Rows, right: Rows) -> tuple[Rows, Rows]:
@@ -87,3 +115,10 @@ def texts(column: NDArray[Any] | pd.Series) -> NDArray[Any]:
     """Words, an empty one where none is written."""
     written = zip(column, pd.isna(column), strict=True)
     return np.array(["" if missing else str(text) for text, missing in written], dtype=object)
+
+
+@lru_cache(maxsize=50_000)
+def plain(text: str) -> str:
+    """A text as patterns are compared with it: lower case, without accents."""
+    spelt = unicodedata.normalize("NFD", text.lower().replace("œ", "oe"))
+    return "".join(letter for letter in spelt if not unicodedata.combining(letter))

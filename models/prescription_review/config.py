@@ -1,5 +1,6 @@
 """The model's declaration (``config.yaml``), typed."""
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -17,6 +18,11 @@ class Analyte(BaseModel, extra="forbid", frozen=True):
     name: str = Field(description="regular expression on the concept's name, lower case")
     not_name: str = Field("", alias="not", description="names that match and are something else")
     max_age_days: int
+    trend: bool = Field(False, description="whether its lowest and highest value of the last days are kept")
+
+    def says(self, name: str) -> bool:
+        """Whether a concept's name, lower case, is that of the analysis."""
+        return bool(re.search(self.name, name)) and not (self.not_name and re.search(self.not_name, name))
 
 
 class DoseReferenceConfig(BaseModel, extra="forbid", frozen=True):
@@ -59,6 +65,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
     views: dict[str, tuple[str, ...]]
     labels: dict[str, tuple[str, ...]]
     analytes: dict[str, Analyte]
+    trend_days: int = Field(ge=1)
     dose_reference: DoseReferenceConfig
     split: SplitConfig
     calibration: Literal["auto", "platt", "isotonic"]

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from models.contract import Contribution, Evidence, Severity
 from models.prescription_review import wording
+from models.prescription_review.config import load_config
 from models.prescription_review.features import CATEGORICAL, FEATURES
 from models.prescription_review.knowledge import Knowledge
-from models.prescription_review.rules import CATEGORIES, NO_ROW, SEVERITY_RANK
+from models.prescription_review.rules import CATEGORIES, NO_ROW, SEVERITY_RANK, act_ip
 
 Row = Mapping[str, Any]
 TOP = 6
@@ -28,6 +29,7 @@ LAB_OF = {
 }
 THOUSAND = 1000
 NARROW_SPACE = "\u202f"
+TREND_DAYS = load_config().trend_days
 HIGHER, LOWER = 1.25, 0.8  # between the two, a dose is not called high or low
 
 
@@ -81,7 +83,7 @@ def _dominating(findings: Sequence[Row], named: dict[str, float]) -> Row | None:
 
     def moved(finding: Row) -> float:
         # The number of rules speaks for whichever rule fired.
-        return weight[_family(CATEGORIES[finding["rule"]])] + max(named["rules_total"], 0.0)
+        return weight[_family(finding["rule"])] + max(named["rules_total"], 0.0)
 
     grave = [finding for finding in findings if SEVERITY_RANK[finding["severity"]] == SEVERITY_RANK["high"]]
     strongest = max(grave or findings, key=moved)  # the first of equals: findings are in a fixed order
@@ -90,8 +92,10 @@ def _dominating(findings: Sequence[Row], named: dict[str, float]) -> Row | None:
     return strongest
 
 
-def _family(category: str) -> str:
-    return "DOSE" if category.startswith("DOSE") and category != "DOSEIVL" else category
+def _family(rule: str) -> str:
+    category = CATEGORIES[rule]
+    dose = "DOSE" if category.startswith("DOSE") and category != "DOSEIVL" else category
+    return wording.FAMILIES.get(rule, dose)
 
 
 def _contributions(order: Row, named: dict[str, float]) -> tuple[Contribution, ...]:
@@ -126,27 +130,50 @@ def _statistical(order: Row, named: dict[str, float]) -> tuple[str, str]:
 
 
 def _sentence(order: Row, finding: Row, knowledge: Knowledge) -> str:
-    """What was found, and where the limit comes from."""
+    """What was found, what is proposed, and where the limit comes from."""
     rule = finding["rule"]
     if finding["line"] == "SUBSTANCE":
-        return wording.MESSAGES["duplicate_substance"].format(drug=order["drug_name"], other=finding["detail"])
+        text = wording.MESSAGES["duplicate_substance"].format(drug=order["drug_name"], other=finding["detail"])
+        return f"{text} {_proposal(rule, {})}"
     line = knowledge.line(finding["line"])
-    words = {**line, "drug": order["drug_name"], "other": finding["detail"]}
+    source = wording.SOURCE if line["checked"] == READ else wording.SOURCE_UNCHECKED
+    parts = [wording.MESSAGES[_message(rule, finding, line)], _proposal(rule, line)]
+    parts += [source] if rule != "duplicate" else []
+    return " ".join(parts).format(**_words(order, finding, line, knowledge)).replace(" ,", ",")  # INR has no unit
+
+
+def _message(rule: str, finding: Row, line: Row) -> str:
+    """The sentence of the rule, or of what its line adds to it."""
+    if rule == "duplicate":
+        return "duplicate_class"
+    if rule == "monitoring" and pd.isna(finding["value"]):
+        return "monitoring_never"
+    said = (f"{rule}_{line.get(column)}" for column in ("action", "side", "kind", "who"))
+    return next((key for key in said if key in wording.MESSAGES), rule)
+
+
+def _words(order: Row, finding: Row, line: Row, knowledge: Knowledge) -> dict[str, Any]:
+    rule = finding["rule"]
+    words = {**line, "drug": order["drug_name"], "other": finding["detail"], "days": TREND_DAYS}
     words |= {"value": number(finding["value"]), "limit": number(finding["limit"])}
     if rule == "renal":
-        rule += "_" + line["action"]
         words |= {"value": f"{finding['value']:.0f}", "method": order["clearance_method"], "most": _most(line)}
-    elif rule == "lab":
-        rule += "_" + line["side"]
+    elif rule in ("lab", "adverse"):
         words |= {"analyte": wording.ANALYTES[line["analyte"]], "unit": wording.UNITS[line["analyte"]]}
-    elif rule == "duplicate":
-        return wording.MESSAGES["duplicate_class"].format(**words)
     elif rule == "age":
         words["value"] = _years(finding["value"])
     elif rule == "interaction":
         words["more"] = _of_interaction(line, knowledge.interactions.note_words(finding["line"], finding["note"]))
-    source = wording.SOURCE if line["checked"] == READ else wording.SOURCE_UNCHECKED
-    return f"{wording.MESSAGES[rule]} {source}".format(**words).replace(" ,", ",")  # INR has no unit
+    elif rule == "route":
+        words["route"] = wording.ROUTES.get(finding["detail"], finding["detail"])
+    return words
+
+
+def _proposal(rule: str, line: Row) -> str:
+    problem, intervention = act_ip(rule, line)
+    return wording.PROPOSAL.format(
+        intervention=wording.INTERVENTIONS[intervention], problem=problem, problem_name=wording.PROBLEMS[problem]
+    )
 
 
 def _of_interaction(line: Row, note: Row) -> str:
@@ -159,6 +186,8 @@ def _of_interaction(line: Row, note: Row) -> str:
 
 
 def _most(line: Row) -> str:
+    if line["action"] != "reduce":
+        return ""
     if pd.notna(line["max_daily"]):
         return f"{number(line['max_daily'])} {line['unit']}/j au plus"
     return f"{number(line['max_per_day'])} prise par jour au plus"
@@ -168,7 +197,7 @@ def _finding_evidence(order: Row, finding: Row, timezone: str) -> list[Evidence]
     """The other row that a finding rests on, if any."""
     table, row_id = finding["other_table"], int(finding["other_id"])
     if table != "measurement":
-        return [Evidence(table, row_id, str(finding["detail"] or ""))] if table else []
+        return [Evidence(table, row_id, str(finding["detail"] or ""))] if table and row_id != NO_ROW else []
     return [row for name in wording.ANALYTES for row in _lab_evidence(order, name, timezone) if row.row_id == row_id]
 
 

@@ -100,13 +100,16 @@ def cases_of(known: Known, asked: Rows, config: Config, knowledge: Knowledge) ->
     named = zip(orders["atc"], orders["drug_name"], strict=True)
     orders["drug_name"] = np.array([knowledge.names.get(atc, name) for atc, name in named], dtype=object)
     facts = add_patient_facts(take(orders, asked), known, config)
-    lookup = rules.Lookup(orders, asked, facts, known.tables["diagnoses"], knowledge)
+    lookup = rules.Lookup(
+        orders, asked, facts, known.tables["diagnoses"], knowledge, known.tables["observations"], known.feeds
+    )
     found = rules.find_all(lookup)
     facts |= _when(facts["written_at"], config.timezone) | _beside(lookup)
     facts |= {
         "atc2": np.array([code[:3] for code in facts["atc"]], dtype=object),
         "dose_missing": np.isnan(facts["daily"]).astype(float),
         "creatinine_change": np.log(facts["creatinine"] / facts["creatinine_previous"]),
+        "treated_hours": lookup.treated_hours,
     }
     return Cases(facts | _rule_features(facts[KEY], found), found)
 
@@ -155,6 +158,7 @@ def _rule_features(order_id: NDArray[np.int64], found: Columns) -> Columns:
         columns[name] = np.zeros(len(order_id))
         of_rule = found["rule"] == rule
         np.maximum.at(columns[name], number[of_rule], rank[of_rule])
+    columns["stopp_criteria"] = np.bincount(number[found["rule"] == "stopp"], minlength=len(order_id)).astype(float)
     columns["rules_total"] = np.bincount(number, minlength=len(order_id)).astype(float)
     return columns
 

@@ -11,15 +11,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.prescription_review.columns import INSTANT, Columns, Rows, instants, pairs, take, texts
-from models.prescription_review.interactions.routes import ORDER, route_number
-from models.prescription_review.units import canonical_dose, route_group
+from models.prescription_review.columns import INSTANT, Columns, Rows, instants, pairs, plain, take, texts
+from models.prescription_review.interactions.routes import route_number
+from models.prescription_review.units import canonical_dose, route_detail, route_group
 
 Instants = NDArray[Any]  # datetime64[us], naive UTC
 NO_END = pd.Timestamp("2262-01-01")
 KEY = "drug_exposure_id"
-# A number that a name keeps, whatever other routes are known; NaN where none is written.
-ROUTE_CODES = np.array([crc32(name.encode()) if name else np.nan for name in ORDER])
+GAP_DAYS = 7  # a treatment goes on over a gap of this length: a transfer, a week-end at home
 
 
 def prepare_orders(drug_orders: Columns) -> Columns:
@@ -38,6 +37,7 @@ def prepare_orders(drug_orders: Columns) -> Columns:
     started, available, ended = (instants(rows[name]) for name in ("started_at", "available_at", "ended_at"))
     atc, local = np.array([_atc(text) for text in texts(rows["atc_code"])], dtype=object), texts(rows["source_code"])
     per_day = rows["doses_per_day"].astype(float)
+    routes = (pd.Series(rows["route_source"]), pd.Series(rows["route_concept_id"]))
     dose = canonical_dose(pd.Series(rows["dose_value"]), pd.Series(rows["dose_unit"]))
     orders: Columns = {
         KEY: rows[KEY].astype(np.int64),
@@ -50,13 +50,15 @@ def prepare_orders(drug_orders: Columns) -> Columns:
         "atc": atc,
         "drug": _drug_key(rows["drug_concept_id"], local, atc),
         "drug_name": _names(texts(rows["concept_name"]), local),
+        "label": _labels(texts(rows["concept_name"]), local),
         "route_number": _route_numbers(rows, atc),
-        "route": route_group(pd.Series(rows["route_source"]), pd.Series(rows["route_concept_id"])).to_numpy(object),
+        "route": route_group(*routes).to_numpy(object),
+        "route_detail": route_detail(*routes).to_numpy(object),
+        "route_code": _route_codes(rows),
         "per_day": np.where(per_day > 0, per_day, np.nan),
         "dose": dose["dose"].to_numpy(float),
         "unit": dose["unit"].to_numpy(object),
     }
-    orders["route_code"] = ROUTE_CODES[orders["route_number"]]
     orders["daily"] = (orders["dose"] * orders["per_day"]).round(9)
     return take(orders, np.lexsort((orders[KEY], orders["written_at"], orders["person_id"])))
 
@@ -89,6 +91,19 @@ def _route_numbers(rows: Columns, atc: NDArray[np.object_]) -> Rows:
     return np.array([route_number(text, concept, code) for text, concept, code in written], dtype=np.int64)
 
 
+def _route_codes(rows: Columns) -> NDArray[np.float64]:
+    """A number for each way to write a route, the same everywhere; NaN where none is written.
+
+    Not for the route that it means: a hospital's own word for one that we do not know is still usual there, or not.
+    """
+    return np.array([_route_code(text) for text in texts(rows["route_source"])], dtype=float)
+
+
+@lru_cache(maxsize=10_000)
+def _route_code(text: str) -> float:
+    return float(crc32(plain(text).encode())) if text.strip() else np.nan
+
+
 @lru_cache(maxsize=10_000)
 def _atc(text: str) -> str:
     return text.strip().upper()
@@ -98,11 +113,38 @@ def _names(concept: NDArray[np.object_], local: NDArray[np.object_]) -> NDArray[
     return np.array([name or code or "médicament" for name, code in zip(concept, local, strict=True)], dtype=object)
 
 
+def _labels(concept: NDArray[np.object_], local: NDArray[np.object_]) -> NDArray[np.object_]:
+    """All that is written about the product, as patterns are compared with it: its form may stand in either."""
+    return np.array([plain(f"{name} {code}") for name, code in zip(concept, local, strict=True)], dtype=object)
+
+
 def _drug_key(concept: NDArray[np.int64], local: NDArray[np.object_], atc: NDArray[np.object_]) -> NDArray[np.object_]:
     """What makes two orders the same drug: the substance, else the concept, else the hospital's own code."""
     pairs = zip(concept.tolist(), local, strict=True)
     other = [f"concept {number}" if number > 0 else f"code {code}" for number, code in pairs]
     return np.where(atc != "", atc, np.array(other, dtype=object))
+
+
+def treated_since(orders: Columns, group: Rows, gap_days: int = GAP_DAYS) -> Instants:
+    """When the treatment began that each order goes on with: orders of a group without a longer gap between them.
+
+    Nothing but beginnings and ends before the order itself counts, so what follows it changes nothing.
+
+    Args:
+        group: code of each order; only orders of one patient may share one.
+    """
+    begin, end = orders["written_at"], orders["end_time"]
+    order = np.lexsort((begin, group))
+    longest = np.asarray(begin - np.timedelta64(gap_days, "D"))
+    _, rank = np.unique(np.concatenate([end, longest]), return_inverse=True)
+    place = group[order] * (len(rank) + 1)
+    until = np.maximum.accumulate(place + rank[: len(group)][order])
+    new = np.ones(len(group), dtype=bool)
+    new[1:] = until[:-1] < (place + rank[len(group) :][order])[1:]
+    first = np.flatnonzero(new)
+    since = np.empty(len(group), dtype=begin.dtype)
+    since[order] = begin[order][first[np.cumsum(new) - 1]]
+    return since
 
 
 def count_active(orders: Columns, group: Rows, asked: Rows) -> NDArray[np.int64]:

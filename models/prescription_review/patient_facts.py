@@ -1,26 +1,28 @@
-"""What was known of the patient when an order was written: age, sex, stay, last results, kidney function."""
+"""What was known of the patient when an order is judged: age, sex, stay, last results, kidney function."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.prescription_review import renal
-from models.prescription_review.columns import INSTANT, Columns, found_at, last_until, picked
+from models.prescription_review.allergies import allergies_known
+from models.prescription_review.columns import Columns, found_at, last_until, picked
 from models.prescription_review.config import Config
-from models.prescription_review.known import Known
+from models.prescription_review.known import WEIGHT, Known
+from models.prescription_review.last_results import last_results
+from models.prescription_review.pregnancy import pregnancy
 
 DAYS_PER_YEAR = 365.25
 NO_ROW = -1
 
 
 def add_patient_facts(orders: Columns, known: Known, config: Config) -> Columns:
-    """The orders with age, sex, stay and, per analysis, value, age of the value, previous value and row id."""
+    """The orders with age, sex, stay, pregnancy and, per analysis, value, age of the value, trend and row id."""
     facts = orders | _person(orders, known.tables["persons"]) | _stay(orders, known.tables["stays"])
     facts |= _critical_care(orders, known.tables["critical_care"])
-    for name, analyte in config.analytes.items():
-        facts |= _last_result(orders, known.tables[name], name, analyte.max_age_days)
-    return facts | _kidney(facts)
+    facts |= last_results(orders, known.tables["lab_results"], config.analytes, config.trend_days)
+    facts |= last_results(orders, known.tables["weights"], {WEIGHT: config.analytes[WEIGHT]}, config.trend_days)
+    return facts | _kidney(facts) | pregnancy(facts, known) | {"allergies": allergies_known(facts, known)}
 
 
 def _person(orders: Columns, persons: Columns) -> Columns:
@@ -40,6 +42,7 @@ def _stay(orders: Columns, stays: Columns) -> Columns:
     known = (available <= orders["index_time"]) & (started <= orders["index_time"])
     hours = (orders["written_at"] - started) / np.timedelta64(1, "h")
     return {
+        "hours_in_stay": np.where(known, (orders["index_time"] - started) / np.timedelta64(1, "h"), np.nan),
         "stay_kind": np.where(known, picked(stays["kind"], row, "unknown"), "unknown"),
         "hours_since_admission": np.where(known, hours, np.nan),
     }
@@ -50,28 +53,6 @@ def _critical_care(orders: Columns, units: Columns) -> Columns:
     row = last_until(units["person_id"], units["started_at"], orders["person_id"], orders["index_time"])
     left = picked(units["ended_at"], row, np.datetime64("NaT")) <= orders["index_time"]
     return {"critical_care": ((row >= 0) & ~left).astype(float)}
-
-
-def _last_result(orders: Columns, results: Columns, analyte: str, max_age_days: int) -> Columns:
-    """As-of join on the time a result became available: a sample drawn before the order may be read after it."""
-    row = last_until(results["person_id"], results["seen_at"], orders["person_id"], orders["index_time"])
-    seen = picked(results["seen_at"], row, np.datetime64("NaT"))
-    row = np.where(orders["index_time"] - seen <= np.timedelta64(max_age_days, "D"), row, NO_ROW)
-    drawn = picked(results["at"], row, np.datetime64("NaT"))
-    return {
-        analyte: picked(results["value"], row, np.nan),
-        f"{analyte}_age_h": (orders["index_time"] - drawn) / np.timedelta64(1, "s") / 3600,
-        f"{analyte}_previous": picked(results["value"], _before(results["person_id"], row), np.nan),
-        f"{analyte}_id": picked(results["id"], row, NO_ROW),
-        f"{analyte}_at": drawn.astype(INSTANT),
-    }
-
-
-def _before(person: NDArray[np.int64], row: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The row before each, of the same person."""
-    previous = np.maximum(row - 1, 0)
-    same = (row > 0) & (person[previous] == person[row]) if len(person) else np.zeros(len(row), dtype=bool)
-    return np.where(same, previous, NO_ROW)
 
 
 def _kidney(orders: Columns) -> Columns:

@@ -15,10 +15,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.contract import Prediction
-from models.prescription_review.columns import INSTANT, Columns, last_until, picked
+from models.prescription_review.columns import INSTANT, Columns, instants, last_until, picked, texts
 from models.prescription_review.config import Config
 from models.prescription_review.features import cases_of
-from models.prescription_review.known import PERSON, STAY, Known, joined, known
+from models.prescription_review.known import PERSON, STAY, Feeds, Known, analyte_of, first_results, joined, known
 from models.prescription_review.orders import KEY, prepare_orders
 from models.prescription_review.predict import ReadyModel
 from models.view_store import ViewStore, require_contract, to_frame
@@ -79,7 +79,8 @@ class OrderReview:
 
     def _alerts(self, asked: Sequence[Asked]) -> list[Prediction]:
         """Those of several patients, each asked about once."""
-        patients = joined([*self._known_of([one.person_id for one in asked]), *self._fresh(asked)])
+        parts = [*self._known_of([one.person_id for one in asked]), *self._fresh(asked)]
+        patients = joined(parts, self._views.feeds)
         drafts = self._drafts(asked, patients.tables["stays"])
         patients = patients.with_orders(drafts)
         positions = np.flatnonzero(np.isin(patients.tables["orders"][KEY], drafts[KEY]))
@@ -158,13 +159,14 @@ class _Views:
     columns: Mapping[str, Sequence[str]]
     codes: Mapping[str, Row]  # the hospital's own code → what its orders say about it
     nobody: Known  # of a person whom they do not know
+    feeds: Feeds  # analyses of which the laboratory sends results
 
     @classmethod
     def of(cls, store: ViewStore, config: Config) -> _Views:
         """Raises: ContractError: the store is not what the model needs."""
         require_contract(store, config.contract, config.views, config.model)
         nothing = {name: _frame(name, [], columns) for name, columns in config.views.items()}
-        return cls(store, config.views, _codes_of(store), known(nothing, config))
+        return cls(store, config.views, _codes_of(store), known(nothing, config), _feeds_of(store, config))
 
     def read(self, person_ids: Sequence[int]) -> dict[str, pd.DataFrame]:
         """The rows of some patients, a view at a time."""
@@ -200,8 +202,8 @@ class _Kept:
 _HELD_IN = {
     "drug_orders": ("orders",),
     "diagnoses": ("diagnoses",),
-    "lab_results": ("creatinine", "potassium", "INR"),
-    "observations": ("weight",),
+    "lab_results": ("lab_results",),
+    "observations": ("weights", "observations"),
 }
 
 
@@ -230,6 +232,18 @@ def _codes_of(store: ViewStore) -> dict[str, Row]:
         if row["source_code"]:
             seen.setdefault(row["source_code"], []).append(row)
     return {code: rows[0] for code, rows in seen.items() if len(rows) == 1}
+
+
+def _feeds_of(store: ViewStore, config: Config) -> Feeds:
+    """Analysis → when its first result was known; one row a code is read out, not one a result."""
+    names = ["measurement_concept_id", "concept_name"]
+    read = store.read("lab_results", columns=[*names, "available_at"])
+    first = read.group_by(names).aggregate([("available_at", "min")]).to_pandas()
+    first = first.dropna(subset=["available_at_min"])
+    concepts = first["measurement_concept_id"].fillna(0).to_numpy(np.int64)
+    analyte = analyte_of(concepts, texts(first["concept_name"]), config.analytes)
+    seen = instants(first["available_at_min"].dt.tz_convert("UTC").dt.tz_localize(None))
+    return first_results(analyte[analyte >= 0], seen[analyte >= 0], [*config.analytes])
 
 
 def _frame(name: str, rows: Sequence[Row], columns: Sequence[str]) -> pd.DataFrame:

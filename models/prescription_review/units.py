@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
+from models.prescription_review.columns import plain
 from passerelle.errors import TerminalError
 
 
@@ -32,7 +33,18 @@ DOSE_UNITS: dict[str, tuple[str, float]] = {
 }
 
 # Units in which the views give results, and those that remain where a site's code is not known to them: same writing as
-# above -> factor to the unit of the analysis.
+# above -> factor to the unit of the analysis. Molar masses, g/mol: glucose 180.2, calcium 40.08, magnesium 24.31,
+# bilirubin 584.7, digoxin 780.9, lithium 6.94, valproic acid 144.2, phenytoin 252.3, carbamazepine 236.3,
+# theophylline 180.2, vancomycin 1449.
+_MMOL_L = dict.fromkeys(("mmol/l", "meq/l", "10*-3eq/l"), 1.0)
+_CELLS = {
+    **dict.fromkeys(("10*9/l", "10^9/l", "10e9/l", "g/l", "giga/l", "10*3/ul", "10^3/ul", "10*3/mm3", "k/ul"), 1.0),
+    **dict.fromkeys(("/ul", "/mm3", "10*6/l"), 0.001),
+}
+_ENZYME = dict.fromkeys(("u/l", "ui/l", "iu/l", "[iu]/l", "[u]/l"), 1.0)
+_MG_L = {**dict.fromkeys(("mg/l", "ug/ml", "µg/ml", "μg/ml", "mcg/ml"), 1.0), "mg/dl": 10.0}
+_UG_L = dict.fromkeys(("ug/l", "µg/l", "μg/l", "mcg/l", "ng/ml"), 1.0)
+
 LAB_UNITS: dict[str, dict[str, float]] = {
     "creatinine": {  # µmol/L
         **dict.fromkeys(("umol/l", "µmol/l", "μmol/l", "micromol/l"), 1.0),
@@ -40,20 +52,98 @@ LAB_UNITS: dict[str, dict[str, float]] = {
         "mg/l": CREATININE_UMOL_PER_MG_DL / 10,
         "mmol/l": 1000.0,
     },
-    "potassium": dict.fromkeys(("mmol/l", "meq/l", "10*-3eq/l"), 1.0),  # mmol/L
+    "potassium": _MMOL_L,
+    "sodium": _MMOL_L,
+    "calcium": {"mmol/l": 1.0, "mg/dl": 0.2495, "mg/l": 0.02495},
+    "magnesium": {"mmol/l": 1.0, "mg/dl": 0.4114, "mg/l": 0.04114},
+    "glucose": {"mmol/l": 1.0, "mg/dl": 0.0555, "g/l": 5.55},
     "INR": dict.fromkeys(("", "1", "{inr}", "{ratio}", "ratio", "inr"), 1.0),
+    "aPTT": dict.fromkeys(("s", "sec", "seconde", "secondes"), 1.0),
+    "anti_Xa": dict.fromkeys(("ui/ml", "u/ml", "iu/ml", "[iu]/ml", "[u]/ml"), 1.0),
+    "haemoglobin": {**dict.fromkeys(("g/dl", "g/100ml"), 1.0), "g/l": 0.1, "mmol/l": 1.611},
+    "platelets": _CELLS,
+    "leucocytes": _CELLS,
+    "neutrophils": _CELLS,
+    "ALT": _ENZYME,
+    "CK": _ENZYME,
+    "bilirubin": {**dict.fromkeys(("umol/l", "µmol/l", "μmol/l"), 1.0), "mg/dl": 17.1, "mg/l": 1.71},
+    "TSH": dict.fromkeys(("mui/l", "miu/l", "m[iu]/l", "mu/l", "uui/ml", "uiu/ml", "u[iu]/ml", "µui/ml"), 1.0),
+    "digoxin": {**_UG_L, **dict.fromkeys(("nmol/l",), 0.781)},
+    "lithium": _MMOL_L,
+    "vancomycin": {**_MG_L, "umol/l": 1.449, "µmol/l": 1.449},
+    "gentamicin": _MG_L,
+    "amikacin": _MG_L,
+    "tacrolimus": _UG_L,
+    "ciclosporin": _UG_L,
+    "phenytoin": {**_MG_L, "umol/l": 0.2523, "µmol/l": 0.2523},
+    "valproate": {**_MG_L, "umol/l": 0.1442, "µmol/l": 0.1442},
+    "carbamazepine": {**_MG_L, "umol/l": 0.2363, "µmol/l": 0.2363},
+    "theophylline": {**_MG_L, "umol/l": 0.1802, "µmol/l": 0.1802},
     "weight": {"kg": 1.0},
 }
-IMPLAUSIBLE = {"creatinine": (5, 5000), "potassium": (0.5, 15), "INR": (0.3, 30), "weight": (0.3, 400)}
+IMPLAUSIBLE = {
+    "creatinine": (5, 5000), "potassium": (0.5, 15), "sodium": (80, 220), "calcium": (0.3, 6), "magnesium": (0.1, 6),
+    "glucose": (0.2, 100), "INR": (0.3, 30), "aPTT": (10, 400), "anti_Xa": (0, 10), "haemoglobin": (1, 30),
+    "platelets": (0, 5000), "leucocytes": (0, 1000), "neutrophils": (0, 500), "ALT": (1, 50_000), "CK": (1, 1_000_000),
+    "bilirubin": (0, 1500), "TSH": (0, 1000), "digoxin": (0, 30), "lithium": (0, 10), "vancomycin": (0, 200),
+    "gentamicin": (0, 100), "amikacin": (0, 200), "tacrolimus": (0, 200), "ciclosporin": (0, 5000),
+    "phenytoin": (0, 150), "valproate": (0, 1000), "carbamazepine": (0, 60), "theophylline": (0, 200),
+    "weight": (0.3, 400),
+}  # fmt: skip
 
+# Routes as hospitals write them: lower case, without accents, without "voie". What is not here is "other".
 ROUTES: dict[str, str] = {
-    **dict.fromkeys(("po", "oral", "orale", "per os", "voie orale", "ng", "po/ng", "sng", "peg", "dysphagia"), "oral"),
+    **dict.fromkeys(("po", "oral", "orale", "per os", "bouche", "po/ng", "dysphagia", "by mouth"), "oral"),
     **dict.fromkeys(
-        ("iv", "ivd", "ivl", "ivse", "iv drip", "iv bolus", "intraveineuse", "sc", "sous-cutanée", "im", "perfusion"),
-        "parenteral",
+        ("ng", "og", "ng/og", "sng", "peg", "gpe", "sonde", "sonde nasogastrique", "sonde naso-gastrique", "gastrostomie",
+         "jejunostomie", "enterale", "enteral", "enteral tube only – not oral", "g tube", "j tube", "nasogastric",
+         "nasogastrique", "sonde enterale", "sonde gastrique"),
+        "tube",
     ),
-}
-ROUTE_CONCEPTS = {4132161: "oral", 4171047: "parenteral", 4142048: "parenteral", 4302612: "parenteral"}
+    **dict.fromkeys(
+        ("iv", "ivd", "ivl", "ivse", "ivs", "ivpca", "ivci", "iv drip", "iv bolus", "iv infusion", "iv flush",
+         "iv continu",
+         "intraveineuse", "intraveineuse directe", "intraveineuse lente", "intravenous", "perfusion", "perfusion iv",
+         "pse", "picc", "cvl", "injectable intraveineuse", "iv lente", "iv directe"),
+        "iv",
+    ),
+    **dict.fromkeys(("im", "intramusculaire", "intramuscular"), "im"),
+    **dict.fromkeys(
+        ("sc", "s/c", "sous-cutanee", "sous cutanee", "subcut", "subcutaneous", "sc infusion", "subcut infusion", "scpca"),
+        "sc",
+    ),
+    **dict.fromkeys(("injectable", "parenterale", "parenteral", "injection"), "parenteral"),
+    **dict.fromkeys(
+        ("it", "ith", "itpca", "intrathecale", "intrathecal", "intrarachidienne", "rachianesthesie"), "intrathecal"
+    ),
+    **dict.fromkeys(("ed", "edpca", "peridurale", "epidurale", "epidural"), "epidural"),
+    **dict.fromkeys(
+        ("inh", "ih", "inhalation", "inhalee", "inhaled", "neb", "nebulisation", "nebulisee", "aerosol", "aero",
+         "intratracheale", "et"),
+        "inhaled",
+    ),
+    **dict.fromkeys(("td", "transdermique", "transdermal", "patch", "percutanee"), "transdermal"),
+    **dict.fromkeys(("pr", "rectale", "rectal", "intrarectale", "ir"), "rectal"),
+    **dict.fromkeys(
+        ("tp", "top", "topique", "topical", "locale", "cutanee", "cutaneous", "application locale"), "topical"
+    ),
+    **dict.fromkeys(
+        ("oph", "ophtalmique", "oculaire", "ophthalmic", "both eyes", "left eye", "right eye", "ou", "intravitreal",
+         "conjonctivale"),
+        "eye",
+    ),
+    **dict.fromkeys(("auriculaire", "otic", "both ears", "left ear", "right ear", "au"), "ear"),
+    **dict.fromkeys(("nasale", "nasal", "nas", "in", "intranasale", "intranasal"), "nasal"),
+    **dict.fromkeys(
+        ("sl", "sublinguale", "sublingual", "bu", "buccal", "buccale", "perlinguale", "transmuqueuse"), "buccal"
+    ),
+    **dict.fromkeys(("pv", "vaginale", "vaginal", "intravaginale"), "vaginal"),
+    **dict.fromkeys(("id", "intradermique", "intradermal"), "intradermal"),
+}  # fmt: skip
+# Standard concepts of routes (SNOMED CT in the OMOP vocabularies).
+ROUTE_CONCEPTS = {4132161: "oral", 4171047: "iv", 4142048: "sc", 4302612: "im"}
+# Routes between which a usual dose or a maximum does not differ.
+FAMILY = {"tube": "oral", "iv": "parenteral", "im": "parenteral", "sc": "parenteral"}
 
 
 def canonical_dose(value: pd.Series, unit: pd.Series) -> pd.DataFrame:
@@ -70,7 +160,7 @@ def canonical_dose(value: pd.Series, unit: pd.Series) -> pd.DataFrame:
 
 
 def lab_value(analyte: str, value: pd.Series, unit: pd.Series, *, of_all: bool = True) -> pd.Series:
-    """Results of one analysis in its unit: creatinine µmol/L, potassium mmol/L, INR without unit, weight kg.
+    """Results of one analysis in its unit (``wording.UNITS``).
 
     The unit decides, the analysis's code never: hospitals file molar creatinine under the code of the mass.
 
@@ -93,15 +183,20 @@ def lab_value(analyte: str, value: pd.Series, unit: pd.Series, *, of_all: bool =
     return pd.Series(np.where((converted >= low) & (converted <= high), converted, np.nan), index=value.index)
 
 
-def route_group(route_source: pd.Series, route_concept_id: pd.Series) -> pd.Series:
-    """Oral, parenteral, other (a route we know nothing of) or "" (none written)."""
+def route_detail(route_source: pd.Series, route_concept_id: pd.Series) -> pd.Series:
+    """The route (``ROUTES``), other (one we know nothing of) or "" (none written)."""
     found = map(_route, route_source, route_concept_id.tolist())
     return pd.Series(np.array(list(found), dtype=object), index=route_source.index)
 
 
+def route_group(route_source: pd.Series, route_concept_id: pd.Series) -> pd.Series:
+    """Routes between which doses do not differ as one: oral with the feeding tube, parenteral; the others apart."""
+    return route_detail(route_source, route_concept_id).map(lambda route: FAMILY.get(route, route)).astype(object)
+
+
 @lru_cache(maxsize=10_000)
 def _route(written: str | None, concept: int) -> str:
-    text = "" if _is_missing(written) else str(written).strip().lower()
+    text = "" if _is_missing(written) else plain(str(written)).strip().removeprefix("voie ").strip()
     return ROUTES.get(text, "") or ROUTE_CONCEPTS.get(int(concept), "") or ("other" if text else "")
 
 

@@ -42,11 +42,20 @@ LABELS = {
     "rules_total": "nombre de règles déclenchées",
     "rule_dose": "règle : dose maximale",
     "rule_dose_sum": "règle : dose maximale, lignes cumulées",
+    "rule_underdose": "règle : dose trop faible",
     "rule_renal": "règle : fonction rénale",
     "rule_lab": "règle : biologie",
+    "rule_adverse": "règle : effet indésirable biologique",
+    "rule_monitoring": "règle : surveillance manquante",
     "rule_duplicate": "règle : redondance",
     "rule_contraindication": "règle : contre-indication",
+    "rule_allergy": "règle : allergie",
+    "rule_pregnancy": "règle : grossesse ou âge de procréer",
     "rule_age": "règle : âge",
+    "rule_stopp": "règle : STOPP (65 ans et plus)",
+    "rule_untreated": "règle : traitement attendu absent",
+    "rule_route": "règle : voie ou forme",
+    "rule_rhythm": "règle : rythme d'administration",
     "rule_interaction": "règle : interaction",
 }
 
@@ -75,14 +84,22 @@ STATISTICAL = {
 
 # Category -> all features that speak for it, rules included: the category that moved the score most names the finding.
 SPEAKS_FOR = {
-    "DOSE": (*STATISTICAL["DOSE"], "rule_dose", "rule_dose_sum"),
-    "DOSEIVL": STATISTICAL["DOSEIVL"],
-    "LAB": (*STATISTICAL["LAB"], "rule_renal", "rule_lab"),
+    "DOSE": (*STATISTICAL["DOSE"], "rule_dose", "rule_dose_sum", "rule_underdose"),
+    "DOSEIVL": (*STATISTICAL["DOSEIVL"], "rule_rhythm"),
+    "ROUTE": ("rule_route",),
+    "LAB": (*STATISTICAL["LAB"], "rule_renal", "rule_lab", "rule_adverse"),
+    "OBSA": ("rule_monitoring",),
     "AGE": (*STATISTICAL["AGE"], "rule_age"),
+    "GEALRT": ("rule_stopp",),
+    "ADALRT": ("rule_untreated",),
+    "ALGY": ("rule_allergy",),
+    "PREG": ("rule_pregnancy",),
     "DUPTHPY": ("rule_duplicate", "active_same_substance", "active_same_class"),
     "COND": ("rule_contraindication",),
     "DRG": ("rule_interaction",),
 }
+# Rules that speak for another family than their category: HL7 has no category for a route.
+FAMILIES = {"route": "ROUTE"}
 
 # Rule -> sentence. {drug} is the order's own name; the rest comes from the finding and its knowledge line.
 MESSAGES = {
@@ -94,9 +111,31 @@ MESSAGES = {
     "{value} mL/min ({method}).",
     "lab_above": "{drug} : {analyte} à {value} {unit}, au-dessus de {limit}.",
     "lab_below": "{drug} : {analyte} à {value} {unit}, en dessous de {limit}.",
+    "lab_rise": "{drug} : {analyte} à {value} {unit}, multipliée par au moins {limit} en {days} jours.",
+    "lab_fall": "{drug} : {analyte} à {value} {unit}, tombée à {limit} fois sa valeur ou moins en {days} jours.",
+    "adverse_above": "{drug} : {analyte} à {value} {unit} sous ce traitement, au-dessus de {limit} ; effet indésirable ?",
+    "adverse_below": "{drug} : {analyte} à {value} {unit} sous ce traitement, en dessous de {limit} ; effet indésirable ?",
+    "adverse_rise": "{drug} : {analyte} à {value} {unit} sous ce traitement, multipliée par au moins {limit} en {days} "
+    "jours ; effet indésirable ?",
+    "adverse_fall": "{drug} : {analyte} à {value} {unit} sous ce traitement, tombée à {limit} fois sa valeur ou moins en "
+    "{days} jours ; effet indésirable ?",
+    "monitoring": "{drug} : surveillance à compléter, {label} ; dernier résultat de plus de {limit} jours.",
+    "monitoring_never": "{drug} : surveillance à compléter, {label} ; aucun résultat récent connu sous ce traitement.",
     "duplicate_substance": "{drug} : la même substance est déjà prescrite ({other}).",
     "duplicate_class": "{drug} : une autre ligne de la même classe est active ({label} : {other}).",
     "contraindication": "{drug} : déconseillé ou contre-indiqué ; diagnostic connu : {condition}.",
+    "allergy_direct": "{drug} : allergie connue ({other}).",
+    "allergy_cross": "{drug} : réaction croisée possible avec une allergie connue ({other}).",
+    "pregnancy_pregnant": "{drug} : grossesse en cours ; {reason}.",
+    "pregnancy_childbearing": "{drug} : femme en âge de procréer ; {reason}.",
+    "stopp": "{drug} : {reason} (STOPP {criterion}).",
+    "untreated": "{drug} : {reason}.",
+    "route_forbidden": "{drug} : ne doit pas être donné par cette voie ({route}) ; {reason}.",
+    "route_only": "{drug} : n'existe pas par cette voie ({route}) ; {reason}.",
+    "route_crush": "{drug} : prescrit par sonde ; {reason}.",
+    "route_switch": "{drug} : par voie veineuse depuis plus de 48 h alors que d'autres lignes sont orales ; {reason}.",
+    "rhythm": "{drug} : {value} prises par jour, au plus {limit} ; {reason}.",
+    "underdose": "{drug} : {value} {unit}/j prescrits, sous la dose utile de {limit} {unit}/j ; sous-dosage ou saisie ?",
     "age": "{drug} : à éviter à cet âge ({value} ans).",
     "interaction": "{drug} : {level} avec {other} ({substance_a} et {substance_b}). {more}",
 }
@@ -118,5 +157,79 @@ STATISTICAL_MESSAGES = {
     "DOSEL": "{drug} : dose inhabituellement basse, {times} fois la dose usuelle dans l'établissement.",
 }
 RESEMBLES = "{drug} : ressemble aux lignes que les pharmaciens corrigent ; à regarder d'abord : {first}."
-ANALYTES = {"potassium": "kaliémie", "INR": "INR", "creatinine": "créatinine"}
-UNITS = {"potassium": "mmol/L", "INR": "", "creatinine": "µmol/L"}
+# Analysis -> its name and unit on the screen.
+ANALYTES = {
+    "potassium": "kaliémie",
+    "sodium": "natrémie",
+    "calcium": "calcémie",
+    "magnesium": "magnésémie",
+    "glucose": "glycémie",
+    "INR": "INR",
+    "aPTT": "TCA",
+    "anti_Xa": "activité anti-Xa",
+    "creatinine": "créatinine",
+    "haemoglobin": "hémoglobine",
+    "platelets": "plaquettes",
+    "leucocytes": "leucocytes",
+    "neutrophils": "polynucléaires neutrophiles",
+    "ALT": "ALAT",
+    "CK": "créatine kinase",
+    "bilirubin": "bilirubine totale",
+    "TSH": "TSH",
+    "digoxin": "digoxinémie",
+    "lithium": "lithiémie",
+    "vancomycin": "vancomycinémie",
+    "gentamicin": "gentamicinémie",
+    "amikacin": "amikacinémie",
+    "tacrolimus": "tacrolimus sanguin",
+    "ciclosporin": "ciclosporine sanguine",
+    "phenytoin": "phénytoïnémie",
+    "valproate": "valproatémie",
+    "carbamazepine": "carbamazépinémie",
+    "theophylline": "théophyllinémie",
+}
+_MG_L = ("vancomycin", "gentamicin", "amikacin", "phenytoin", "valproate", "carbamazepine", "theophylline")
+UNITS = {
+    "creatinine": "µmol/L",
+    "bilirubin": "µmol/L",
+    **dict.fromkeys(("potassium", "sodium", "calcium", "magnesium", "glucose", "lithium"), "mmol/L"),
+    "INR": "",
+    "aPTT": "s",
+    "anti_Xa": "UI/mL",
+    "haemoglobin": "g/dL",
+    **dict.fromkeys(("platelets", "leucocytes", "neutrophils"), "G/L"),
+    **dict.fromkeys(("ALT", "CK"), "UI/L"),
+    "TSH": "mUI/L",
+    **dict.fromkeys(("digoxin", "tacrolimus", "ciclosporin"), "µg/L"),
+    **dict.fromkeys(_MG_L, "mg/L"),
+}
+ROUTES = {
+    "oral": "orale", "tube": "par sonde", "iv": "intraveineuse", "im": "intramusculaire", "sc": "sous-cutanée",
+    "parenteral": "injectable", "intrathecal": "intrathécale", "epidural": "péridurale", "inhaled": "inhalée",
+    "transdermal": "transdermique", "rectal": "rectale", "topical": "cutanée", "eye": "ophtalmique",
+    "ear": "auriculaire", "nasal": "nasale", "buccal": "sublinguale", "vaginal": "vaginale",
+    "intradermal": "intradermique",
+}  # fmt: skip
+# Act-IP grid (SFPC): what is shown of the problem and of the intervention. Wording from memory: to be read in the grid.
+PROBLEMS = {
+    1: "non-conformité aux référentiels ou contre-indication",
+    2: "indication non traitée",
+    3: "sous-dosage",
+    4: "surdosage",
+    5: "médicament non indiqué",
+    6: "interaction",
+    7: "effet indésirable",
+    8: "voie ou administration inappropriée",
+    9: "traitement non reçu",
+    10: "suivi à faire",
+}
+INTERVENTIONS = {
+    "add": "ajouter le traitement attendu",
+    "stop": "arrêter ou réévaluer",
+    "switch": "remplacer par une autre substance",
+    "route": "changer de voie",
+    "monitoring": "demander la surveillance",
+    "modality": "revoir les modalités d'administration",
+    "dose": "adapter la posologie",
+}
+PROPOSAL = "Proposition : {intervention} (Act-IP {problem}, {problem_name})."

@@ -68,9 +68,12 @@ SCHEMAS = {
         "source_id": pa.int64(),
         "person_id": pa.int64(),
         "kind": pa.string(),
+        "concept_name": pa.string(),
+        "source_code": pa.string(),
         "observed_at": UTC_TIME,
         "value": pa.float64(),
         "unit": pa.string(),
+        "value_text": pa.string(),
         "available_at": UTC_TIME,
     },
     "order_reviews": {

@@ -6,8 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.prescription_review import wording
+from models.prescription_review.config import load_config
+from models.prescription_review.known import analyte_of
 from models.prescription_review.renal import ckd_epi_2009, cockcroft_gault
-from models.prescription_review.units import UnitError, canonical_dose, lab_value, route_group
+from models.prescription_review.units import (
+    IMPLAUSIBLE,
+    LAB_UNITS,
+    ROUTE_CONCEPTS,
+    UnitError,
+    canonical_dose,
+    lab_value,
+    route_detail,
+    route_group,
+)
 
 
 @pytest.mark.parametrize(
@@ -67,9 +79,80 @@ def test_a_column_in_mg_dl_that_says_umol_l_is_refused():
 
 
 def test_routes_are_grouped():
-    source = pd.Series(["PO", "IV", "sous-cutanée", "INH", None, None])
-    concept = pd.Series([0, 0, 0, 0, 4132161, 0])
-    assert route_group(source, concept).tolist() == ["oral", "parenteral", "parenteral", "other", "oral", ""]
+    source = pd.Series(["PO", "IV", "sous-cutanée", "INH", None, None, "SNG", "Voie intrathécale", "par drone"])
+    concept = pd.Series([0, 0, 0, 0, 4132161, 0, 0, 0, 0])
+    assert route_group(source, concept).tolist() == [
+        "oral", "parenteral", "parenteral", "inhaled", "oral", "", "oral", "intrathecal", "other",
+    ]  # fmt: skip
+    assert route_detail(source, concept).tolist() == [
+        "oral", "iv", "sc", "inhaled", "oral", "", "tube", "intrathecal", "other",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("concept", ROUTE_CONCEPTS)
+def test_a_route_is_known_by_its_concept_where_no_word_says_it(concept):
+    assert route_detail(pd.Series([None]), pd.Series([concept])).tolist() == [ROUTE_CONCEPTS[concept]]
+
+
+@pytest.mark.parametrize(
+    ("analyte", "value", "unit", "expected"),
+    [
+        ("glucose", 0.5, "g/L", 2.775),
+        ("glucose", 90, "mg/dL", 4.995),
+        ("haemoglobin", 85, "g/L", 8.5),
+        ("platelets", 120_000, "/mm3", 120),
+        ("platelets", 120, "Giga/L", 120),
+        ("digoxin", 2, "nmol/L", 1.562),
+        ("vancomycin", 20, "µg/mL", 20),
+        ("sodium", 130, "mEq/L", 130),
+        ("calcium", 10, "mg/dL", 2.495),
+        ("TSH", 4, "µUI/mL", 4),
+        ("bilirubin", 1, "mg/dL", 17.1),
+    ],
+)
+def test_a_result_is_brought_to_the_unit_of_its_analysis(analyte, value, unit, expected):
+    assert one_result(analyte, value, unit) == pytest.approx(expected, rel=1e-3)
+
+
+def test_every_analysis_has_units_and_bounds_and_a_name_on_the_screen():
+    analytes = set(load_config().analytes)
+    assert analytes == set(LAB_UNITS) == set(IMPLAUSIBLE)
+    assert analytes - {"weight"} == set(wording.ANALYTES) == set(wording.UNITS)
+
+
+@pytest.mark.parametrize(
+    ("name", "analyte"),
+    [
+        ("Platelets [#/volume] in Blood by Automated count", "platelets"),
+        ("Plaquettes", "platelets"),
+        ("Platelet mean volume [Entitic volume] in Blood", None),
+        ("Sodium [Moles/volume] in Serum or Plasma", "sodium"),
+        ("Sodium [Moles/volume] in Urine", None),
+        ("Sodium and Potassium panel [Moles/volume] - Serum or Plasma", None),
+        ("Natrémie", "sodium"),
+        ("Hemoglobin [Mass/volume] in Blood", "haemoglobin"),
+        ("Hémoglobine glyquée", None),
+        ("Hemoglobin A1c/Hemoglobin.total in Blood", None),
+        ("Glucose [Mass/volume] in Urine by Test strip", None),
+        ("Glycémie à jeun", "glucose"),
+        ("INR in Platelet poor plasma by Coagulation assay", "INR"),
+        ("Neutrophils/100 leukocytes in Blood", None),
+        ("Vancomycin [Mass/volume] in Serum or Plasma", "vancomycin"),
+        ("Vancomycin [Susceptibility]", None),
+        ("Creatine kinase.MB [Mass/volume] in Serum or Plasma", None),
+        ("Créatine kinase", "CK"),
+        ("Créatinine", "creatinine"),
+        ("Creatinine [Mass/volume] in Urine", None),
+        ("Kaliémie", "potassium"),
+        ("Temps de céphaline activée", "aPTT"),
+        ("Activité anti-Xa", "anti_Xa"),
+        ("Calcium.ionized [Moles/volume] in Blood", None),
+    ],
+)
+def test_an_analysis_is_known_by_its_name(name, analyte):
+    analytes = load_config().analytes
+    found = analyte_of(np.array([0]), np.array([name], dtype=object), analytes)[0]
+    assert (None if found < 0 else [*analytes][found]) == analyte
 
 
 adults = {"age": st.floats(18, 100), "weight": st.floats(35, 150), "creatinine": st.floats(30, 900)}
