@@ -107,10 +107,10 @@ MESSAGES = {
     "lab_fall": "{drug} : {analyte} à {value} {unit}, au plus {limit} fois la valeur la plus haute de {days} jours.",
     "adverse_above": "{drug} : sous traitement, {analyte} à {value} {unit}, au-dessus de {limit} ; effet indésirable ?",
     "adverse_below": "{drug} : sous traitement, {analyte} à {value} {unit}, sous {limit} ; effet indésirable ?",
-    "adverse_rise": "{drug} : sous traitement, {analyte} à {value} {unit}, au moins {limit} fois la valeur la plus basse "
-    "de {days} jours ; effet indésirable ?",
-    "adverse_fall": "{drug} : sous traitement, {analyte} à {value} {unit}, au plus {limit} fois la valeur la plus haute "
-    "de {days} jours ; effet indésirable ?",
+    "adverse_rise": "{drug} : sous traitement, {analyte} à {value} {unit}, au moins {limit} fois la plus basse "
+    "valeur de {days} jours ; effet indésirable ?",
+    "adverse_fall": "{drug} : sous traitement, {analyte} à {value} {unit}, au plus {limit} fois la plus haute "
+    "valeur de {days} jours ; effet indésirable ?",
     "monitoring": "{drug} : surveillance à compléter, {label} ; dernier résultat de plus de {limit} jours.",
     "monitoring_never": "{drug} : surveillance à compléter, {label} ; aucun résultat récent connu sous ce traitement.",
     "duplicate_substance": "{drug} : la même substance est déjà prescrite ({other}).",
