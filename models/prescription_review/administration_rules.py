@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from models.prescription_review.columns import Columns, Rows, Taken
+from models.prescription_review.columns import Columns, Rows, Taken, picked
 from models.prescription_review.findings import NO_ROW, ROUNDING, findings, kept
 from models.prescription_review.knowledge import Coded, Lines
 from models.prescription_review.lookup import Lookup
@@ -34,11 +34,12 @@ def route(lookup: Lookup) -> Iterator[Columns]:
     if switch.any():
         long = np.flatnonzero(switch & (lookup.treated_hours[at] >= SWITCH_HOURS))
         beside[long] = _eats(lookup)[at[long]]
-    rows = kept(met | (beside != NO_ROW), at=at, line=lines["line"], severity=lines["severity"], detail=written,
+    rows = kept(met | (beside >= 0), at=at, line=lines["line"], severity=lines["severity"], detail=written,
                 other=beside)  # fmt: skip
     yield findings(
-        lookup.facts, rows, "route", severity=rows["severity"], other_id=rows["other"], detail=rows["detail"],
-        other_table=np.where(rows["other"] == NO_ROW, "", "drug_exposure"),
+        lookup.facts, rows, "route", severity=rows["severity"], detail=rows["detail"],
+        other_id=picked(lookup.orders[KEY], rows["other"], NO_ROW),
+        other_table=np.where(rows["other"] >= 0, "drug_exposure", ""),
     )  # fmt: skip
 
 
@@ -80,11 +81,11 @@ def _of_form(lookup: Lookup, at: Rows, lines: Taken) -> NDArray[np.bool_]:
 
 
 def _eats(lookup: Lookup) -> Rows:
-    """For each order asked about another active order by mouth (its id); -1: none."""
+    """For each order asked about another active order by mouth (position), the first by id; -1: none."""
     orders, person = lookup.orders, lookup.people[0]
     oral = np.flatnonzero(np.isin(orders["route_detail"], BY_MOUTH))
     i, j = active_pairs(orders, lookup.asked, person[lookup.asked], oral, person[oral])
     found = np.full(len(lookup.asked), NO_ROW)
     order = np.lexsort((-orders[KEY][oral[j]], i))
-    found[i[order]] = orders[KEY][oral[j]][order]
+    found[i[order]] = oral[j][order]
     return found

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.prescription_review.columns import Columns, Rows, Taken, found_at, picked
-from models.prescription_review.findings import NO_ROW, NONE, ROUNDING, findings, first_each, of_that_age
+from models.prescription_review.findings import NO_ROW, NONE, ROUNDING, findings, first_each, named, of_that_age
 from models.prescription_review.knowledge import Lines
 from models.prescription_review.lookup import Lookup, beside
+from models.prescription_review.orders import KEY
 
 SETTLED_HOURS = 24  # before, the orders of an admission are still being written
 
@@ -38,8 +39,8 @@ class _Candidates:
     table: str
     at: Rows
     line: Rows
-    drug: Rows  # the other medicine (-1: none is asked for)
-    disease: Rows  # the diagnosis
+    drug: Rows  # the other medicine, a position; -1: none is asked for (an id may be negative: that of a draft)
+    disease: Rows  # the diagnosis, a position
 
     def only(self, met: NDArray[np.bool_]) -> _Candidates:
         rows = np.flatnonzero(met)
@@ -63,13 +64,17 @@ class _Candidates:
         return self.own.saying(column, "")[self.line]
 
     def with_drug(self, column: str) -> Rows:
-        """Another active order that the line names in a column, the first of them by id; -1: none."""
+        """Another active order that the line names in a column (position), the first of them by id; -1: none."""
         table = self.lookup.knowledge.by_code[f"{self.table}.{column}"]
-        there, named = table.of(self.lookup.all_drugs)
-        wanted = np.isin(named, self.line)
+        there, line = table.of(self.lookup.all_drugs)
+        wanted = np.isin(line, self.line)
         here = (self.lookup.asked[self.at], self.line)
-        rows = beside(self.lookup, here, (there[wanted], named[wanted]), np.arange(len(table.columns["line"])))
-        return self._first(rows["at"], rows["line_at"], rows["other"])
+        rows = beside(self.lookup, here, (there[wanted], line[wanted]), np.arange(len(table.columns["line"])))
+        first = first_each(
+            {"key": self._key(rows["at"], rows["line_at"]), **named(rows, "other", "there")}, "key", by="other"
+        )
+        place, there_is = found_at(first["key"], self._key(self.at, self.line))
+        return picked(first["there"], np.where(there_is, place, NO_ROW), NO_ROW)
 
     def itself(self, column: str) -> NDArray[np.bool_]:
         """Whether the order is itself one that the line names in a column."""
@@ -77,19 +82,14 @@ class _Candidates:
         return np.isin(self._key(self.at, self.line), self._key(at, line))
 
     def with_disease(self, column: str) -> Rows:
-        """A known diagnosis that the line names in a column, the newest of them; -1: none."""
+        """A known diagnosis that the line names in a column (position), the newest of them; -1: none."""
         ill = self.lookup.diagnosed(self.at, self.line, f"{self.table}.{column}")
         found = np.full(len(self.at), NO_ROW)
-        found[ill["row"]] = ill["id"]
+        found[ill["row"]] = ill["coded"]
         return found
 
     def _key(self, at: Rows, line: Rows) -> Rows:
         return at * len(self.own.columns["line"]) + line
-
-    def _first(self, at: Rows, line: Rows, other: Rows) -> Rows:
-        rows = first_each({"key": self._key(at, line), "other": other}, "key", by="other")
-        place, there = found_at(rows["key"], self._key(self.at, self.line))
-        return picked(rows["other"], np.where(there, place, NO_ROW), NO_ROW)
 
 
 def _met(lookup: Lookup, table: str, rule: str) -> Columns:
@@ -107,7 +107,8 @@ def _met(lookup: Lookup, table: str, rule: str) -> Columns:
             there = found >= 0 if column.endswith("icd10") else (found >= 0) | some.itself(column)
             some = some.only(~there)
         else:
-            some = replace(some, **{"disease" if column == "icd10" else "drug": found}).only(silent | (found >= 0))
+            some = replace(some, disease=found) if column == "icd10" else replace(some, drug=found)
+            some = some.only(silent | (found >= 0))
     return _findings(some, rule)
 
 
@@ -137,8 +138,8 @@ def _of_this_patient(some: _Candidates) -> NDArray[np.bool_]:
         orders["daily"][dosed] > lines["daily_above"][dosed] * ROUNDING
     )
     met[dosed] &= above
-    for analyte, named in some.own.naming("analyte").items():
-        here = np.flatnonzero(named[some.line]) if analyte else dosed[:0]
+    for analyte, said in some.own.naming("analyte").items():
+        here = np.flatnonzero(said[some.line]) if analyte else dosed[:0]
         if len(here):
             value, limit = lookup.facts[analyte][some.at[here]], lines["limit"][here]
             side = some.own.saying("side", "above")[some.line[here]]
@@ -152,16 +153,17 @@ def _findings(some: _Candidates, rule: str) -> Columns:
         return NONE
     lines, orders = some.lines, some.orders
     value, result = np.full(len(some.at), np.nan), np.full(len(some.at), NO_ROW)
-    for analyte, named in some.own.naming("analyte").items():
-        here = named[some.line]
+    for analyte, said in some.own.naming("analyte").items():
+        here = said[some.line]
         if analyte and here.any():
             value = np.where(here, orders[analyte], value)
             result = np.where(here, orders["creatinine_id" if analyte == "clearance" else f"{analyte}_id"], result)
-    ids = [some.drug, some.disease, result]
-    there = [one >= 0 for one in ids]
+    there = [some.drug >= 0, some.disease >= 0, result >= 0]
+    ids = [picked(some.lookup.orders[KEY], some.drug, NO_ROW)]
+    ids += [picked(some.lookup.diagnoses["condition_occurrence_id"], some.disease, NO_ROW), result]
     tables = np.select(there, ["drug_exposure", "condition_occurrence", "measurement"], "")
     return findings(
         some.lookup.facts, {"at": some.at, "line": lines["line"]}, rule, severity=lines["severity"], value=value,
         limit=lines["limit"], other_table=tables.astype(object), other_id=np.select(there, ids, NO_ROW),
-        detail=some.lookup.name_of(some.drug),
+        detail=picked(some.lookup.orders["drug_name"], some.drug, ""),
     )  # fmt: skip

@@ -42,7 +42,7 @@ def dose_sum_above_maximum(lookup: Lookup) -> Iterator[Columns]:
 def underdose(lookup: Lookup) -> Iterator[Columns]:
     """The daily dose is below what is useful.
 
-    Silent where other lines of the substance are active, which may make up the dose, and where the kidney asks for less.
+    Silent where other active lines of the substance may make up the dose, and where the kidney asks for less.
     """
     at, orders, lines = lookup.lines("minimum_daily_dose")
     if not len(at):

@@ -197,7 +197,7 @@ def _finding_evidence(order: Row, finding: Row, timezone: str) -> list[Evidence]
     """The other row that a finding rests on, if any."""
     table, row_id = finding["other_table"], int(finding["other_id"])
     if table != "measurement":
-        return [Evidence(table, row_id, str(finding["detail"] or ""))] if table and row_id != NO_ROW else []
+        return [Evidence(table, row_id, str(finding["detail"] or ""))] if table else []
     return [row for name in wording.ANALYTES for row in _lab_evidence(order, name, timezone) if row.row_id == row_id]
 
 

@@ -132,10 +132,8 @@ def _no_other_table(site: Path) -> None:
     other = sorted(path.name for path in site.glob("*.csv") if path.stem not in TABLES)
     if other or not site.is_dir():
         raise KnowledgeError(
-            what=f"the hospital's own knowledge has no table {', '.join(other)}"
-            if other
-            else "there is no such folder",
-            looked=f"{site.name}: {', '.join(sorted(TABLES))} are the tables",
+            what=f"{site.name} is no folder of own knowledge: {', '.join(other) or 'no such folder'}",
+            looked=f"the tables are {', '.join(sorted(TABLES))}",
             do="name each file after the table whose lines it adds or replaces",
         )
 

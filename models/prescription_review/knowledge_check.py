@@ -17,8 +17,10 @@ class KnowledgeError(TerminalError):
 
 
 PROVENANCE = ("line", "source", "edition", "checked")
-_CRITERIA = ("criterion", "atc", "substance", "with_atc", "icd10", "unless_atc", "unless_icd10", "analyte", "side",
-             "limit", "days_from", "daily_above", "unit", "age_from", "age_below", "problem", "severity", "reason")  # fmt: skip
+_CRITERIA = (
+    "criterion", "atc", "substance", "with_atc", "icd10", "unless_atc", "unless_icd10", "analyte", "side", "limit",
+    "days_from", "daily_above", "unit", "age_from", "age_below", "problem", "severity", "reason",
+)  # fmt: skip
 # Table -> its columns, beside PROVENANCE and a note.
 COLUMNS: dict[str, tuple[str, ...]] = {
     "maximum_daily_dose": ("atc", "substance", "route", "age_from", "age_below", "weight_from", "weight_below",

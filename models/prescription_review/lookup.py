@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.prescription_review.allergies import allergies
-from models.prescription_review.columns import Columns, Rows, Taken, codes, found_at, last_until, pairs, take
+from models.prescription_review.columns import Columns, Rows, Taken, codes, last_until, pairs, take
 from models.prescription_review.findings import NO_ROW, View, first_each, named, of_that_age
 from models.prescription_review.knowledge import FULL_CODE, Coded, Knowledge
 from models.prescription_review.known import PERSON
@@ -88,7 +88,7 @@ class Lookup:
     def maximum(self) -> Columns:
         """Daily dose over the maximum that applies (route, age, weight, unit); one row per order that has one.
 
-        Columns: ``at`` (position), ``ratio``, ``line``, ``max_daily`` (of this patient: a line may say it per kilogram).
+        Columns: ``at`` (position), ``ratio``, ``line``, ``max_daily`` (of this patient, where it is per kilogram).
         """
         at, orders, lines = self.lines("maximum_daily_dose")
         weight, per_kg = orders["weight"], lines["max_daily_per_kg"] * orders["weight"]
@@ -120,17 +120,8 @@ class Lookup:
         found = allergies(self.observations, self.diagnoses)
         return found if len(found[PERSON]) else None
 
-    def name_of(self, orders: Rows) -> NDArray[np.object_]:
-        """The names of orders by their ids; "" for -1."""
-        if not (orders >= 0).any():
-            return np.full(len(orders), "", dtype=object)
-        key = self.orders[KEY]
-        by_id = np.argsort(key, kind="stable")
-        place, there = found_at(key[by_id], orders)
-        return np.where(there, self.orders["drug_name"][by_id[place]], "").astype(object)
-
     def diagnosed_with(self, at: Rows, lines_of: str) -> tuple[Rows, Rows]:
-        """Orders asked about with the lines of which a diagnosis, already coded, is known: positions, and of the lines."""
+        """Orders asked about (some, by position) with the lines of which a diagnosis is already coded."""
         ill, line = self.knowledge.by_code[lines_of].of(self.illnesses)
         person, person_ill = self.people
         i, j = pairs(person[self.asked[at]], person_ill[ill])
@@ -145,7 +136,7 @@ class Lookup:
             at, line: positions of orders asked about, and a line of each.
             lines_of: the table by ICD-10 code.
         Returns:
-            ``row`` (position in ``at``), ``id`` and ``then`` of the diagnosis; one row each, the newest.
+            ``row`` (position in ``at``), ``coded`` (position of the diagnosis) and its ``id``; one each, the newest.
         """
         table = self.knowledge.by_code[lines_of]
         ill, ill_line = table.of(self.illnesses)
@@ -157,7 +148,7 @@ class Lookup:
         coded = ill[j]
         then = self.diagnoses["available_at"][coded]
         known = then <= self.facts["index_time"][at[i]]
-        rows = {"row": i, "id": self.diagnoses["condition_occurrence_id"][coded], "then": then}
+        rows = {"row": i, "coded": coded, "id": self.diagnoses["condition_occurrence_id"][coded], "then": then}
         rows = take(rows, known)
         newest = np.lexsort((rows["id"], rows["then"]))[::-1]
         return first_each(take(rows, newest) | {"age": np.arange(len(newest))}, "row", by="age")

@@ -45,7 +45,7 @@ CATEGORIES = {
     "rhythm": "DOSEIVL",
     "interaction": "DRG",
 }
-# Rule, or rule and a word of its line -> problem and intervention of the Act-IP grid (society of clinical pharmacy, SFPC).
+# Rule, or rule and a word of its line -> problem and intervention of the Act-IP grid (SFPC).
 ACT_IP = {
     "dose": (4, "dose"),
     "dose_sum": (4, "dose"),

@@ -95,9 +95,9 @@ IMPLAUSIBLE = {
 ROUTES: dict[str, str] = {
     **dict.fromkeys(("po", "oral", "orale", "per os", "bouche", "po/ng", "dysphagia", "by mouth"), "oral"),
     **dict.fromkeys(
-        ("ng", "og", "ng/og", "sng", "peg", "gpe", "sonde", "sonde nasogastrique", "sonde naso-gastrique", "gastrostomie",
-         "jejunostomie", "enterale", "enteral", "enteral tube only – not oral", "g tube", "j tube", "nasogastric",
-         "nasogastrique", "sonde enterale", "sonde gastrique"),
+        ("ng", "og", "ng/og", "sng", "peg", "gpe", "sonde", "sonde nasogastrique", "sonde naso-gastrique",
+         "gastrostomie", "jejunostomie", "enterale", "enteral", "enteral tube only – not oral", "g tube", "j tube",
+         "nasogastric", "nasogastrique", "sonde enterale", "sonde gastrique"),
         "tube",
     ),
     **dict.fromkeys(
@@ -109,7 +109,8 @@ ROUTES: dict[str, str] = {
     ),
     **dict.fromkeys(("im", "intramusculaire", "intramuscular"), "im"),
     **dict.fromkeys(
-        ("sc", "s/c", "sous-cutanee", "sous cutanee", "subcut", "subcutaneous", "sc infusion", "subcut infusion", "scpca"),
+        ("sc", "s/c", "sous-cutanee", "sous cutanee", "subcut", "subcutaneous", "sc infusion", "subcut infusion",
+         "scpca"),
         "sc",
     ),
     **dict.fromkeys(("injectable", "parenterale", "parenteral", "injection"), "parenteral"),

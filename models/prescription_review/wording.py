@@ -111,14 +111,14 @@ MESSAGES = {
     "{value} mL/min ({method}).",
     "lab_above": "{drug} : {analyte} à {value} {unit}, au-dessus de {limit}.",
     "lab_below": "{drug} : {analyte} à {value} {unit}, en dessous de {limit}.",
-    "lab_rise": "{drug} : {analyte} à {value} {unit}, multipliée par au moins {limit} en {days} jours.",
-    "lab_fall": "{drug} : {analyte} à {value} {unit}, tombée à {limit} fois sa valeur ou moins en {days} jours.",
-    "adverse_above": "{drug} : {analyte} à {value} {unit} sous ce traitement, au-dessus de {limit} ; effet indésirable ?",
-    "adverse_below": "{drug} : {analyte} à {value} {unit} sous ce traitement, en dessous de {limit} ; effet indésirable ?",
-    "adverse_rise": "{drug} : {analyte} à {value} {unit} sous ce traitement, multipliée par au moins {limit} en {days} "
-    "jours ; effet indésirable ?",
-    "adverse_fall": "{drug} : {analyte} à {value} {unit} sous ce traitement, tombée à {limit} fois sa valeur ou moins en "
-    "{days} jours ; effet indésirable ?",
+    "lab_rise": "{drug} : {analyte} à {value} {unit}, au moins {limit} fois la valeur la plus basse de {days} jours.",
+    "lab_fall": "{drug} : {analyte} à {value} {unit}, au plus {limit} fois la valeur la plus haute de {days} jours.",
+    "adverse_above": "{drug} : sous traitement, {analyte} à {value} {unit}, au-dessus de {limit} ; effet indésirable ?",
+    "adverse_below": "{drug} : sous traitement, {analyte} à {value} {unit}, sous {limit} ; effet indésirable ?",
+    "adverse_rise": "{drug} : sous traitement, {analyte} à {value} {unit}, au moins {limit} fois la plus basse "
+    "valeur de {days} jours ; effet indésirable ?",
+    "adverse_fall": "{drug} : sous traitement, {analyte} à {value} {unit}, au plus {limit} fois la plus haute "
+    "valeur de {days} jours ; effet indésirable ?",
     "monitoring": "{drug} : surveillance à compléter, {label} ; dernier résultat de plus de {limit} jours.",
     "monitoring_never": "{drug} : surveillance à compléter, {label} ; aucun résultat récent connu sous ce traitement.",
     "duplicate_substance": "{drug} : la même substance est déjà prescrite ({other}).",
@@ -134,8 +134,8 @@ MESSAGES = {
     "route_only": "{drug} : n'existe pas par cette voie ({route}) ; {reason}.",
     "route_crush": "{drug} : prescrit par sonde ; {reason}.",
     "route_switch": "{drug} : par voie veineuse depuis plus de 48 h alors que d'autres lignes sont orales ; {reason}.",
-    "rhythm": "{drug} : {value} prises par jour, au plus {limit} ; {reason}.",
-    "underdose": "{drug} : {value} {unit}/j prescrits, sous la dose utile de {limit} {unit}/j ; sous-dosage ou saisie ?",
+    "rhythm": "{drug} : prises par jour {value}, au plus {limit} ; {reason}.",
+    "underdose": "{drug} : {value} {unit}/j prescrits, pour une dose utile d'au moins {limit} {unit}/j.",
     "age": "{drug} : à éviter à cet âge ({value} ans).",
     "interaction": "{drug} : {level} avec {other} ({substance_a} et {substance_b}). {more}",
 }
