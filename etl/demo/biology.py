@@ -31,6 +31,7 @@ from etl.demo.stays import DAY, HC, HJ, URG, Stays
 
 NUMBERS_PER_SAMPLE = 64
 SAMPLES_PER_STAY = 128
+HARM_AFTER = np.timedelta64(24 * 3600, "s")
 UNKNOWN_ANALYSES = ("XQ12", "ANA99")  # not in the shipped vocabulary, on purpose
 UNKNOWN_SHARE, CORRECTED_SHARE, RESENT_SHARE = 0.02, 0.015, 0.001
 # Drugs whose effect or level is measured.
@@ -48,6 +49,8 @@ class Watch:
     takes: dict[str, Flags]  # who has a drug under which it is watched
     neglected: dict[str, Flags]  # for whom nobody asks for it
     harmed: dict[str, Floats]  # what a drug made of it, NaN where nothing
+    since: dict[str, Moments]  # from when on
+    closely: Flags  # who is sampled every morning
 
 
 def watch(orders: Orders, stays: Stays, catalogue: Catalogue) -> Watch:
@@ -61,14 +64,18 @@ def watch(orders: Orders, stays: Stays, catalogue: Catalogue) -> Watch:
     for row in catalogue.controls:
         takes[row.quantity][orders.stay[np.isin(orders.drug, row.triggers)]] = True
     neglected = {quantity: np.zeros(n, dtype=bool) for quantity in takes}
-    harmed = {row.quantity: np.full(n, np.nan) for row in catalogue.effects}
+    harmed: dict[str, Floats] = {row.quantity: np.full(n, np.nan) for row in catalogue.effects}
+    since: dict[str, Moments] = {quantity: np.full(n, EXTRACTION) for quantity in harmed}
+    closely = np.zeros(n, dtype=bool)
     for line in np.flatnonzero(np.isin(orders.mechanism.astype(str), ("suivi_absent", "effet_indesirable"))).tolist():
         what = json.loads(orders.detail[line])
         if orders.mechanism[line] == "suivi_absent":
             neglected[what["grandeur"]][orders.stay[line]] = True
         else:
-            harmed[what["grandeur"]][orders.stay[line]] = what["valeur"]
-    return Watch(takes, neglected, harmed)
+            stay = orders.stay[line]
+            harmed[what["grandeur"]][stay], closely[stay] = what["valeur"], True
+            since[what["grandeur"]][stay] = orders.start[line] + HARM_AFTER
+    return Watch(takes, neglected, harmed, since, closely)
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,9 @@ class Samples:
     egfr: Floats
 
 
-def draw_samples(block: Block, people: People, stays: Stays, until: Moments, catalogue: Catalogue) -> Samples:
+def draw_samples(
+    block: Block, people: People, stays: Stays, until: Moments, catalogue: Catalogue, watched: Watch
+) -> Samples:
     """One sample at admission, then some mornings; some patients bring results from town.
 
     Args:
@@ -103,7 +112,7 @@ def draw_samples(block: Block, people: People, stays: Stays, until: Moments, cat
         day_of(stays.start[stay]) + rank.astype("timedelta64[D]") + seconds(rng.normal(6.4, 0.5, len(stay)) * 3600)
     )
     moment = np.where(rank == 0, np.minimum(first, stays.end[stay]), morning)
-    wanted = (rank == 0) | (rng.random(len(stay)) < catalogue.habits.sampling)
+    wanted = (rank == 0) | (rng.random(len(stay)) < catalogue.habits.sampling) | watched.closely[stay]
     kept = wanted & (moment <= stays.end[stay]) & (moment < EXTRACTION)
     stay, rank, moment = stay[kept], rank[kept], moment[kept]
     recovery = np.where(stays.reason[stay] == MOTIFS.index("M_IRA"), 1 + 0.16 * rank, 1.0)
@@ -218,7 +227,8 @@ def values_of(
         "LITH": np.where(lithium, lognormal(0.68 * (85 / samples.egfr.clip(20)) ** 0.3, 0.2), np.nan),
     }
     for quantity, harm in watched.harmed.items():
-        seen = np.where(inside, harm[samples.stay], np.nan)
+        later = inside & (samples.moment >= watched.since[quantity][samples.stay])
+        seen = np.where(later, harm[samples.stay], np.nan)
         values[quantity] = np.where(np.isnan(seen), values[quantity], seen * lognormal(1.0, 0.03))
     return values
 

@@ -30,7 +30,8 @@ from etl.demo.staff import pharmacist_of
 from etl.demo.stays import CS, URG, Stays
 
 SECOND_OPINION = 0.03
-LATER = 26 * 3600  # seconds after which it shows that nothing was given
+# Hours after which it shows that nothing was given, that nobody measures, that the drug does harm.
+SHOWS_AFTER = {"non_recu": 26, "suivi_absent": 75, "effet_indesirable": 54}
 DAYS_AHEAD = 9
 WORKING_DAYS = 5
 ANY_CLASS = {1: 0.16, 2: 0.12, 3: 0.14, 4: 0.16, 5: 0.10, 6: 0.12, 7: 0.03, 8: 0.10, 9: 0.02, 10: 0.05}
@@ -68,8 +69,9 @@ def draw_reviews(block: Block, orders: Orders, stays: Stays, catalogue: Catalogu
 
 
 def _next_round(orders: Orders, stays: Stays, catalogue: Catalogue) -> Moments:
-    """When a pharmacist next reads the orders of the patient; what was not given shows after a day."""
-    ready = orders.start + np.where(orders.mechanism == "non_recu", LATER, 600).astype("timedelta64[s]")
+    """When a pharmacist next reads the orders of the patient; some problems show only later."""
+    hours = np.array([SHOWS_AFTER.get(mechanism, 0.2) for mechanism in orders.mechanism])
+    ready = orders.start + seconds(hours * 3600)
     key, habits = stays.key[orders.stay], catalogue.habits
     found = np.full(len(orders), np.datetime64("NaT", "s"))
     visited = _visited(len(catalogue.wards), habits)

@@ -39,7 +39,7 @@ def block_tables(block: Block, book: Catalogue) -> Tables:
     record = record_orders(block, orders, stays, book)
     deaths = deaths_of(block, people, stays, book)
     alive = alive_until(stays, deaths)
-    samples = draw_samples(block, people, stays, alive, book)
+    samples = draw_samples(block, people, stays, alive, book, watched)
     return {
         "patient": patient_table(people, deaths, book, block),
         "sejour": stay_table(block, people, stays, book),

@@ -13,9 +13,10 @@ from etl.demo.stays import HC, HJ, Stays
 # Chance per stay and line of a line that should not have been added.
 ADDED = {"contre_indication": 0.0145, "interaction": 0.0078, "doublon": 0.0044}
 # Chance per stay of those in which it can happen.
-PER_STAY = {"indication_non_traitee": 0.045, "suivi_absent": 0.10, "effet_indesirable": 0.007}
+PER_STAY = {"indication_non_traitee": 0.14, "suivi_absent": 0.30, "effet_indesirable": 0.018}
 ABSOLUTE = ("ALLPENI", "ALLAINS", "GROSS", "KHAUT", "JEUNEF", "HEMO", "DFG15", "DFG20", "DFG25", "DFG30", "DFG35")
 CONTRAINDICATED, DISCOURAGED = 0.95, 0.75
+MALE_ONLY = ("FEMME",)  # not for women, which is no danger to them
 BY_LEVEL = {"contre_indication": 0.95, "deconseillee": 0.85, "precaution": 0.50}
 TWICE, MISSING, UNWATCHED, HARMED = 0.80, 0.65, 0.75, 0.90
 
@@ -29,6 +30,7 @@ def hit(rng: np.random.Generator, stays: Stays, catalogue: Catalogue, chosen: Fl
 def add_contraindicated(rng: np.random.Generator, stays: Stays, catalogue: Catalogue, chosen: Flags) -> Orders:
     """A usual drug that this patient must not have."""
     weights = np.where(contraindicated(stays, catalogue), drug_probabilities(stays, catalogue) + 0.004, 0.0) * ~chosen
+    weights[:, [i for i, drug in enumerate(catalogue.drugs) if drug.contraindications == MALE_ONLY]] = 0
     drug = choose_by_row(rng, weights)
     stay = np.flatnonzero(hit(rng, stays, catalogue, chosen, "contre_indication") & (drug >= 0))
     states = [

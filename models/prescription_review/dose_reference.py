@@ -17,8 +17,8 @@ from models.splits import person_folds
 
 # What is compared → what must be the same: the dose of a day, of an intake, how many intakes, by which route.
 KEYS: dict[str, tuple[str, ...]] = {
-    "daily": ("drug", "unit", "route"),
-    "dose": ("drug", "unit", "route"),
+    "daily": ("product", "unit", "route"),
+    "dose": ("product", "unit", "route"),
     "per_day": ("drug", "route"),
     "route_code": ("drug",),
 }

@@ -13,19 +13,23 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.prescription_review import rules
-from models.prescription_review.columns import Columns, Rows, codes, take
+from models.prescription_review.columns import Columns, Rows, codes, found_at, take
 from models.prescription_review.config import Config
 from models.prescription_review.dose_reference import COMPARED
+from models.prescription_review.gifts import given_share
+from models.prescription_review.illnesses import ILLNESSES, illnesses
 from models.prescription_review.knowledge import Knowledge
 from models.prescription_review.known import Known, known
 from models.prescription_review.labels import NEVER, reviewed_at
 from models.prescription_review.orders import KEY, count_active, judged_at
 from models.prescription_review.patient_facts import add_patient_facts
 
-CATEGORICAL = ("atc2", "route", "stay_kind")
+CATEGORICAL = ("atc2", "atc4", "route", "stay_kind")
 RULE_FEATURES = tuple(f"rule_{rule}" for rule in rules.CATEGORIES)
 CLASS = len("A00AA")  # level 4 of the ATC
-MONOTONE = ("max_ratio", "rules_total", *RULE_FEATURES)  # more alarm never lowers the risk
+GRAVE = 2  # rank from which a finding would interrupt
+MONOTONE = ("max_ratio", "rules_total", "rules_grave", *RULE_FEATURES)  # more alarm never lowers the risk
+ANALYTES = ("sodium", "glucose", "haemoglobin", "platelets", "ALT")
 NUMERIC = (
     "age",
     "female",
@@ -46,6 +50,14 @@ NUMERIC = (
     "active_same_substance",
     "active_same_class",
     "change_from_previous",
+    "treated_hours",
+    "given_share",
+    "after_other",
+    "allergies",
+    "pregnant",
+    "stopp_criteria",
+    *ANALYTES,
+    *ILLNESSES,
     *COMPARED,
 )
 FEATURES = (*CATEGORICAL, *NUMERIC, *MONOTONE)
@@ -104,14 +116,18 @@ def cases_of(known: Known, asked: Rows, config: Config, knowledge: Knowledge) ->
         orders, asked, facts, known.tables["diagnoses"], knowledge, known.tables["observations"], known.feeds
     )
     found = rules.find_all(lookup)
+    person, ill = lookup.people
     facts |= _when(facts["written_at"], config.timezone) | _beside(lookup)
+    facts |= illnesses(facts, lookup.diagnoses, person[asked], ill)
     facts |= {
         "atc2": np.array([code[:3] for code in facts["atc"]], dtype=object),
+        "atc4": np.array([code[:CLASS] for code in facts["atc"]], dtype=object),
         "dose_missing": np.isnan(facts["daily"]).astype(float),
         "creatinine_change": np.log(facts["creatinine"] / facts["creatinine_previous"]),
         "treated_hours": lookup.treated_hours,
+        "given_share": given_share(facts, known.tables["gifts"]),
     }
-    return Cases(facts | _rule_features(facts[KEY], found), found)
+    return Cases(facts | _rule_features(facts[KEY], found) | {"after_other": _after_other(lookup, found)}, found)
 
 
 def _when(written_at: NDArray[Any], timezone: str) -> Columns:
@@ -148,6 +164,20 @@ def _same_class(orders: Columns, person: Rows, asked: Rows) -> NDArray[np.float6
     return np.where(coded[asked], count_active(orders, group, asked), np.nan)
 
 
+def _after_other(lookup: rules.Lookup, found: Columns) -> NDArray[np.float64]:
+    """1 where an order was written after the other one of its gravest finding, 0 where before; NaN where none."""
+    of_two = take(found, found["other_table"] == "drug_exposure")
+    _, first = np.unique(of_two[KEY], return_index=True)  # findings stand by order, the gravest first
+    written, by_id = lookup.orders["written_at"], np.argsort(lookup.orders[KEY], kind="stable")
+    ids = lookup.orders[KEY][by_id]
+    own, other = (written[by_id[found_at(ids, of_two[name][first])[0]]] for name in (KEY, "other_id"))
+    after = np.full(len(lookup.asked), np.nan)
+    order = np.argsort(lookup.facts[KEY], kind="stable")
+    at, there = found_at(lookup.facts[KEY][order], of_two[KEY][first])
+    after[order[at[there]]] = (own >= other)[there]
+    return after
+
+
 def _rule_features(order_id: NDArray[np.int64], found: Columns) -> Columns:
     """Per rule the rank of its most severe finding (0 none … 3 high), and the number of findings of all rules."""
     by_id = np.argsort(order_id)
@@ -160,6 +190,7 @@ def _rule_features(order_id: NDArray[np.int64], found: Columns) -> Columns:
         np.maximum.at(columns[name], number[of_rule], rank[of_rule])
     columns["stopp_criteria"] = np.bincount(number[found["rule"] == "stopp"], minlength=len(order_id)).astype(float)
     columns["rules_total"] = np.bincount(number, minlength=len(order_id)).astype(float)
+    columns["rules_grave"] = np.bincount(number[rank >= GRAVE], minlength=len(order_id)).astype(float)
     return columns
 
 

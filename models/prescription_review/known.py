@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.prescription_review.columns import Columns, columns_of, instants, plain, stacked, take, texts
+from models.prescription_review.columns import INSTANT, Columns, columns_of, instants, plain, stacked, take, texts
 from models.prescription_review.config import Analyte, Config
-from models.prescription_review.orders import KEY, prepare_orders
+from models.prescription_review.orders import KEY, drug_key, prepare_orders
 from models.prescription_review.units import lab_value
 
 WEIGHT = "weight"
@@ -30,6 +30,7 @@ IN_ORDER = {
     "lab_results": RESULT_ORDER,
     "weights": RESULT_ORDER,
     "observations": ("available_at", "id"),
+    "gifts": ("at",),
 }
 SEEN = {"stays": "started_at", "orders": "written_at", "lab_results": "seen_at", "weights": "seen_at"}
 OBSERVED = ("allergy", "pregnancy")  # kinds of observations that a rule reads, beside the weight
@@ -91,6 +92,7 @@ def known(views: Mapping[str, pd.DataFrame], config: Config, *, of_all: bool = T
         "lab_results": results,
         "weights": _weights(views["observations"]),
         "observations": _observations(views["observations"]),
+        "gifts": _gifts(views.get("drug_administrations")),
     }, first_results(results["analyte"], results["seen_at"], [*config.analytes]))  # fmt: skip
 
 
@@ -134,6 +136,17 @@ def _stays(stays: pd.DataFrame) -> Columns:
         "started_at": instants(real["started_at"]),
         "available_at": instants(real["available_at"]),
     }))  # fmt: skip
+
+
+def _gifts(rows: pd.DataFrame | None) -> Columns:
+    """What was given; none for orders that are only being written."""
+    if rows is None:
+        return {PERSON: np.empty(0, np.int64), "drug": np.empty(0, object), "at": np.empty(0, INSTANT)}
+    return _sorted("gifts", {
+        PERSON: rows[PERSON].to_numpy(np.int64),
+        "drug": drug_key(rows["drug_concept_id"].to_numpy(), texts(rows["source_code"]), texts(rows["atc_code"])),
+        "at": instants(rows["available_at"]),
+    })  # fmt: skip
 
 
 def _critical_care(units: pd.DataFrame) -> Columns:

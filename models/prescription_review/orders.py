@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from models.prescription_review.columns import INSTANT, Columns, Rows, instants, pairs, plain, take, texts
 from models.prescription_review.interactions.routes import route_number
-from models.prescription_review.units import canonical_dose, route_detail, route_group
+from models.prescription_review.units import CANONICAL, canonical_dose, route_detail, route_group
 
 Instants = NDArray[Any]  # datetime64[us], naive UTC
 NO_END = pd.Timestamp("2262-01-01")
@@ -48,7 +48,7 @@ def prepare_orders(drug_orders: Columns) -> Columns:
         "started_at": started,
         "end_time": np.where(np.isnat(ended), np.asarray(NO_END, INSTANT), ended),
         "atc": atc,
-        "drug": _drug_key(rows["drug_concept_id"], local, atc),
+        "drug": drug_key(rows["drug_concept_id"], local, atc),
         "drug_name": _names(texts(rows["concept_name"]), local),
         "label": _labels(texts(rows["concept_name"]), local),
         "route_number": _route_numbers(rows, atc),
@@ -59,6 +59,9 @@ def prepare_orders(drug_orders: Columns) -> Columns:
         "dose": dose["dose"].to_numpy(float),
         "unit": dose["unit"].to_numpy(object),
     }
+    # Two products of one substance are alike in milligrams, not in tablets.
+    measured = np.isin(orders["unit"], CANONICAL) | (local == "")
+    orders["product"] = np.where(measured, orders["drug"], local)
     orders["daily"] = (orders["dose"] * orders["per_day"]).round(9)
     return take(orders, np.lexsort((orders[KEY], orders["written_at"], orders["person_id"])))
 
@@ -118,7 +121,7 @@ def _labels(concept: NDArray[np.object_], local: NDArray[np.object_]) -> NDArray
     return np.array([plain(f"{name} {code}") for name, code in zip(concept, local, strict=True)], dtype=object)
 
 
-def _drug_key(concept: NDArray[np.int64], local: NDArray[np.object_], atc: NDArray[np.object_]) -> NDArray[np.object_]:
+def drug_key(concept: NDArray[np.int64], local: NDArray[np.object_], atc: NDArray[np.object_]) -> NDArray[np.object_]:
     """What makes two orders the same drug: the substance, else the concept, else the hospital's own code."""
     pairs = zip(concept.tolist(), local, strict=True)
     other = [f"concept {number}" if number > 0 else f"code {code}" for number, code in pairs]

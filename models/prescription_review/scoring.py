@@ -38,7 +38,7 @@ def score_rows(artefact: Artefact, orders: pd.DataFrame, labels: pd.DataFrame, s
     positive = labels["label"].to_numpy(float)
     scores = {
         MODEL: raw,
-        "rule alerts": orders["rules_total"].to_numpy(float),
+        "rule alerts": orders["rules_grave"].to_numpy(float),
         "dose percentile": 1 - doses["daily_share_at_or_above"].to_numpy(float),
     }
     probability = artefact.calibrator.apply(raw)

@@ -73,7 +73,7 @@ def describe(rounds: Rounds, orders: Columns, probability: Array) -> Array:
         "expected": rounds.sum(probability),
         "alarming": rounds.sum((probability >= ALARMING).astype(float)),
         "lines": rounds.sum(np.ones(len(probability))),
-        "rules": rounds.sum(orders["rules_total"]),
+        "rules": rounds.sum(orders["rules_grave"]),
         **{name: rounds.highest(orders[name]) for name in ("active_orders", "age", "hours_since_admission")},
         "clearance": -rounds.highest(-orders["clearance"]),
     }

@@ -32,6 +32,8 @@ DOSE_UNITS: dict[str, tuple[str, float]] = {
     **dict.fromkeys(("l", "litre"), ("mL", 1000.0)),
 }
 
+CANONICAL = ("mg", "UI", "mL")
+
 # Units in which the views give results, and those that remain where a site's code is not known to them: same writing as
 # above -> factor to the unit of the analysis. Molar masses, g/mol: glucose 180.2, calcium 40.08, magnesium 24.31,
 # bilirubin 584.7, digoxin 780.9, lithium 6.94, valproic acid 144.2, phenytoin 252.3, carbamazepine 236.3,

@@ -54,6 +54,13 @@ SCHEMAS = {
         "doses_per_day": pa.float64(),
         "available_at": UTC_TIME,
     },
+    "drug_administrations": {
+        "person_id": pa.int64(),
+        "drug_concept_id": pa.int64(),
+        "source_code": pa.string(),
+        "atc_code": pa.string(),
+        "available_at": UTC_TIME,
+    },
     "lab_results": {
         "measurement_id": pa.int64(),
         "person_id": pa.int64(),
@@ -302,11 +309,21 @@ def generate(patients: int = 400, seed: int = 0) -> TableStore:
                 ),
             ),
             "drug_orders": arrow("drug_orders", orders),
+            "drug_administrations": arrow("drug_administrations", _gifts(orders)),
             "lab_results": arrow("lab_results", labs),
             "observations": arrow("observations", weights),
             "order_reviews": arrow("order_reviews", reviews),
         }
     )
+
+
+def _gifts(orders: pd.DataFrame) -> pd.DataFrame:
+    """Three doses of nine orders in ten, the first some hours after it was written."""
+    given = orders.loc[
+        np.arange(len(orders)) % 10 > 0, ["person_id", "drug_concept_id", "source_code", "atc_code", "started_at"]
+    ]
+    doses = [given.assign(available_at=given["started_at"] + pd.Timedelta(hours=hours)) for hours in (3, 15, 27)]
+    return pd.concat(doses, ignore_index=True).drop(columns="started_at")
 
 
 def noisy_after(store: TableStore, instant: datetime, seed: int = 1) -> TableStore:

@@ -252,6 +252,7 @@ def test_a_dose_that_explains_itself_as_an_error_has_a_high_ratio():
     past = pd.DataFrame(
         {
             "drug": "enoxaparin",
+            "product": "enoxaparin",
             "unit": "mg",
             "route": "parenteral",
             "dose": doses,

@@ -14,7 +14,7 @@ from models.prescription_review.features import FEATURES, build_cases
 from models.prescription_review.knowledge import load_knowledge
 from models.prescription_review.rules import CATEGORIES, SEVERITY_RANK
 from models.view_store import read_views
-from tests.models.hospital_views import TableStore, arrow, noisy_after, utc
+from tests.models.hospital_views import TableStore, noisy_after, store_of, utc
 
 CONFIG, KNOWLEDGE = load_config(), load_knowledge()
 FIRST = pd.Timestamp("2025-01-01", tz="UTC")
@@ -94,8 +94,7 @@ def store(hospital) -> TableStore:
             for n, (who, (kind, text), when) in enumerate(statements)
         ],
     }  # fmt: skip
-    views = {name: arrow(name, rows[name]) for name in rows}
-    return TableStore({**views, "order_reviews": arrow("order_reviews", [])})
+    return store_of(**rows)
 
 
 def cases(hospital_store: TableStore, hours=48):
@@ -119,7 +118,7 @@ def test_a_finding_names_an_order_a_line_and_a_row_that_was_known(hospital):
     known |= {("drug_exposure", n + 1): at(start) for n, (_, _, start, _, _) in enumerate(lines)}
     for row in found.findings.itertuples():
         assert row.rule in CATEGORIES and row.severity in SEVERITY_RANK
-        assert row.line == "SUBSTANCE" or row.line in KNOWLEDGE.lines
+        assert row.line == "SUBSTANCE" or KNOWLEDGE.line(row.line)
         assert row.other_table or row.other_id == -1
         if row.other_table:
             assert known[row.other_table, row.other_id].tz_localize(None) <= judged[row.drug_exposure_id]

@@ -61,7 +61,16 @@ def dosed(rows):
     drug = ["ABC"[row[0]] for row in rows]
     dose = [float(row[1]) for row in rows]
     orders = pd.DataFrame(
-        {"drug": drug, "unit": "mg", "route": "oral", "daily": dose, "dose": dose, "per_day": 1.0, "route_code": 7.0}
+        {
+            "drug": drug,
+            "product": drug,
+            "unit": "mg",
+            "route": "oral",
+            "daily": dose,
+            "dose": dose,
+            "per_day": 1.0,
+            "route_code": 7.0,
+        }
     )
     return orders.assign(person_id=np.arange(len(rows)) // 2)
 
@@ -94,6 +103,7 @@ def test_a_training_order_is_not_its_own_reference():
     rows = pd.DataFrame(
         {
             "drug": "A",
+            "product": "A",
             "unit": "mg",
             "route": "oral",
             "daily": 10.0,
@@ -113,6 +123,7 @@ def test_doses_of_fewer_than_three_patients_are_not_kept():
     rows = pd.DataFrame(
         {
             "drug": "A",
+            "product": "A",
             "unit": "mg",
             "route": "oral",
             "daily": 10.0,

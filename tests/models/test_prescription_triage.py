@@ -19,7 +19,7 @@ def columns_of(rows):
         "person_id": np.array([row[0] for row in rows]),
         "index_time": np.datetime64("2024-03-01T00:00", "us")
         + np.array([row[1] for row in rows]) * np.timedelta64(1, "h"),
-        "rules_total": np.array([row[3] for row in rows], float),
+        "rules_grave": np.array([row[3] for row in rows], float),
         "active_orders": np.full(len(rows), 4.0),
         "age": np.full(len(rows), 70.0),
         "clearance": np.full(len(rows), np.nan),

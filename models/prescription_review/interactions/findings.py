@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.prescription_review.columns import Columns, Rows, take
+from models.prescription_review.illnesses import coded_by
 from models.prescription_review.interactions.conditions import UNREAD, Reading
 from models.prescription_review.interactions.context import DISCOURAGED, NOT_ABSORBED, RULES, Context
 from models.prescription_review.interactions.matching import MET, UNKNOWN, Orders, matches
@@ -141,24 +142,13 @@ class Interactions:
             "not_absorbed": self._not_absorbed(drug),
         }  # fmt: skip
         at = orders["index_time"][asked]
-        coded = {name: _coded(begins, diagnoses, of, person[asked], at) for name, begins in DIAGNOSES.items()}
+        coded = {name: coded_by(begins, diagnoses, of, person[asked], at) for name, begins in DIAGNOSES.items()}
         return Orders(columns, asked, {name: facts[name] for name in FACTS} | coded)
 
     def _not_absorbed(self, drug: Rows) -> NDArray[np.bool_]:
         distinct, number = np.unique(drug, return_inverse=True)
         drugs = [self.catalogue.terms[one].drug for one in distinct.tolist()]
         return np.array([any(s.name in NOT_ABSORBED for s in one.substances) for one in drugs], dtype=bool)[number]
-
-
-def _coded(
-    begins: tuple[str, ...], diagnoses: Columns, of: Rows, person: Rows, at: NDArray[Any]
-) -> NDArray[np.float64]:
-    """1 where a diagnosis of a person was coded by then; else NaN: not coded is not known."""
-    ill = np.array([code.startswith(begins) for code in diagnoses["code"].tolist()], dtype=bool)
-    first = np.full(max(person.max(initial=-1), of.max(initial=-1)) + 1, np.datetime64("NaT"), dtype=at.dtype)
-    order = np.argsort(diagnoses["available_at"][ill], kind="stable")[::-1]
-    first[of[ill][order]] = diagnoses["available_at"][ill][order]  # the earliest is written last
-    return np.where(first[person] <= at, 1.0, np.nan)
 
 
 def _one_line(text: str) -> str:

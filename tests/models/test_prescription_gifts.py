@@ -1,0 +1,44 @@
+"""What was given of an order, against a slow count."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.prescription_review.gifts import given_share
+
+START = np.datetime64("2024-01-01T08:00", "us")
+HOUR = np.timedelta64(1, "h")
+orders = st.lists(
+    st.tuples(st.integers(1, 2), st.sampled_from("AB"), st.integers(0, 40), st.integers(0, 80)), min_size=1, max_size=8
+)
+gifts = st.lists(st.tuples(st.integers(1, 2), st.sampled_from("AB"), st.integers(0, 120)), min_size=1, max_size=20)
+
+
+@given(orders, gifts)
+def test_the_share_is_that_of_the_definition(written, given_):
+    columns = {
+        "person_id": np.array([row[0] for row in written]),
+        "drug": np.array([row[1] for row in written], dtype=object),
+        "per_day": np.full(len(written), 2.0),
+        "written_at": START + np.array([row[2] for row in written]) * HOUR,
+        "index_time": START + np.array([row[2] + row[3] for row in written]) * HOUR,
+    }
+    doses = {
+        "person_id": np.array([row[0] for row in given_]),
+        "drug": np.array([row[1] for row in given_], dtype=object),
+        "at": START + np.array([row[2] for row in given_]) * HOUR,
+    }
+    found = given_share(columns, doses)
+    for (person, drug, start, hours), share in zip(written, found, strict=True):
+        due = 2 * hours / 24
+        count = sum(1 for p, d, at in given_ if (p, d) == (person, drug) and start <= at <= start + hours)
+        assert np.isnan(share) if due < 1 else abs(share - count / due) < 1e-9
+
+
+def test_a_hospital_that_records_no_gift_says_nothing():
+    one = {
+        "person_id": np.array([1]), "drug": np.array(["A"], object), "per_day": np.array([1.0]),
+        "written_at": np.array([START]), "index_time": np.array([START + 72 * HOUR]),
+    }  # fmt: skip
+    none = {"person_id": np.empty(0, np.int64), "drug": np.empty(0, object), "at": np.empty(0, "datetime64[us]")}
+    assert np.isnan(given_share(one, none)).all()
