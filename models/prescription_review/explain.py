@@ -16,6 +16,7 @@ from models.prescription_review.config import load_config
 from models.prescription_review.features import CATEGORICAL, FEATURES
 from models.prescription_review.knowledge import Knowledge
 from models.prescription_review.rules import CATEGORIES, NO_ROW, SEVERITY_RANK, act_ip
+from models.prescription_review.themes import THEMES
 
 Row = Mapping[str, Any]
 TOP = 6
@@ -52,7 +53,7 @@ def explain(
     Args:
         order: a row of the cases with its comparison to the usual doses.
         findings: its findings, the most severe first (may be empty).
-        shares: contributions of each of ``FEATURES`` to the raw log-odds, shape (features,).
+        shares: contributions of each of ``FEATURES`` to the raw log-odds, shape (features,); told by theme.
     """
     named = dict(zip(FEATURES, shares.tolist(), strict=True))
     contributions = _contributions(order, named)
@@ -99,12 +100,16 @@ def _family(rule: str) -> str:
 
 
 def _contributions(order: Row, named: dict[str, float]) -> tuple[Contribution, ...]:
-    strongest = sorted(named, key=lambda name: (-abs(named[name]), name))[:TOP]
-    return tuple(
-        Contribution(name, wording.LABELS[name], _value(name, order[name]), round(named[name], 6))
-        for name in strongest
-        if named[name] != 0
-    )
+    """Of each theme the sum of its features, told by the one that says most in that direction."""
+    total = {theme: sum(named[name] for name in names) for theme, names in THEMES.items()}
+    strongest = sorted(total, key=lambda theme: (-abs(total[theme]), theme))[:TOP]
+    found = []
+    for theme in strongest:
+        if total[theme] != 0:
+            sign = 1 if total[theme] > 0 else -1
+            name = max(THEMES[theme], key=lambda name: sign * named[name])
+            found.append(Contribution(name, wording.LABELS[name], _value(name, order[name]), round(total[theme], 6)))
+    return tuple(found)
 
 
 def _value(name: str, value: Any) -> float | str | None:
