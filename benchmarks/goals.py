@@ -10,11 +10,11 @@ HEADER = ("| id | what | goal | measured | 95 % interval | baseline | reached |"
 
 @dataclass(frozen=True)
 class Goal:
-    """One line of the table. A goal is a least value, or with ``at_most`` a greatest one."""
+    """One line of the table. A goal is a least value, or with ``at_most`` a greatest one; None: told beside others."""
 
     id: str
     what: str
-    goal: float
+    goal: float | None
     value: float
     low: float = math.nan
     high: float = math.nan
@@ -24,21 +24,27 @@ class Goal:
     @property
     def reached(self) -> bool:
         """Whether the value itself, not its interval, is on the right side."""
+        if self.goal is None:
+            return True
         return self.value <= self.goal if self.at_most else self.value >= self.goal
 
     def row(self) -> str:
         """The line as Markdown."""
         interval = "" if math.isnan(self.low) else f"{self.low:.3g} to {self.high:.3g}"
-        sign = "≤" if self.at_most else "≥"
-        cells = (
-            self.id, self.what, f"{sign} {self.goal:g}", f"{self.value:.3g}", interval, self.baseline,
-            "yes" if self.reached else "**no**",
-        )  # fmt: skip
+        goal = "" if self.goal is None else f"{'≤' if self.at_most else '≥'} {self.goal:g}"
+        said = "" if self.goal is None else "yes" if self.reached else "**no**"
+        cells = (self.id, self.what, goal, f"{self.value:.3g}", interval, self.baseline, said)
         return "| " + " | ".join(cells) + " |"
 
 
 def goal_of(
-    id: str, what: str, goal: float, interval: Mapping[str, Any] | None, baseline: str = "", *, at_most: bool = False
+    id: str,
+    what: str,
+    goal: float | None,
+    interval: Mapping[str, Any] | None,
+    baseline: str = "",
+    *,
+    at_most: bool = False,
 ) -> Goal:
     """A line from an interval as the evaluation gives it (``value``, ``low``, ``high``; None where there is none)."""
     found = interval or {}

@@ -5,12 +5,16 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import prescription_review
+from benchmarks import prescription_doses, prescription_interactions, prescription_review
 from benchmarks.figures import machine_facts
 from benchmarks.goals import HEADER, Goal
 
 MEASUREMENTS: dict[str, tuple[Callable[[Path], Iterator[Goal]], ...]] = {
-    "prescription_review": (prescription_review.measure,),
+    "prescription_review": (
+        prescription_doses.measure,
+        prescription_interactions.measure,
+        prescription_review.measure,
+    ),
 }
 PAGES = Path(__file__).parent.parent / "docs"
 

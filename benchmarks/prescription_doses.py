@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.figures import Figure
+from benchmarks.goals import Goal
 from models.bootstrap import cluster_interval
 from models.prescription_review import dose_cut
 from models.prescription_review.columns import Columns
@@ -24,7 +24,6 @@ from models.ranking import Ranking
 
 Array = NDArray[np.float64]
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
-COMMAND = "python -m benchmarks.prescription_doses"
 RESAMPLES = 300
 SEEDS = range(10)
 MIN_ORDERS = 20  # of a drug, unit and route, in the injected measurement
@@ -47,8 +46,12 @@ DRUGS = {
 }
 
 
-def measure(folder: Path) -> Iterator[Figure]:
-    """Both; nothing where the data is not there."""
+def measure(folder: Path) -> Iterator[Goal]:
+    """Both; nothing where the data is not there.
+
+    Args:
+        folder: not used; every measurement has one.
+    """
     yield from measure_real()
     yield from measure_injected()
 
@@ -152,7 +155,7 @@ BASELINES: dict[str, tuple[Rule, Array]] = {
 }
 
 
-def measure_real(folder: Path = DATA / "prescription-outliers") -> Iterator[Figure]:
+def measure_real(folder: Path = DATA / "prescription-outliers") -> Iterator[Goal]:
     """Mean F1 over the drugs, each judged without a label of its own."""
     if not folder.is_dir():
         return
@@ -169,14 +172,13 @@ def measure_real(folder: Path = DATA / "prescription-outliers") -> Iterator[Figu
         by_drug = ", ".join(f"{name.lower()} {x:.2f}" for name, x in zip(drugs, score[:, 0], strict=True))
         for unit, column in (("orders", 0), ("distinct prescriptions", 1)):
             low, high = _interval(score[:, column])
-            yield Figure(
-                f"overdoses of 13 drugs, each left out, {what}: mean F1 over {unit} "
-                f"(95 % {low:.2f}–{high:.2f} over drugs)",
-                float(score[:, column].mean()),
-                "",
-                f"bar {bar} over orders; {beside}; by drug: {by_drug}" if column == 0 else "the same cuts",
-                COMMAND,
-            )
+            said = f"{beside}; by drug: {by_drug}" if column == 0 else "the same cuts"
+            yield Goal(
+                "A1", f"overdoses of 13 drugs, each left out, {what}: mean F1 over {unit}",
+                bar if column == 0 else None, float(score[:, column].mean()), low, high, said,
+            )  # fmt: skip
+            if column == 0:
+                yield Goal("A1", f"{what}: the weakest drug", 0.001, float(score[:, 0].min()))
 
 
 def _scores(drugs: Mapping[str, Drug], cuts: Cuts) -> Array:
@@ -222,18 +224,18 @@ def robust_z(orders: Columns) -> Array:
 
 
 Statistic = Callable[[Ranking, Ranking, Ranking, Array | None], float]
-STATISTICS: dict[str, tuple[Statistic, str]] = {
-    "AUROC": (lambda every, _x10, _ten, weight: every.auroc(weight), "0.96"),
-    "average precision": (lambda every, _x10, _ten, weight: every.average_precision(weight), "0.58"),
-    "tenfold over-doses found at 1 % alerts": (lambda _, x10, _ten, weight: x10.recall_at(0.01, weight), "0.90"),
-    "tenfold over-doses found at 2 % alerts": (lambda _, x10, _ten, weight: x10.recall_at(0.02, weight), "0.98"),
+STATISTICS: dict[str, tuple[Statistic, float | None]] = {
+    "AUROC": (lambda every, _x10, _ten, weight: every.auroc(weight), 0.96),
+    "average precision": (lambda every, _x10, _ten, weight: every.average_precision(weight), 0.58),
+    "tenfold over-doses found at 1 % alerts": (lambda _, x10, _ten, weight: x10.recall_at(0.01, weight), 0.90),
+    "tenfold over-doses found at 2 % alerts": (lambda _, x10, _ten, weight: x10.recall_at(0.02, weight), 0.98),
     "tenfold errors, over and under, found at 1 % alerts": (
         lambda _, _x, ten, weight: ten.recall_at(0.01, weight),
-        "-",
+        None,
     ),
     "tenfold errors, over and under, found at 2 % alerts": (
         lambda _, _x, ten, weight: ten.recall_at(0.02, weight),
-        "-",
+        None,
     ),
 }
 SCORERS: dict[str, Callable[[Columns], Array]] = {
@@ -243,7 +245,7 @@ SCORERS: dict[str, Callable[[Columns], Array]] = {
 }
 
 
-def measure_injected(folder: Path = DATA / "mimic-iv-demo" / "csv", seeds: range = SEEDS) -> Iterator[Figure]:
+def measure_injected(folder: Path = DATA / "mimic-iv-demo" / "csv", seeds: range = SEEDS) -> Iterator[Goal]:
     """Errors put into 1.4 % of the orders, ten times; each order beside those of other patients."""
     if not folder.is_dir():
         return
@@ -267,16 +269,11 @@ def measure_injected(folder: Path = DATA / "mimic-iv-demo" / "csv", seeds: range
                 resamples=RESAMPLES,
             )
             beside = np.mean([statistic(*one, None) for one in ranked[baseline]])
-            yield Figure(
-                f"dose errors in {len(orders['dose']):,} real orders, {model}: {what} "
-                f"(95 % {found.low:.3f}–{found.high:.3f} over patients)",
-                float(each.mean()),
-                "",
-                f"bar {bar}; {baseline} {beside:.3f}; {len(each)} seeds {each.min():.3f}–{each.max():.3f}",
-                COMMAND,
-            )
+            said = f"{baseline} {beside:.3f}; {len(each)} seeds {each.min():.3f}–{each.max():.3f}"
+            name = f"dose errors in {len(orders['dose']):,} real orders, {model}: {what}"
+            yield Goal("A2", name, bar, float(each.mean()), found.low, found.high, said)
 
 
 if __name__ == "__main__":
-    for figure in measure(Path()):
-        print(figure.row(), flush=True)
+    for goal in measure(Path()):
+        print(goal.row(), flush=True)

@@ -14,24 +14,25 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.figures import Figure
+from benchmarks.goals import Goal
 from models.bootstrap import Interval, cluster_interval
 from models.prescription_review.columns import Columns, codes
 from models.prescription_review.config import load_config
 from models.prescription_review.interactions.conditions import CONDUCT, NONE, READ, UNREAD
 from models.prescription_review.interactions.context import DISCOURAGED, RULES
 from models.prescription_review.interactions.findings import Interactions
+from models.prescription_review.interactions.options import Catalogue
+from models.prescription_review.interactions.thesaurus import Entry
 from models.prescription_review.knowledge import load_knowledge
 from models.prescription_review.known import Known, known
 from models.prescription_review.patient_facts import add_patient_facts
 
 SHARED = Path("../shared/data")
-COMMAND = "python -m benchmarks.prescription_interactions"
 LABS = {"Potassium", "Potassium, Whole Blood", "Creatinine", "INR(PT)"}
 CONTRAINDICATED = 4
 
 
-def measure(folder: Path, shared: Path = SHARED) -> Iterator[Figure]:
+def measure(folder: Path, shared: Path = SHARED) -> Iterator[Goal]:
     """The thesaurus itself, then the orders of the MIMIC-IV demo.
 
     Args:
@@ -45,7 +46,7 @@ def measure(folder: Path, shared: Path = SHARED) -> Iterator[Figure]:
     yield from _burden(interactions, hospital)
 
 
-def _thesaurus(interactions: Interactions) -> Iterator[Figure]:
+def _thesaurus(interactions: Interactions) -> Iterator[Goal]:
     """Entries, levels, and what was read of the text beside each level."""
     catalogue = interactions.catalogue
     entries = catalogue.thesaurus.all_entries
@@ -56,24 +57,33 @@ def _thesaurus(interactions: Interactions) -> Iterator[Figure]:
         if mention.info
     )
     texts = found.total()
-    yield Figure("ANSM thesaurus: entries", len(entries), "entries", f"{len(mentions)} level mentions", COMMAND)
+    same = sum(_round_trip(catalogue, entry) for entry in entries)
+    yield Goal("A3", "ANSM thesaurus: entries that give back their levels and conditions", len(entries), same,
+               baseline=f"{len(entries)} entries, {len(mentions)} level mentions")  # fmt: skip
     said = (f"{found[READ]} read as conditions, {found[CONDUCT] + found[NONE]} say what to do and are shown, "
             f"{found[UNREAD]} could not be read and keep the lowest level")  # fmt: skip
-    yield Figure("ANSM thesaurus: texts beside a level", texts, "texts", said, COMMAND)
+    yield Goal("A3", "ANSM thesaurus: texts beside a level", None, texts, baseline=said)
 
 
-def _joined(interactions: Interactions, hospital: _Hospital) -> Iterator[Figure]:
+def _round_trip(catalogue: Catalogue, entry: Entry) -> bool:
+    """Whether the compiled entry has the levels of the text, each with its condition, and no other."""
+    compiled = {(one.level, one.mention.info) for one in catalogue.readings(entry.number)}
+    return compiled == {(mention.level, mention.info) for mention in entry.mentions}
+
+
+def _joined(interactions: Interactions, hospital: _Hospital) -> Iterator[Goal]:
     """Order lines with a substance of the thesaurus, on the reviewed list, or unexplained."""
     drugs = [interactions.catalogue.substances.of(atc, name) for atc, name in hospital.coded]
     substance = sum(bool(drug.substances) for drug in drugs)
     listed = sum(not drug.substances and drug.explained for drug in drugs)
     of = f"of {len(drugs)} order lines"
-    yield Figure("MIMIC-IV demo: lines joined to an ANSM substance", substance, "lines", of, COMMAND)
-    yield Figure("MIMIC-IV demo: lines on the list without an entry", listed, "lines", of, COMMAND)
-    yield Figure("MIMIC-IV demo: lines unexplained", len(drugs) - substance - listed, "lines", f"{of}; goal 0", COMMAND)
+    yield Goal("A3", "MIMIC-IV demo: lines joined to an ANSM substance", None, substance, baseline=of)
+    yield Goal("A3", "MIMIC-IV demo: lines on the reviewed list without an entry", None, listed, baseline=of)
+    unexplained = len(drugs) - substance - listed
+    yield Goal("A3", "MIMIC-IV demo: lines unexplained", 0, unexplained, baseline=of, at_most=True)
 
 
-def _burden(interactions: Interactions, hospital: _Hospital) -> Iterator[Figure]:
+def _burden(interactions: Interactions, hospital: _Hospital) -> Iterator[Goal]:
     """Share of the stays with an interaction, step by step from the raw thesaurus to what interrupts."""
     orders, facts = hospital.known.tables["orders"], hospital.facts
     diagnoses = hospital.known.tables["diagnoses"]
@@ -94,21 +104,21 @@ def _burden(interactions: Interactions, hospital: _Hospital) -> Iterator[Figure]
             "the highest level of each entry",
         ),
         ("contra-indication or déconseillée, conditions read", serious, "before the context rules"),
-        ("interrupted", serious & ~quiet, "goal at most 10 %"),
+        ("interrupted", serious & ~quiet, "every suppressed alert names its rule"),
         ("interrupted by a contra-indication", (found["rank"] == CONTRAINDICATED) & ~quiet, ""),
     ):
         share = hospital.share(np.unique(stay[here]))
-        words = f"95 % {100 * share.low:.1f} to {100 * share.high:.1f} by patient; {hospital.stays.size} stays"
-        yield Figure(
-            f"MIMIC-IV demo stays: {what}", 100 * share.value, "%", "; ".join(filter(None, (words, baseline))), COMMAND
-        )
+        words = "; ".join(filter(None, (f"{hospital.stays.size} stays", baseline)))
+        goal = 0.10 if what == "interrupted" else None
+        name = f"MIMIC-IV demo, share of stays: {what}"
+        yield Goal("A3", name, goal, share.value, share.low, share.high, words, at_most=True)
     for number, rule in enumerate(RULES):
         here = serious & (found["rule"] == number)
         if number and here.any():
             pairs, stays = int(here.sum()), len(np.unique(stay[here]))
             only = np.setdiff1d(stay[here], stay[serious & ~quiet]).size
             words = f"{pairs} matches in {stays} stays, {only} of which are not interrupted at all"
-            yield Figure(f"context rule {rule}: suppressed", pairs, "matches", words, COMMAND)
+            yield Goal("A3", f"context rule {rule}: matches kept from interrupting", None, pairs, baseline=words)
 
 
 class _Hospital:
@@ -229,5 +239,5 @@ def _time(column: pd.Series) -> pd.Series:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        for figure in measure(Path(folder), *map(Path, sys.argv[1:])):
-            print(figure.row())
+        for goal in measure(Path(folder), *map(Path, sys.argv[1:])):
+            print(goal.row())

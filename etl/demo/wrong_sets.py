@@ -16,6 +16,7 @@ ADDED = {"contre_indication": 0.0145, "interaction": 0.0078, "doublon": 0.0044}
 PER_STAY = {"indication_non_traitee": 0.14, "suivi_absent": 0.30, "effet_indesirable": 0.018}
 ABSOLUTE = ("ALLPENI", "ALLAINS", "GROSS", "KHAUT", "JEUNEF", "HEMO", "DFG15", "DFG20", "DFG25", "DFG30", "DFG35")
 CONTRAINDICATED, DISCOURAGED = 0.95, 0.75
+RARE = 0.004
 MALE_ONLY = ("FEMME",)  # not for women, which is no danger to them
 BY_LEVEL = {"contre_indication": 0.95, "deconseillee": 0.85, "precaution": 0.50}
 TWICE, MISSING, UNWATCHED, HARMED = 0.80, 0.65, 0.75, 0.90
@@ -29,7 +30,7 @@ def hit(rng: np.random.Generator, stays: Stays, catalogue: Catalogue, chosen: Fl
 
 def add_contraindicated(rng: np.random.Generator, stays: Stays, catalogue: Catalogue, chosen: Flags) -> Orders:
     """A usual drug that this patient must not have."""
-    weights = np.where(contraindicated(stays, catalogue), drug_probabilities(stays, catalogue) + 0.004, 0.0) * ~chosen
+    weights = np.where(contraindicated(stays, catalogue), drug_probabilities(stays, catalogue) + RARE, 0.0) * ~chosen
     weights[:, [i for i, drug in enumerate(catalogue.drugs) if drug.contraindications == MALE_ONLY]] = 0
     drug = choose_by_row(rng, weights)
     stay = np.flatnonzero(hit(rng, stays, catalogue, chosen, "contre_indication") & (drug >= 0))
@@ -52,7 +53,10 @@ def add_interacting(
         for r in catalogue.interactions
     ]
     both_ways = pairs + [(b, a, weight / 2, concern) for a, b, weight, concern in pairs]
-    weights = np.stack([chosen[:, a] * ~chosen[:, b] * ~forbidden[:, b] * w for a, b, w, _ in both_ways], axis=1)
+    usual = drug_probabilities(stays, catalogue) + RARE  # a drug that nobody would order gives itself away
+    weights = np.stack(
+        [chosen[:, a] * ~chosen[:, b] * ~forbidden[:, b] * w * usual[:, b] for a, b, w, _ in both_ways], axis=1
+    )
     picked = choose_by_row(rng, weights)
     stay = np.flatnonzero(hit(rng, stays, catalogue, chosen, "interaction") & (picked >= 0))
     present, added = (np.array([pair[side] for pair in both_ways])[picked[stay]] for side in (0, 1))
@@ -84,11 +88,11 @@ def during(rng: np.random.Generator, stays: Stays, lines: Orders, present: Integ
     """
     row = first_line(orders, lines.stay, present, stays)
     alone = row < 0  # the other line was left out
-    span = (orders.end - orders.start)[row].astype(np.float64)
-    start = orders.start[row] + seconds(span * rng.uniform(0.02, 0.35, len(row)))
+    fits = alone | ((lines.start >= orders.start[row]) & (lines.start < orders.end[row]))
+    start = np.where(fits, lines.start, orders.start[row] + seconds(rng.uniform(0.3, 6, len(row)) * 3600))
     length = (lines.end - lines.start).astype(np.float64)
     end = np.minimum(start + seconds(np.maximum(length, 12 * 3600)), stays.end[lines.stay])
-    kept = alone | (start >= end)
+    kept = fits | (start >= end)
     return lines.with_columns(start=np.where(kept, lines.start, start), end=np.where(kept, lines.end, end))
 
 

@@ -16,7 +16,7 @@ from models.prescription_review.config import load_config
 from models.prescription_review.features import CATEGORICAL, FEATURES
 from models.prescription_review.knowledge import Knowledge
 from models.prescription_review.rules import CATEGORIES, NO_ROW, SEVERITY_RANK, act_ip
-from models.prescription_review.themes import THEMES
+from models.prescription_review.themes import BACKGROUND, THEMES
 
 Row = Mapping[str, Any]
 TOP = 6
@@ -100,8 +100,8 @@ def _family(rule: str) -> str:
 
 
 def _contributions(order: Row, named: dict[str, float]) -> tuple[Contribution, ...]:
-    """Of each theme the sum of its features, told by the one that says most in that direction."""
-    total = {theme: sum(named[name] for name in names) for theme, names in THEMES.items()}
+    """Of each theme that is a reason the sum of its features, told by the one that says most in that direction."""
+    total = {theme: sum(named[name] for name in names) for theme, names in THEMES.items() if theme not in BACKGROUND}
     strongest = sorted(total, key=lambda theme: (-abs(total[theme]), theme))[:TOP]
     found = []
     for theme in strongest:

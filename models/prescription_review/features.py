@@ -28,7 +28,13 @@ CATEGORICAL = ("atc2", "atc4", "route", "stay_kind")
 RULE_FEATURES = tuple(f"rule_{rule}" for rule in rules.CATEGORIES)
 CLASS = len("A00AA")  # level 4 of the ATC
 GRAVE = 2  # rank from which a finding would interrupt
-MONOTONE = ("max_ratio", "rules_total", "rules_grave", *RULE_FEATURES)  # more alarm never lowers the risk
+MONOTONE = (
+    "max_ratio",
+    "rules_total",
+    "rules_grave",
+    "interaction_level",
+    *RULE_FEATURES,
+)  # more alarm never lowers the risk
 ANALYTES = ("sodium", "glucose", "haemoglobin", "platelets", "ALT")
 NUMERIC = (
     "age",
@@ -127,7 +133,8 @@ def cases_of(known: Known, asked: Rows, config: Config, knowledge: Knowledge) ->
         "treated_hours": lookup.treated_hours,
         "given_share": given_share(facts, known.tables["gifts"]),
     }
-    return Cases(facts | _rule_features(facts[KEY], found) | {"after_other": _after_other(lookup, found)}, found)
+    facts |= _rule_features(facts[KEY], found) | {"after_other": _after_other(lookup, found)}
+    return Cases(facts | {"interaction_level": _interaction_level(facts[KEY], found, knowledge)}, found)
 
 
 def _when(written_at: NDArray[Any], timezone: str) -> Columns:
@@ -176,6 +183,18 @@ def _after_other(lookup: rules.Lookup, found: Columns) -> NDArray[np.float64]:
     at, there = found_at(lookup.facts[KEY][order], of_two[KEY][first])
     after[order[at[there]]] = (own >= other)[there]
     return after
+
+
+def _interaction_level(order_id: NDArray[np.int64], found: Columns, knowledge: Knowledge) -> NDArray[np.float64]:
+    """The highest level of an interaction that nothing keeps from interrupting; 0 without one."""
+    rows = take(found, (found["rule"] == "interaction") & (found["severity"] != "low"))
+    line, number = np.unique(rows["line"].astype(str), return_inverse=True)
+    level = np.array([knowledge.interactions.level(one) for one in line.tolist()], dtype=float)
+    highest = np.zeros(len(order_id))
+    by_id = np.argsort(order_id, kind="stable")
+    at, there = found_at(order_id[by_id], rows[KEY])
+    np.maximum.at(highest, by_id[at[there]], level[number][there] if len(level) else np.empty(0))
+    return highest
 
 
 def _rule_features(order_id: NDArray[np.int64], found: Columns) -> Columns:

@@ -17,7 +17,7 @@ THEMES: dict[str, tuple[str, ...]] = {
     ),
     "monitoring": ("creatinine_age_h", "potassium_age_h", "INR_age_h", "treated_hours", "rule_monitoring"),
     "duplicate": ("active_same_substance", "active_same_class", "rule_duplicate"),
-    "interaction": ("after_other", "rule_interaction"),
+    "interaction": ("after_other", "interaction_level", "rule_interaction"),
     "disease": (
         *(name for name in ILLNESSES if name != "ill_kidney"), "stopp_criteria", "rule_contraindication", "rule_stopp",
     ),
@@ -31,4 +31,5 @@ THEMES: dict[str, tuple[str, ...]] = {
         "stay_kind", "hour", "weekend", "hours_since_admission", "active_orders", "rules_total", "rules_grave",
     ),
 }  # fmt: skip
+BACKGROUND = ("drug", "context")  # they say how risky such an order is, and give no reason
 OF_FEATURE = {name: theme for theme, names in THEMES.items() for name in names}

@@ -42,6 +42,7 @@ LABELS = {
     "treated_hours": "heures de traitement",
     "given_share": "part des prises prévues qui ont été données",
     "after_other": "prescrit après l'autre ligne",
+    "interaction_level": "niveau de l'interaction",
     "allergies": "allergies connues",
     "pregnant": "grossesse en cours",
     "stopp_criteria": "critères STOPP",
@@ -124,7 +125,7 @@ SPEAKS_FOR = {
     "PREG": ("rule_pregnancy",),
     "DUPTHPY": ("rule_duplicate", "active_same_substance", "active_same_class"),
     "COND": ("rule_contraindication",),
-    "DRG": ("rule_interaction",),
+    "DRG": ("rule_interaction", "interaction_level"),
 }
 # Rules that speak for another family than their category: HL7 has no category for a route.
 FAMILIES = {"route": "ROUTE"}

@@ -96,6 +96,10 @@ class Interactions:
             "severity": np.where(quiet, "low", grave), "note": np.array(note, dtype=object),
         }  # fmt: skip
 
+    def level(self, line: str) -> int:
+        """The level of a finding's line, 1 (to be considered) to 4 (contra-indication)."""
+        return self._parsed(line)[1].level
+
     def line(self, line: str) -> dict[str, Any]:
         """The knowledge behind a finding's line: ``ANSM-<entry>.<level>``."""
         entry, reading = self._parsed(line)
