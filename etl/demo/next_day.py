@@ -147,8 +147,16 @@ class _Day:
                 new = _set(new, self.feed.revised[1], [self._next_revision(table, new)])
                 changed[name] = pa.concat_tables([table, new])
             else:
-                changed[name] = pa.concat_tables([table.filter(pa.array(~row)), new])
+                changed[name] = pa.concat_tables([table.filter(pc.invert(self._same_key(name, table, new))), new])
         return changed
+
+    def _same_key(self, name: str, table: pa.Table, row: pa.Table) -> pa.ChunkedArray:
+        """Which rows have the key of one: it may have been sent twice."""
+        declared = self.feed.declared(name)
+        same = pa.chunked_array([np.ones(len(table), dtype=bool)])
+        for column in declared.key if declared else ():
+            same = pc.and_(same, pc.fill_null(pc.equal(table[column], row[column][0]), False))
+        return same
 
     def _close_stays(self, tables: Tables) -> Tables:
         """Who was still there goes home."""

@@ -43,7 +43,7 @@ SECRETS = {
     f"PASSERELLE_SECRET_{name}": f"a secret of these tests for {name}"
     for name in ("IDENTITY", "STAYS", "REST", "CROSSWALK")
 }
-DEMO_PATIENTS = 200  # fewer have too few reviewed orders to train on
+DEMO_PATIENTS = 250  # fewer have too few reviewed orders to train on
 
 
 def passerelle(*words: str) -> str:
