@@ -67,7 +67,7 @@ def _thesaurus(interactions: Interactions) -> Iterator[Goal]:
 
 def _round_trip(catalogue: Catalogue, entry: Entry) -> bool:
     """Whether the compiled entry has the levels of the text, each with its condition, and no other."""
-    compiled = {(one.level, one.mention.info) for one in catalogue.readings(entry.number)}
+    compiled = {(one.mention.level, one.mention.info) for one in catalogue.readings(entry.number)}
     return compiled == {(mention.level, mention.info) for mention in entry.mentions}
 
 

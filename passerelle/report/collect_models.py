@@ -34,7 +34,7 @@ def _facts(found: dict[str, Any], name: str) -> ModelFacts:
         contract=str(found.get("view_contract") or found.get("contract") or ""),
         snapshot_id=str(found.get("snapshot_id") or ""),
         population=_population(found, evaluation),
-        metrics=[*_scores(evaluation.get("scores") or {}), *_listed(found.get("metrics") or [])],
+        metrics=[*_scores(evaluation.get("scores") or {}), *_more(found), *_listed(found.get("metrics") or [])],
         gains=list(_gains(evaluation.get("gain_over") or {})),
         calibration=_calibration(evaluation.get("calibration") or {}),
         subgroups=[_subgroup(row) for row in evaluation.get("subgroups") or []],
@@ -72,6 +72,16 @@ def _scores(scores: Json) -> Iterator[Metric]:
             title = f"{figure.capitalize()} at {100 * budget:g} alert{'s' * (budget != 0.01)} per 100 rows ({meaning})"
             for name, score in scores.items():
                 yield _metric(title, name, score["at_budget"][place][figure], name == model)
+
+
+def _more(found: Json) -> Iterator[Metric]:
+    """Of the patients to read first, and of the class of problem, where a model has them."""
+    scores = (found.get("triage") or {}).get("scores") or {}
+    for figure in ("auroc", "average_precision"):
+        for place, (name, score) in enumerate(scores.items()):
+            yield _metric(f"Patients to read first: {FIGURES[figure]}", name, score[figure], place == 0)
+    for place, (name, interval) in enumerate(((found.get("problem_classes") or {}).get("macro_f1") or {}).items()):
+        yield _metric("Class of problem: macro-F1", name, interval, place == 0)
 
 
 def _metric(figure: str, score: str, interval: Json, is_model: bool = True) -> Metric:
