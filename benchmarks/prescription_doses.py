@@ -24,7 +24,7 @@ from models.ranking import Ranking
 
 Array = NDArray[np.float64]
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
-RESAMPLES = 300
+RESAMPLES = 200
 SEEDS = range(10)
 MIN_ORDERS = 20  # of a drug, unit and route, in the injected measurement
 

@@ -1,4 +1,4 @@
-"""How likely it is that the dose of an order was written by error, learned from a hospital's own orders without labels.
+"""How suspect the dose of an order is, learned from a hospital's own orders without labels.
 
 Each order of other patients is shown to a learner as it stands and once with every error that could have been made;
 the learner tells the two apart from where the dose lies among the doses of other patients, and from what the patient
@@ -25,6 +25,9 @@ Array = NDArray[np.float64]
 KEY = ("drug", "unit", "route")
 MIN_ORDERS = 50
 ERRORS_TAUGHT = 0.2  # of the weight: more than happens, for of 1 % a learner sees little
+# How much of it each kind of error has: as it is made, and as far as it takes the dose: tenfold harms more than double.
+GRAVITY = SHARES * np.abs(np.log(FACTORS))
+GRAVITY /= GRAVITY.sum()
 TREES = 120
 PARAMETERS = {
     "objective": "binary",
@@ -114,12 +117,12 @@ class DoseOutliers:
         usual = Usual.of(orders)
         row = np.tile(np.arange(number), len(FACTORS) + 1)
         factor = np.repeat(np.r_[1.0, FACTORS], number)
-        weight = np.repeat(np.r_[1 - ERRORS_TAUGHT, ERRORS_TAUGHT * SHARES], number)
+        weight = np.repeat(np.r_[1 - ERRORS_TAUGHT, ERRORS_TAUGHT * GRAVITY], number)
         features = usual.features(orders, row, factor, history=history)
         return cls(usual, _train(features, (factor != 1).astype(float), weight), history)
 
     def score(self, orders: Columns) -> Array:
-        """Probability, under the share of errors taught, that each dose is one; shape (n,), NaN without a dose.
+        """How suspect each dose is, 0 to 1, graver errors more; shape (n,), NaN without a dose. A rank, no chance.
 
         The patient's own orders are never among those that show what is usual, whether or not they were learned from.
 
