@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import prescription_doses, prescription_interactions, prescription_review
+from benchmarks import prescription_doses, prescription_interactions, prescription_methods, prescription_review
 from benchmarks.figures import machine_facts
 from benchmarks.goals import HEADER, Goal
 
@@ -14,6 +14,8 @@ MEASUREMENTS: dict[str, tuple[Callable[[Path], Iterator[Goal]], ...]] = {
         prescription_doses.measure,
         prescription_interactions.measure,
         prescription_review.measure,
+        prescription_methods.cause_goals,
+        prescription_methods.methods,
     ),
 }
 PAGES = Path(__file__).parent.parent / "docs"

@@ -161,7 +161,9 @@ def test_every_target_of_make_is_explained():
     makefile = (ROOT / "Makefile").read_text()
     phony = set(re.search(r"^\.PHONY: (.*)$", makefile, flags=re.M).group(1).split())
     explained = set(re.findall(r"^([a-z-]+):.*## ", makefile, flags=re.M))
-    assert phony == explained == {"help", "demo", "test", "lint", "conformance", "bench", "bench-models", "lock", "clean"}
+    assert (
+        phony == explained == {"help", "demo", "test", "lint", "conformance", "bench", "bench-models", "lock", "clean"}
+    )
 
 
 @pytest.fixture(scope="module")
