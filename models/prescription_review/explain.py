@@ -46,7 +46,12 @@ class Explanation:
 
 
 def explain(
-    order: Row, findings: Sequence[Row], shares: NDArray[np.float64], knowledge: Knowledge, timezone: str
+    order: Row,
+    findings: Sequence[Row],
+    shares: NDArray[np.float64],
+    knowledge: Knowledge,
+    timezone: str,
+    problem: int | None = None,
 ) -> Explanation:
     """Explain one order.
 
@@ -54,6 +59,7 @@ def explain(
         order: a row of the cases with its comparison to the usual doses.
         findings: its findings, the most severe first (may be empty).
         shares: contributions of each of ``FEATURES`` to the raw log-odds, shape (features,); told by theme.
+        problem: the likeliest class (Act-IP), for an order that no rule names.
     """
     named = dict(zip(FEATURES, shares.tolist(), strict=True))
     contributions = _contributions(order, named)
@@ -61,6 +67,8 @@ def explain(
     severity: Severity | None = None  # a number alone does not say how grave a problem is
     if main is None:
         category, message = _statistical(order, named)
+        if problem is not None:
+            message += " " + wording.PROBABLE.format(problem=problem, problem_name=wording.PROBLEMS[problem])
     else:
         category, severity, message = CATEGORIES[main["rule"]], main["severity"], _sentence(order, main, knowledge)
     evidence = [Evidence("drug_exposure", int(order["drug_exposure_id"]), f"{order['drug_name']}{_dose(order)}")]

@@ -88,13 +88,14 @@ class ReadyModel:
             _records(take(cases.rows | doses, shown)),
             artefact.learner.contributions(features[shown])[:, : len(FEATURES)],
             artefact.calibrator.apply(raw[shown]).tolist(),
+            artefact.problem.predict(features[shown]),
             strict=True,
         )
         common = {**self.names, "view_contract": store.contract, "snapshot_id": store.snapshot_id}
         of_order = _by_order(cases.found, cases.rows[KEY][shown])
         return [
-            self._prediction(order, of_order.get(int(order[KEY]), []), shares, probability, common)
-            for order, shares, probability in scores
+            self._prediction(order, of_order.get(int(order[KEY]), []), shares, probability, int(problem), common)
+            for order, shares, probability, problem in scores
         ]
 
     def _prediction(
@@ -103,10 +104,11 @@ class ReadyModel:
         findings: list[dict[str, Any]],
         shares: NDArray[np.float64],
         probability: float,
+        problem: int,
         common: Mapping[str, Any],
     ) -> Prediction:
         config = self.artefact.config
-        words = explain(order, findings, shares, self.knowledge, config.timezone)
+        words = explain(order, findings, shares, self.knowledge, config.timezone, problem)
         at, stay = _aware(order["index_time"]), int(order["visit_occurrence_id"])
         return Prediction(
             **common,

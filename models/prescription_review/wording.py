@@ -261,4 +261,5 @@ INTERVENTIONS = {
     "modality": "revoir les modalités d'administration",
     "dose": "adapter la posologie",
 }
+PROBABLE = "Problème le plus probable : {problem_name} (Act-IP {problem})."
 PROPOSAL = "Proposition : {intervention} (Act-IP {problem}, {problem_name})."
