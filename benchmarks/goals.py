@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 HEADER = ("| id | what | goal | measured | 95 % interval | baseline | reached |", "|---|---|---|---|---|---|---|")
+THOUSAND = 1000  # from which digits count
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Goal:
         interval = "" if math.isnan(self.low) else f"{self.low:.3g} to {self.high:.3g}"
         goal = "" if self.goal is None else f"{'≤' if self.at_most else '≥'} {self.goal:g}"
         said = "" if self.goal is None else "yes" if self.reached else "**no**"
-        cells = (self.id, self.what, goal, f"{self.value:.3g}", interval, self.baseline, said)
+        value = f"{self.value:,.0f}" if self.value >= THOUSAND else f"{self.value:.3g}"
+        cells = (self.id, self.what, goal, value, interval, self.baseline, said)
         return "| " + " | ".join(cells) + " |"
 
 
