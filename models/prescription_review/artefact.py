@@ -17,7 +17,6 @@ from models.prescription_review.dose_reference import DoseReference
 from models.prescription_review.features import FEATURES, Categories, feature_matrix
 from models.prescription_review.learners import Learner
 from models.prescription_review.problem import ProblemLearner
-from models.prescription_review.triage import TriageLearner
 from models.splits import Cut
 from passerelle.errors import ContractError
 
@@ -32,7 +31,7 @@ class Artefact:
     config: Config
     learner: Learner
     problem: ProblemLearner
-    triage: TriageLearner
+    triage: Learner
     reference: DoseReference
     calibrator: Calibrator
     triage_calibrator: Calibrator
@@ -89,7 +88,7 @@ class Artefact:
             config=Config.model_validate(manifest["config"]),
             learner=Learner((folder / LEARNER).read_text(encoding="utf-8")),
             problem=ProblemLearner((folder / PROBLEM).read_text(encoding="utf-8"), tuple(manifest["problem_classes"])),
-            triage=TriageLearner((folder / TRIAGE).read_text(encoding="utf-8")),
+            triage=Learner((folder / TRIAGE).read_text(encoding="utf-8")),
             reference=DoseReference.read(folder / REFERENCE),
             calibrator=Calibrator.from_dict(manifest["calibrator"]),
             triage_calibrator=Calibrator.from_dict(manifest["triage_calibrator"]),

@@ -17,6 +17,7 @@ from models.prescription_review.config import Config
 from models.prescription_review.dose_reference import DoseReference, cross_compare
 from models.prescription_review.features import Categories, feature_matrix, learn_categories
 from models.prescription_review.knowledge import Knowledge
+from models.prescription_review.learners import Learner
 from models.prescription_review.reviewing import inverse_chances
 from models.splits import Cut, assign, choose_cut, person_folds
 
@@ -108,9 +109,7 @@ def fit_artefact(
     )
 
 
-def _fit_triage(
-    rows: TrainingRows, calibrator: Calibrator, config: Config, trees: int, seed: int
-) -> triage.TriageLearner:
+def _fit_triage(rows: TrainingRows, calibrator: Calibrator, config: Config, trees: int, seed: int) -> Learner:
     """On orders scored by models that have not seen their patients: else they would look surer than they are."""
     fold = person_folds(rows.person, FOLDS, seed)
     raw = np.zeros(len(fold))

@@ -29,7 +29,7 @@ class Learner:
         return lightgbm.Booster(model_str=self.text)
 
     def predict(self, features: Array) -> Array:
-        """Raw probabilities, shape (n,)."""
+        """Raw probabilities, shape (n,); of several classes (n, classes)."""
         return np.asarray(self._booster.predict(features, num_threads=1)) if len(features) else np.empty(0)
 
     def contributions(self, features: Array) -> Array:

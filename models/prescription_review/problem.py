@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.prescription_review.features import CATEGORICAL, FEATURES
+from models.prescription_review.learners import Learner
 
 Array = NDArray[np.float64]
 CLASSES = tuple(str(number) for number in range(1, 11))
@@ -30,16 +31,14 @@ class ProblemLearner:
     classes: tuple[str, ...]
 
     @cached_property
-    def _booster(self) -> Any:
-        import lightgbm
-
-        return lightgbm.Booster(model_str=self.text)
+    def _learner(self) -> Learner:
+        return Learner(self.text)
 
     def probabilities(self, features: Array) -> Array:
         """Shape (n, classes); each row sums to 1."""
         if not len(features) or len(self.classes) == 1:
             return np.ones((len(features), len(self.classes)))
-        return np.asarray(self._booster.predict(features, num_threads=1))
+        return self._learner.predict(features)
 
     def predict(self, features: Array) -> NDArray[Any]:
         """The likeliest class of each order, shape (n,)."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.prescription_review.columns import Columns, codes, take
+from models.prescription_review.columns import Columns, codes
+from models.prescription_review.learners import Learner
 
 Array = NDArray[np.float64]
 # More of it never lowers the chance.
@@ -90,32 +90,10 @@ def multicriteria(described: Array) -> Array:
     return np.sum(points, axis=0).astype(float)
 
 
-@dataclass(frozen=True)
-class TriageLearner:
-    """A fitted LightGBM model, as text."""
-
-    text: str
-
-    @cached_property
-    def _booster(self) -> Any:
-        import lightgbm
-
-        return lightgbm.Booster(model_str=self.text)
-
-    def predict(self, described: Array) -> Array:
-        """Raw probabilities, shape (rounds,)."""
-        return np.asarray(self._booster.predict(described, num_threads=1)) if len(described) else np.empty(0)
-
-
-def fit(described: Array, positive: Array, seed: int) -> TriageLearner:
+def fit(described: Array, positive: Array, seed: int) -> Learner:
     """Args: shape (rounds, ``FEATURES``), of orders scored by a model that has not seen their patients; 0 or 1 each."""
     import lightgbm
 
     data = lightgbm.Dataset(described, label=positive, feature_name=list(FEATURES), params={"verbosity": -1})
     booster = lightgbm.train({**PARAMETERS, "seed": seed}, data, num_boost_round=TREES)
-    return TriageLearner(booster.model_to_string(num_iteration=-1))
-
-
-def first_of(rounds: Rounds, orders: Columns) -> Columns:
-    """The columns of the first order of each round: whom it is about."""
-    return take(orders, rounds.first)
+    return Learner(booster.model_to_string(num_iteration=-1))

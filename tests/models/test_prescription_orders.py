@@ -99,19 +99,21 @@ def test_a_reference_is_the_same_after_writing_and_reading(tmp_path_factory, row
     pd.testing.assert_frame_equal(reference.compare(dosed(rows)), again.compare(dosed(rows)), check_exact=True)
 
 
+def one_drug(persons):
+    same = {
+        "drug": "A",
+        "product": "A",
+        "unit": "mg",
+        "route": "oral",
+        "daily": 10.0,
+        "per_day": 1.0,
+        "route_code": 7.0,
+    }
+    return pd.DataFrame({**same, "person_id": persons})
+
+
 def test_a_training_order_is_not_its_own_reference():
-    rows = pd.DataFrame(
-        {
-            "drug": "A",
-            "product": "A",
-            "unit": "mg",
-            "route": "oral",
-            "daily": 10.0,
-            "per_day": 1.0,
-            "route_code": 7.0,
-            "person_id": range(200),
-        }
-    )
+    rows = one_drug(range(200))
     rows.loc[0, "daily"] = 1000.0
     rows["dose"] = rows["daily"]
     alone = cross_compare(rows, folds=5, min_patients=3, seed=0)
@@ -120,16 +122,5 @@ def test_a_training_order_is_not_its_own_reference():
 
 
 def test_doses_of_fewer_than_three_patients_are_not_kept():
-    rows = pd.DataFrame(
-        {
-            "drug": "A",
-            "product": "A",
-            "unit": "mg",
-            "route": "oral",
-            "daily": 10.0,
-            "per_day": 1.0,
-            "route_code": 7.0,
-            "person_id": [1, 1, 2, 2],
-        }
-    )
+    rows = one_drug([1, 1, 2, 2])
     assert DoseReference.learn(rows.assign(dose=10.0), min_patients=3).counts.empty

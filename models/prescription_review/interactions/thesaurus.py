@@ -69,11 +69,6 @@ class Entry:
     mentions: tuple[Mention, ...]
     mechanism: str
 
-    @cached_property
-    def among_others(self) -> bool:
-        """Whether it speaks of two different substances of one class."""
-        return self.main == self.plus
-
 
 @dataclass(frozen=True)
 class Thesaurus:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from functools import lru_cache
+
+from models.prescription_review import columns
 
 _NOT_A_WORD = re.compile(r"[^a-z0-9+]+")
 # The same substance in French, English and the Latin of a name: each ending is brought to one sound.
@@ -19,9 +20,7 @@ SHORTEST_NAME = 5  # a shorter word is too easily another one
 @lru_cache(maxsize=50_000)
 def plain(text: str) -> str:
     """Lower case words without accents: "BÊTA- BLOQUANTS" and "bêta-bloquants" are one name."""
-    text = text.lower().replace("œ", "oe").replace("æ", "ae").replace("’", "'")
-    bare = "".join(letter for letter in unicodedata.normalize("NFD", text) if not unicodedata.combining(letter))
-    return _NOT_A_WORD.sub(" ", bare).strip()
+    return _NOT_A_WORD.sub(" ", columns.plain(text.lower().replace("æ", "ae"))).strip()
 
 
 @lru_cache(maxsize=50_000)
