@@ -103,13 +103,13 @@ def methods(folder: Path) -> Iterator[Goal]:
     config = load_config()
     with opened(settings_of(folder, "home")) as store:
         trained = fit(store, config, load_knowledge(), 0)
-    orders, label = trained.cases.orders, trained.labels["label"].to_numpy()
-    rows = training_rows(orders, trained.labels, trained.part, config, 0)
+    cases, label = trained.cases, trained.labels["label"].to_numpy()
+    rows = training_rows(cases, trained.labels, trained.part, config, 0)
     test = (trained.part == "test") & ~np.isnan(label)
     features, positive, person = (
-        trained.artefact.features(orders[test]),
+        trained.artefact.features(cases.only(test)),
         label[test],
-        orders["person_id"].to_numpy()[test],
+        cases.rows["person_id"][test],
     )
     scores = {"shipped: gradient boosting, monotone in the rules": lambda: trained.artefact.learner.predict(features)}
     kinds = [FEATURES.index(name) for name in CATEGORICAL]

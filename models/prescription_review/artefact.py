@@ -8,20 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from models.calibration import Calibrator
 from models.prescription_review.config import Config
-from models.prescription_review.dose_reference import DoseReference
-from models.prescription_review.features import FEATURES, Categories, feature_matrix
+from models.prescription_review.features import FEATURES, Cases, Categories, feature_matrix
+from models.prescription_review.learned import Learned
 from models.prescription_review.learners import Learner
 from models.prescription_review.problem import ProblemLearner
 from models.splits import Cut
 from passerelle.errors import ContractError
 
-LEARNER, PROBLEM, TRIAGE = "learner.txt", "problem.txt", "triage.txt"
-REFERENCE, MANIFEST = "usual_doses.csv", "model.json"
+LEARNER, PROBLEM, TRIAGE, MANIFEST = "learner.txt", "problem.txt", "triage.txt", "model.json"
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Artefact:
     learner: Learner
     problem: ProblemLearner
     triage: Learner
-    reference: DoseReference
+    learned: Learned
     calibrator: Calibrator
     triage_calibrator: Calibrator
     threshold: float  # on the raw probability: calibration may tie what the learner tells apart
@@ -42,19 +40,19 @@ class Artefact:
     trees: int
     seed: int
 
-    def features(self, orders: pd.DataFrame) -> NDArray[np.float64]:
+    def features(self, cases: Cases) -> NDArray[np.float64]:
         """The learner's input for orders that were not in its training part."""
-        return feature_matrix(orders, self.reference.compare(orders), self.categories)
+        return feature_matrix(cases.rows, self.learned.compare(cases), self.categories)
 
-    def with_usage_of(self, orders: pd.DataFrame) -> Artefact:
-        """The same model beside the usual doses of another hospital, learned from its orders; no review is needed."""
-        return replace(self, reference=DoseReference.learn(orders, self.config.dose_reference.min_patients))
+    def with_usage_of(self, cases: Cases) -> Artefact:
+        """The same model beside the usage of another hospital, learned from its orders; no review is needed."""
+        return replace(self, learned=self.learned.with_usage_of(cases, self.config.learned.min_patients))
 
     def write(self, folder: Path) -> None:
         """Write the model's files into an existing empty folder."""
         for name, text in ((LEARNER, self.learner.text), (PROBLEM, self.problem.text), (TRIAGE, self.triage.text)):
             (folder / name).write_text(text, encoding="utf-8")
-        self.reference.write(folder / REFERENCE)
+        self.learned.write(folder)
         manifest: dict[str, Any] = {
             "config": self.config.model_dump(mode="json", by_alias=True),
             "features": list(FEATURES),
@@ -89,7 +87,7 @@ class Artefact:
             learner=Learner((folder / LEARNER).read_text(encoding="utf-8")),
             problem=ProblemLearner((folder / PROBLEM).read_text(encoding="utf-8"), tuple(manifest["problem_classes"])),
             triage=Learner((folder / TRIAGE).read_text(encoding="utf-8")),
-            reference=DoseReference.read(folder / REFERENCE),
+            learned=Learned.read(folder),
             calibrator=Calibrator.from_dict(manifest["calibrator"]),
             triage_calibrator=Calibrator.from_dict(manifest["triage_calibrator"]),
             threshold=manifest["threshold"],

@@ -52,6 +52,13 @@ def codes(*keys: NDArray[Any]) -> Rows:
     return found
 
 
+def joined(*columns: NDArray[Any]) -> NDArray[np.object_]:
+    """The texts of each row as one, with bars between them."""
+    _, first, number = np.unique(codes(*columns), return_index=True, return_inverse=True)
+    rows = zip(*(column[first].tolist() for column in columns), strict=True)
+    return np.array(["|".join(row) for row in rows], dtype=object)[number]
+
+
 def factorized(values: NDArray[Any]) -> tuple[Rows, list[Any]]:
     """The number of each value, and the distinct values in the order in which they occur."""
     if len(values) > FEW:

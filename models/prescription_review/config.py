@@ -25,8 +25,8 @@ class Analyte(BaseModel, extra="forbid", frozen=True):
         return bool(re.search(self.name, name)) and not (self.not_name and re.search(self.not_name, name))
 
 
-class DoseReferenceConfig(BaseModel, extra="forbid", frozen=True):
-    """How the usual dose of a drug is learned."""
+class LearnedConfig(BaseModel, extra="forbid", frozen=True):
+    """How it is learned what is usual and what is corrected."""
 
     folds: int = Field(ge=2)
     min_patients: int = Field(ge=1)
@@ -66,7 +66,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
     labels: dict[str, tuple[str, ...]]
     analytes: dict[str, Analyte]
     trend_days: int = Field(ge=1)
-    dose_reference: DoseReferenceConfig
+    learned: LearnedConfig
     split: SplitConfig
     calibration: Literal["auto", "platt", "isotonic"]
     bootstrap: int = Field(ge=0)

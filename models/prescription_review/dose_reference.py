@@ -11,25 +11,25 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.prescription_review.columns import Columns
+from models.prescription_review.columns import Columns, joined
 from models.prescription_review.dose_errors import FACTORS, SHARES
-from models.splits import person_folds
 
-# What is compared → what must be the same: the dose of a day, of an intake, how many intakes, by which route.
-KEYS: dict[str, tuple[str, ...]] = {
-    "daily": ("product", "unit", "route"),
-    "dose": ("product", "unit", "route"),
-    "per_day": ("drug", "route"),
-    "route_code": ("drug",),
+# What is compared → its column, and what must be the same: the dose of a day, the same with such failing kidneys; the
+# dose of an intake, how many intakes, by which route.
+MEASURES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "daily": ("daily", ("product", "unit", "route")),
+    "kidney": ("reduced_daily", ("product", "unit", "route", "kidney")),
+    "dose": ("dose", ("product", "unit", "route")),
+    "per_day": ("per_day", ("drug", "route")),
+    "route_code": ("route_code", ("drug",)),
 }
-MEASURES = tuple(KEYS)
 MIN_SPREAD = 0.1  # log scale: a drug given at one dose only still has some play
 FURTHEST = 10.0
 SAME = 1e-6  # relative: a dose and another one times the factor of an error are computed differently
 FLOOR = 0.002  # of a share: no dose is impossible
 NAMES = ("log_ratio", "z", "share_at_or_above", "share_equal", "error_ratio")
-SAID = {"daily": NAMES, "dose": NAMES, "per_day": ("log_ratio", "share_at_or_above", "share_equal"),
-        "route_code": ("share_equal",)}  # fmt: skip
+SAID = {"daily": NAMES, "kidney": ("log_ratio", "share_at_or_above", "share_equal", "error_ratio"), "dose": NAMES,
+        "per_day": ("log_ratio", "share_at_or_above", "share_equal"), "route_code": ("share_equal",)}  # fmt: skip
 COMPARED = tuple(f"{measure}_{name}" for measure, names in SAID.items() for name in names)
 
 
@@ -40,12 +40,12 @@ class DoseReference:
     counts: pd.DataFrame
 
     @classmethod
-    def learn(cls, orders: pd.DataFrame, min_patients: int) -> DoseReference:
-        """Args: orders with ``MEASURES``, their keys and person_id; ``min_patients``: below, a key is left out."""
+    def learn(cls, orders: Columns, min_patients: int) -> DoseReference:
+        """Args: columns of ``MEASURES``, their keys and person_id; ``min_patients``: below, a key is left out."""
         parts = []
-        for measure, keys in KEYS.items():
-            key = _joined(*(orders[name].to_numpy() for name in keys))
-            rows = pd.DataFrame({"key": key, "value": orders[measure], "person_id": orders["person_id"]}).dropna()
+        for measure, (column, keys) in MEASURES.items():
+            key = joined(*(orders[name] for name in keys))
+            rows = pd.DataFrame({"key": key, "value": orders[column], "person_id": orders["person_id"]}).dropna()
             patients = rows.groupby("key")["person_id"].nunique()
             rows = rows[rows["key"].map(patients) >= min_patients]
             counts = rows.groupby(["key", "value"], as_index=False).size().rename(columns={"size": "n"})
@@ -63,43 +63,23 @@ class DoseReference:
         counts = pd.read_csv(path, float_precision="round_trip", dtype={"key": str}, keep_default_na=False)
         return cls(counts)
 
-    def compare(self, orders: pd.DataFrame) -> pd.DataFrame:
+    def compare(self, orders: Columns) -> Columns:
         """For each order and measure: log of dose over median, robust z, share of orders at or above, share equal.
 
         ``share_at_or_above`` counts one side only: an order above all others has 0. ``error_ratio`` is the log of how
         likely the dose is as a usual one written wrongly (``dose_errors``), over how likely as a usual one. NaN where
         the key is unknown.
         """
-        columns = {name: orders[name].to_numpy() for name in {*MEASURES, *sum(KEYS.values(), ())}}
-        return pd.DataFrame(self.compared(columns), index=orders.index)
-
-    def compared(self, orders: Columns) -> Columns:
-        """The same of columns."""
-        key = {names: _joined(*(orders[name] for name in names)) for names in KEYS.values()}
+        key = {keys: joined(*(orders[name] for name in keys)) for _, keys in MEASURES.values()}
         return {
-            f"{measure}_{name}": column
-            for measure, usage in self._usages.items()
-            for name, column in usage.compare(key[KEYS[measure]], orders[measure].astype(float)).items()
+            f"{measure}_{name}": values
+            for measure, (column, keys) in MEASURES.items()
+            for name, values in self._usages[measure].compare(key[keys], orders[column].astype(float)).items()
         }
 
     @cached_property
     def _usages(self) -> dict[str, _Usage]:
         return {measure: _Usage.of(self.counts[self.counts["measure"] == measure]) for measure in MEASURES}
-
-
-def cross_compare(orders: pd.DataFrame, *, folds: int, min_patients: int, seed: int) -> pd.DataFrame:
-    """Each order against the patients of the other folds: an order must not be its own reference."""
-    fold = person_folds(orders["person_id"].to_numpy(), folds, seed)
-    parts = [
-        DoseReference.learn(orders[fold != number], min_patients).compare(orders[fold == number])
-        for number in range(folds)
-        if (fold == number).any()
-    ]
-    return pd.concat(parts).loc[orders.index]
-
-
-def _joined(*columns: NDArray[Any]) -> NDArray[Any]:
-    return np.array(["|".join(parts) for parts in zip(*columns, strict=True)], dtype=object)
 
 
 @dataclass(frozen=True)

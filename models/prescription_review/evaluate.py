@@ -67,13 +67,14 @@ def evaluate_artefact(
     config = artefact.config
     require_contract(store, config.contract, {**config.views, **config.labels}, config.model)
     views = read_views(store, {**config.views, **config.labels}, model=config.model)
-    orders = build_cases(views, config, load_knowledge()).orders
+    cases = build_cases(views, config, load_knowledge())
+    orders = cases.orders
     labels = order_labels(views["order_reviews"], orders)
     times, persons = orders["index_time"].to_numpy(), orders["person_id"].to_numpy()
     cut = choose_cut(times, calibration_share=0, test_share=1 - USAGE_SHARE) if rows == "all" else artefact.cut
     part = assign(times, persons, cut)
     if rows == "all":
-        artefact = artefact.with_usage_of(orders[part == "train"])
+        artefact = artefact.with_usage_of(cases.only(part == "train"))
     chosen = labels["label"].notna().to_numpy() & (part == "test")
     if not 0 < np.nansum(labels["label"][chosen]) < chosen.sum():
         raise NotEnoughLabels(
@@ -88,5 +89,5 @@ def evaluate_artefact(
         snapshot_id=store.snapshot_id,
         rows={"orders": len(orders), "reviewed": int(labels["label"].notna().sum()), rows: int(chosen.sum())},
         seconds=round(time.monotonic() - started, 2),
-        **score_rows(artefact, orders[chosen], labels[chosen], seed),
+        **score_rows(artefact, cases.only(chosen), labels[chosen], seed),
     )

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.prescription_review import rules
+from models.prescription_review import rules, situations
+from models.prescription_review.associations import RARE
 from models.prescription_review.columns import Columns, Rows, codes, found_at, take
 from models.prescription_review.config import Config
 from models.prescription_review.dose_reference import COMPARED
@@ -21,12 +22,14 @@ from models.prescription_review.illnesses import ILLNESSES, illnesses
 from models.prescription_review.knowledge import Knowledge
 from models.prescription_review.known import Known, known
 from models.prescription_review.labels import NEVER, reviewed_at
+from models.prescription_review.objections import OBJECTED
 from models.prescription_review.orders import KEY, count_active, judged_at
 from models.prescription_review.patient_facts import add_patient_facts
 
 CATEGORICAL = ("atc2", "atc4", "route", "stay_kind")
 RULE_FEATURES = tuple(f"rule_{rule}" for rule in rules.CATEGORIES)
 CLASS = len("A00AA")  # level 4 of the ATC
+KIDNEY_BANDS = (20, 30, 45, 60)  # mL/min; from the last on no dose is reduced
 GRAVE = 2  # rank from which a finding would interrupt
 MONOTONE = (
     "max_ratio",
@@ -65,6 +68,8 @@ NUMERIC = (
     *ANALYTES,
     *ILLNESSES,
     *COMPARED,
+    *RARE,
+    *OBJECTED,
 )
 FEATURES = (*CATEGORICAL, *NUMERIC, *MONOTONE)
 Categories = dict[str, list[str]]
@@ -72,10 +77,11 @@ Categories = dict[str, list[str]]
 
 @dataclass(frozen=True)
 class Cases:
-    """Orders with what was known of the patient, and the rules' findings on them."""
+    """Orders with what was known of the patient, the rules' findings on them, and what they stand beside."""
 
     rows: Columns
     found: Columns
+    beside: Columns  # ``situations``
 
     @cached_property
     def orders(self) -> pd.DataFrame:
@@ -89,7 +95,7 @@ class Cases:
 
     def only(self, orders: NDArray[np.bool_]) -> Cases:
         """Some of the orders; findings about the others do no harm."""
-        return Cases(take(self.rows, orders), self.found)
+        return Cases(take(self.rows, orders), self.found, situations.only(self.beside, orders))
 
 
 def build_cases(
@@ -132,9 +138,18 @@ def cases_of(known: Known, asked: Rows, config: Config, knowledge: Knowledge) ->
         "creatinine_change": np.log(facts["creatinine"] / facts["creatinine_previous"]),
         "treated_hours": lookup.treated_hours,
         "given_share": given_share(facts, known.tables["gifts"]),
+        **_with_such_kidneys(facts),
     }
     facts |= _rule_features(facts[KEY], found) | {"after_other": _after_other(lookup, found)}
-    return Cases(facts | {"interaction_level": _interaction_level(facts[KEY], found, knowledge)}, found)
+    facts["interaction_level"] = _interaction_level(facts[KEY], found, knowledge)
+    return Cases(facts, found, situations.situations(lookup, facts, found))
+
+
+def _with_such_kidneys(facts: Columns) -> Columns:
+    """The dose of a day where the kidneys fail, and how much they do."""
+    clearance = facts["clearance"]
+    band = np.array([str(number) for number in np.digitize(clearance, KIDNEY_BANDS).tolist()], dtype=object)
+    return {"kidney": band, "reduced_daily": np.where(clearance < KIDNEY_BANDS[-1], facts["daily"], np.nan)}
 
 
 def _when(written_at: NDArray[Any], timezone: str) -> Columns:
@@ -219,16 +234,14 @@ def learn_categories(orders: pd.DataFrame, at_least: int = 20) -> Categories:
     return {name: sorted(str(value) for value in count[count >= at_least].index) for name, count in counts.items()}
 
 
-def feature_matrix(
-    orders: pd.DataFrame | Columns, doses: pd.DataFrame | Columns, categories: Categories
-) -> NDArray[np.float64]:
+def feature_matrix(orders: Columns, learned: Columns, categories: Categories) -> NDArray[np.float64]:
     """Shape (orders, ``FEATURES``). Categories are their position in ``categories``; NaN means missing.
 
     Args:
-        doses: the comparison of the same orders with a dose reference.
+        learned: the comparison of the same orders with what others teach (``learned``).
     """
     columns: dict[str, Any] = {name: orders[name] for name in (*NUMERIC, *MONOTONE) if name in orders}
-    columns |= {name: doses[name] for name in doses if name in NUMERIC}
+    columns |= {name: learned[name] for name in learned if name in NUMERIC}
     for name in CATEGORICAL:
         place = {value: float(position) for position, value in enumerate(categories[name])}
         columns[name] = [place.get(str(value), np.nan) for value in orders[name]]

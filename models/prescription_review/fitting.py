@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from models.calibration import Calibrator, fit_calibrator
 from models.prescription_review import learners, problem, triage
 from models.prescription_review.artefact import Artefact
-from models.prescription_review.columns import columns_of
+from models.prescription_review.columns import Columns, take
 from models.prescription_review.config import Config
-from models.prescription_review.dose_reference import DoseReference, cross_compare
-from models.prescription_review.features import Categories, feature_matrix, learn_categories
+from models.prescription_review.features import Cases, Categories, feature_matrix, learn_categories
 from models.prescription_review.knowledge import Knowledge
+from models.prescription_review.learned import Learned, cross_compare
 from models.prescription_review.learners import Learner
 from models.prescription_review.reviewing import inverse_chances
 from models.splits import Cut, assign, choose_cut, person_folds
@@ -31,7 +31,7 @@ NEVER = np.datetime64("2262-01-01")
 class TrainingRows:
     """The reviewed orders of the training part, ready for any learner. Arrays have one entry an order."""
 
-    orders: pd.DataFrame
+    orders: Columns
     features: Array
     positive: Array
     problem: NDArray[Any]
@@ -41,35 +41,33 @@ class TrainingRows:
     @property
     def person(self) -> NDArray[np.int64]:
         """Whose order each is."""
-        return self.orders["person_id"].to_numpy(np.int64)
+        return self.orders["person_id"]
 
 
-def training_rows(
-    orders: pd.DataFrame, labels: pd.DataFrame, part: NDArray[Any], config: Config, seed: int
-) -> TrainingRows:
+def training_rows(cases: Cases, labels: pd.DataFrame, part: NDArray[Any], config: Config, seed: int) -> TrainingRows:
     """What the learners are given.
 
     Args:
-        orders, labels: every order, with ``label`` and ``problem``; ``part``: of each, shape (n,).
+        cases: every order; ``labels``: ``label`` and ``problem`` of each; ``part``: of each, shape (n,).
     """
     here = part == "train"
-    past, label = orders[here], labels["label"].to_numpy()[here]  # unreviewed orders too: they show what is usual
-    reviewed = ~np.isnan(label)
-    rows, usual = past[reviewed], config.dose_reference
-    doses = cross_compare(past, folds=usual.folds, min_patients=usual.min_patients, seed=seed).loc[rows.index]
-    categories = learn_categories(past)
+    past, label = cases.only(here), labels["label"].to_numpy()[here]  # unreviewed orders too: they show what is usual
+    reviewed, how = ~np.isnan(label), config.learned
+    learned = cross_compare(past, label, folds=how.folds, min_patients=how.min_patients, seed=seed)
+    categories = learn_categories(past.orders)
+    rows = take(past.rows, reviewed)
     return TrainingRows(
         rows,
-        feature_matrix(rows, doses, categories),
+        feature_matrix(rows, take(learned, reviewed), categories),
         label[reviewed],
         labels["problem"].to_numpy(object)[here][reviewed],
-        inverse_chances(past, reviewed)[reviewed],
+        inverse_chances(past.orders, reviewed)[reviewed],
         categories,
     )
 
 
 def fit_artefact(
-    orders: pd.DataFrame,
+    cases: Cases,
     labels: pd.DataFrame,
     part: NDArray[Any],
     cut: Cut,
@@ -78,26 +76,28 @@ def fit_artefact(
     seed: int,
 ) -> Artefact:
     """Learn from the training part, calibrate and choose the threshold on the part after it."""
-    rows = training_rows(orders, labels, part, config, seed)
-    times = rows.orders["index_time"].to_numpy()
+    rows = training_rows(cases, labels, part, config, seed)
+    times = rows.orders["index_time"]
     later = choose_cut(times, calibration_share=INNER_SHARE, test_share=0).calibration_start
     inner = assign(times, rows.person, Cut(later, NEVER))
     learner, trees = learners.fit(rows.features, rows.positive, inner, config.learner, seed, weight=rows.weight)
-    reference = DoseReference.learn(orders[part == "train"], config.dose_reference.min_patients)
+    every_label = labels["label"].to_numpy()
+    learned = Learned.learn(cases.only(part == "train"), every_label[part == "train"], config.learned.min_patients)
 
-    after, label = orders[part == "calibration"], labels["label"].to_numpy()[part == "calibration"]
-    raw = learner.predict(feature_matrix(after, reference.compare(after), rows.categories))
+    after, label = cases.only(part == "calibration"), every_label[part == "calibration"]
+    raw = learner.predict(feature_matrix(after.rows, learned.compare(after), rows.categories))
     known = ~np.isnan(label)
     calibrator = fit_calibrator(raw[known], label[known], config.calibration)
     triaging = _fit_triage(rows, calibrator, config, trees, seed)
-    rounds = triage.Rounds.of(columns_of(after[known]), config.timezone)
-    described = triage.describe(rounds, columns_of(after[known]), calibrator.apply(raw[known]))
+    reviewed = take(after.rows, known)
+    rounds = triage.Rounds.of(reviewed, config.timezone)
+    described = triage.describe(rounds, reviewed, calibrator.apply(raw[known]))
     return Artefact(
         config=config,
         learner=learner,
         problem=problem.fit(rows.features[rows.positive == 1], rows.problem[rows.positive == 1], seed),
         triage=triaging,
-        reference=reference,
+        learned=learned,
         calibrator=calibrator,
         triage_calibrator=fit_calibrator(triaging.predict(described), rounds.highest(label[known]), config.calibration),
         threshold=_threshold(raw, config.budget),
@@ -117,9 +117,8 @@ def _fit_triage(rows: TrainingRows, calibrator: Calibrator, config: Config, tree
         other = fold != number
         fitted = learners.fit_trees(rows.features[other], rows.positive[other], config.learner, seed, trees)
         raw[~other] = fitted.predict(rows.features[~other])
-    columns = columns_of(rows.orders)
-    rounds = triage.Rounds.of(columns, config.timezone)
-    described = triage.describe(rounds, columns, calibrator.apply(raw))
+    rounds = triage.Rounds.of(rows.orders, config.timezone)
+    described = triage.describe(rounds, rows.orders, calibrator.apply(raw))
     return triage.fit(described, rounds.highest(rows.positive), seed)
 
 

@@ -80,12 +80,12 @@ class ReadyModel:
             every_order: also those below the threshold.
         """
         artefact = self.artefact
-        doses = artefact.reference.compared(cases.rows)
-        features = feature_matrix(cases.rows, doses, artefact.categories)
+        learned = artefact.learned.compare(cases)
+        features = feature_matrix(cases.rows, learned, artefact.categories)
         raw = artefact.learner.predict(features)
         shown = np.flatnonzero(raw >= artefact.threshold) if not every_order else np.arange(len(raw))
         scores = zip(
-            _records(take(cases.rows | doses, shown)),
+            _records(take(cases.rows | learned, shown)),
             artefact.learner.contributions(features[shown])[:, : len(FEATURES)],
             artefact.calibrator.apply(raw[shown]).tolist(),
             artefact.problem.predict(features[shown]),

@@ -14,6 +14,7 @@ from models.evaluation import Sample, evaluate
 from models.prescription_review import problem, triage
 from models.prescription_review.artefact import Artefact
 from models.prescription_review.columns import columns_of
+from models.prescription_review.features import Cases, feature_matrix
 from models.ranking import Ranking
 
 Array = NDArray[np.float64]
@@ -23,23 +24,23 @@ OF_PATIENTS = ("age", "sex", "kidney function (mL/min)", "stay")
 BUDGETS = (0.004, 0.01, 0.05, 0.1)
 
 
-def score_rows(artefact: Artefact, orders: pd.DataFrame, labels: pd.DataFrame, seed: int) -> dict[str, Any]:
+def score_rows(artefact: Artefact, cases: Cases, labels: pd.DataFrame, seed: int) -> dict[str, Any]:
     """Figures and plots on labelled orders that the model was not trained on.
 
     Args:
-        orders: rows with a label; ``labels`` has the same index, with ``label`` and ``problem``.
+        cases: orders with a label; ``labels``: ``label`` and ``problem`` of each.
     Returns:
         ``evaluation`` of orders, ``triage`` of the patients that are read on a day, ``alerts`` (at the model's own
         threshold), ``by_problem``, ``problem_classes`` and ``plots``.
     """
-    doses = artefact.reference.compare(orders)
-    features = artefact.features(orders)
+    orders, learned = cases.orders, artefact.learned.compare(cases)
+    features = feature_matrix(cases.rows, learned, artefact.categories)
     raw = artefact.learner.predict(features)
     positive = labels["label"].to_numpy(float)
     scores = {
         MODEL: raw,
         "rule alerts": orders["rules_grave"].to_numpy(float),
-        "dose percentile": 1 - doses["daily_share_at_or_above"].to_numpy(float),
+        "dose percentile": 1 - learned["daily_share_at_or_above"],
     }
     probability = artefact.calibrator.apply(raw)
     sample = Sample(positive, orders["person_id"].to_numpy(), scores, probability, subgroups(orders))

@@ -7,24 +7,38 @@ from models.prescription_review.illnesses import ILLNESSES
 THEMES: dict[str, tuple[str, ...]] = {
     "dose": (
         *(f"{measure}_{name}" for measure in ("daily", "dose") for name in SAID[measure]), "max_ratio", "dose_missing",
-        "change_from_previous", "rule_dose", "rule_dose_sum", "rule_underdose",
+        "change_from_previous", "rule_dose", "rule_dose_sum", "rule_underdose", "objected_dose", "objected_dose_sum",
+        "objected_underdose",
     ),
-    "rhythm": ("per_day", *(f"per_day_{name}" for name in SAID["per_day"]), "rule_rhythm"),
-    "route": ("route", "route_code_share_equal", "rule_route"),
-    "kidney": ("clearance", "creatinine", "creatinine_change", "ill_kidney", "rule_renal"),
+    "rhythm": ("per_day", *(f"per_day_{name}" for name in SAID["per_day"]), "rule_rhythm", "objected_rhythm"),
+    "route": ("route", "route_code_share_equal", "rule_route", "objected_route"),
+    "kidney": (
+        "clearance", "creatinine", "creatinine_change", "ill_kidney", "rule_renal", "objected_renal",
+        "objected_kidneys", "rare_kidneys", *(f"kidney_{name}" for name in SAID["kidney"]),
+    ),
     "laboratory": (
         "potassium", "INR", "sodium", "glucose", "haemoglobin", "platelets", "ALT", "rule_lab", "rule_adverse",
+        "objected_lab", "objected_adverse", "objected_potassium_level", "rare_potassium_level",
     ),
-    "monitoring": ("creatinine_age_h", "potassium_age_h", "INR_age_h", "treated_hours", "rule_monitoring"),
-    "duplicate": ("active_same_substance", "active_same_class", "rule_duplicate"),
-    "interaction": ("after_other", "interaction_level", "rule_interaction"),
+    "monitoring": (
+        "creatinine_age_h", "potassium_age_h", "INR_age_h", "treated_hours", "rule_monitoring", "objected_monitoring",
+    ),
+    "duplicate": (
+        "active_same_substance", "active_same_class", "rule_duplicate", "objected_duplicate", "objected_same_group",
+        "rare_same_group",
+    ),
+    "interaction": (
+        "after_other", "interaction_level", "rule_interaction", "objected_interaction", "objected_other_drug",
+        "rare_other_drug",
+    ),
     "disease": (
         *(name for name in ILLNESSES if name != "ill_kidney"), "stopp_criteria", "rule_contraindication", "rule_stopp",
+        "objected_contraindication", "objected_stopp", "objected_illness", "rare_illness",
     ),
-    "allergy": ("allergies", "rule_allergy"),
-    "pregnancy": ("pregnant", "female", "rule_pregnancy"),
-    "age": ("age", "rule_age"),
-    "missing treatment": ("rule_untreated",),
+    "allergy": ("allergies", "rule_allergy", "objected_allergy"),
+    "pregnancy": ("pregnant", "female", "rule_pregnancy", "objected_pregnancy"),
+    "age": ("age", "rule_age", "objected_age", "objected_age_and_sex", "rare_age_and_sex"),
+    "missing treatment": ("rule_untreated", "objected_untreated"),
     "not given": ("given_share",),
     "drug": ("atc2", "atc4"),
     "context": (

@@ -102,7 +102,7 @@ def fit(store: ViewStore, config: Config, knowledge: Knowledge, seed: int) -> Tr
     labels = known_then.where(pd.Series(part != "test", index=orders.index), final)
     rows = _count(labels["label"].notna().to_numpy(), labels["label"].to_numpy(), part)
     _enough(labels["label"][part == "train"], "in its training part", store)
-    artefact = fit_artefact(orders, labels, part, cut, config, knowledge, seed)
+    artefact = fit_artefact(cases, labels, part, cut, config, knowledge, seed)
     return Trained(artefact, cases, labels, part, rows, _notes(rows, artefact, orders))
 
 
@@ -115,7 +115,7 @@ def judge(trained: Trained, seed: int) -> dict[str, Any]:
             looked=f"orders from {trained.artefact.cut.test_start} on, of patients unknown before",
             do="train on a longer period, or on more patients",
         )
-    return score_rows(trained.artefact, trained.cases.orders[rows], trained.labels[rows], seed)
+    return score_rows(trained.artefact, trained.cases.only(rows), trained.labels[rows], seed)
 
 
 def identity(artefact: Artefact, stored: Stored) -> dict[str, Any]:

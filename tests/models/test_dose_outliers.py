@@ -259,10 +259,12 @@ def test_a_dose_that_explains_itself_as_an_error_has_a_high_ratio():
             "daily": doses,
             "per_day": 1.0,
             "route_code": 7.0,
+            "kidney": "0",
+            "reduced_daily": np.nan,
         }
     )
-    reference = DoseReference.learn(past.assign(person_id=range(60)), min_patients=3)
+    reference = DoseReference.learn(columns_of(past.assign(person_id=range(60))), min_patients=3)
     asked = past.iloc[:4].assign(dose=[40.0, 400.0, 80.0, 57.0]).assign(daily=lambda rows: rows["dose"])
-    ratio = reference.compare(asked)["dose_error_ratio"].to_numpy()
+    ratio = reference.compare(columns_of(asked))["dose_error_ratio"]
     assert ratio[0] < 0 < ratio[3] + 1e-9  # nobody wrote 57, and no error makes it of a usual dose
     assert ratio[2] > ratio[1] > ratio[3]  # doubling is a more common error than tenfold

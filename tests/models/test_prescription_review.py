@@ -134,6 +134,8 @@ def test_the_registry_keeps_contract_snapshot_parameters_plots_and_model(trained
         "problem.txt",
         "triage.txt",
         "usual_doses.csv",
+        "associations.csv",
+        "objections.csv",
         "model.json",
     }
     assert {path.suffix for path in run.folder.parent.iterdir() if path.is_file()} == {".svg", ".json"}

@@ -1,0 +1,92 @@
+"""How seldom a drug stands beside another one, a disease or a state of the patient: learned from orders, not reviews.
+
+Source: the information component of pharmacovigilance (Norén, Stat Methods Med Res 2013;22:57): the logarithm of how
+often two things were seen together over how often they would be if one had nothing to do with the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models.prescription_review.columns import Columns, factorized
+from models.prescription_review.situations import BESIDE
+
+SHRINK = 0.5  # added to both counts: what was expected once and never seen says little
+UNTOLD = 1.0  # patients taken where there were too few to be kept
+RARE = tuple(f"rare_{kind}" for kind in BESIDE)
+
+
+@dataclass(frozen=True)
+class Associations:
+    """Patients with each drug, with each thing beside a drug, and with both: columns drug, what, patients.
+
+    A row without ``what`` counts the patients with the drug. One without a drug sums those of all drugs.
+    """
+
+    counts: pd.DataFrame
+
+    @classmethod
+    def learn(cls, orders: Columns, beside: Columns, min_patients: int) -> Associations:
+        """Args: columns person_id and drug; ``beside``: their situations; ``min_patients``: below, no row is kept."""
+        of_drugs = pd.DataFrame({"person": orders["person_id"], "drug": orders["drug"], "what": ""})
+        there = np.isin(beside["kind"], BESIDE)
+        at = beside["at"][there]
+        both = pd.DataFrame(
+            {"person": orders["person_id"][at], "drug": orders["drug"][at], "what": beside["what"][there]}
+        )
+        rows = pd.concat([of_drugs, both], ignore_index=True).drop_duplicates()
+        pairs = rows.groupby(["drug", "what"], as_index=False).size().rename(columns={"size": "patients"})
+        things = pairs.groupby("what", as_index=False)["patients"].sum().assign(drug="")
+        counts = pd.concat([things, pairs], ignore_index=True)[["drug", "what", "patients"]]
+        kept = counts[counts["patients"] >= min_patients]
+        return cls(kept.sort_values(["drug", "what"], ignore_index=True))
+
+    def write(self, path: Path) -> None:
+        """Write the counts as CSV."""
+        self.counts.to_csv(path, index=False, lineterminator="\n")
+
+    @classmethod
+    def read(cls, path: Path) -> Associations:
+        """The inverse of :meth:`write`."""
+        return cls(pd.read_csv(path, dtype={"drug": str, "what": str}, keep_default_na=False))
+
+    def compare(self, orders: Columns, beside: Columns) -> Columns:
+        """``RARE``: of each kind of thing beside an order the rarest, in bits (0: as expected; -3: eight times rarer).
+
+        NaN where there is nothing of the kind. Shape (orders,) each.
+        """
+        number = len(orders["drug"])
+        found = {}
+        for kind, name in zip(BESIDE, RARE, strict=True):
+            rows = np.flatnonzero(beside["kind"] == kind)
+            at = beside["at"][rows]
+            least = np.full(number, np.inf)
+            np.minimum.at(least, at, self._bits(orders["drug"][at], beside["what"][rows], beside["fine"][rows]))
+            found[name] = np.where(np.isfinite(least), least, np.nan)
+        return found
+
+    def _bits(
+        self, drug: NDArray[np.object_], what: NDArray[np.object_], fine: NDArray[np.object_]
+    ) -> NDArray[np.float64]:
+        number, values = factorized(fine)
+        first = np.zeros(len(values), dtype=np.int64)
+        first[number[::-1]] = np.arange(len(number))[::-1]
+        seen = self._patients
+        of_all = seen.get(("", ""), 1)
+        bits = np.empty(len(values))
+        for position, (one, other) in enumerate(zip(drug[first], what[first], strict=True)):
+            expected = seen.get((one, ""), 0) * seen.get(("", other), 0) / of_all
+            bits[position] = np.log2((seen.get((one, other), UNTOLD) + SHRINK) / (expected + SHRINK))
+        return bits[number]
+
+    @cached_property
+    def _patients(self) -> dict[tuple[str, str], int]:
+        return dict(
+            zip(zip(self.counts["drug"], self.counts["what"], strict=True), self.counts["patients"], strict=True)
+        )
