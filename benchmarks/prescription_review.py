@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from benchmarks.goals import Goal, goal_of
 from etl.demo import chu_demo, chu_second
 from etl.demo.server import demo_server
@@ -20,6 +22,7 @@ from passerelle.predictions import open_store, tracking_uri
 from passerelle.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from models.evaluation import Sample
     from models.prescription_review.report import Report
     from omop.views.store import ViewStore
 
@@ -35,6 +38,7 @@ class Hospitals:
 
     home: "Report"
     away: "Report"
+    lost: Mapping[str, Any]  # against a model trained at the other hospital (`lost_by_moving`)
     seconds: float  # of training
     orders_per_second: float
 
@@ -64,7 +68,8 @@ def hospitals(folder: Path) -> Hospitals:
     seconds = time.perf_counter() - started
     with opened(away) as store:
         moved = evaluate(store, tracking_uri=tracking_uri(home), rows="all")
-    return Hospitals(report, moved, seconds, _orders_per_second(home))
+        lost = lost_by_moving(store, tracking_uri(home))
+    return Hospitals(report, moved, lost, seconds, _orders_per_second(home))
 
 
 def settings_of(folder: Path, hospital: str) -> Settings:
@@ -78,6 +83,41 @@ def _to_views(settings: Settings, source: str, where: str) -> None:
         pipeline.map_tables(job)
         pipeline.check(job)
         pipeline.publish(job)
+
+
+def lost_by_moving(store: "ViewStore", tracking_uri: str) -> dict[str, dict[str, dict[str, Any]]]:
+    """What a model trained at this hospital does better on its test part than the one that comes from elsewhere.
+
+    Returns: ``orders`` and ``patients`` → figure → the difference with its interval, by patient, and the two values.
+    """
+    from models.prescription_review.artefact import Artefact
+    from models.prescription_review.config import load_config
+    from models.prescription_review.knowledge import load_knowledge
+    from models.prescription_review.scoring import scores_of
+    from models.prescription_review.train import fit
+    from models.registry import Registry
+
+    config = load_config()
+    there = fit(store, config, load_knowledge(), 0)
+    came = Artefact.read(Registry(tracking_uri).load(config.model).folder)
+    came = came.with_usage_of(there.cases.only(there.part == "train"))
+    label = there.labels["label"].to_numpy(float)
+    rows = (there.part == "test") & ~np.isnan(label)
+    theirs, ours = (scores_of(artefact, there.cases.only(rows), label[rows]) for artefact in (there.artefact, came))
+    return {unit: _difference(theirs[unit], ours[unit], config.bootstrap) for unit in theirs}
+
+
+def _difference(theirs: "Sample", ours: "Sample", resamples: int) -> dict[str, dict[str, Any]]:
+    from models.bootstrap import cluster_interval
+    from models.ranking import Ranking
+
+    better, worse = (Ranking.of(sample.positive, *sample.scores.values()) for sample in (theirs, ours))
+    found = {}
+    for figure in ("auroc", "average_precision"):
+        first, second = getattr(better, figure), getattr(worse, figure)
+        interval = cluster_interval(lambda w, a=first, b=second: a(w) - b(w), theirs.person, resamples=resamples)
+        found[figure] = {**interval.as_dict(), "there": first(), "moved": second()}
+    return found
 
 
 @contextmanager
@@ -124,6 +164,7 @@ def patient_goals(found: Hospitals) -> Iterator[Goal]:
         for name, words, goal in (("rule alerts", "rules", 0.12), ("multicriteria query", "the query", 0.10)):
             yield goal_of("A4", f"patients, {where}: AUROC above {words}", goal, gain[name]["auroc"])
     yield from _losses("A4", "patients", found.home.triage, found.away.triage)
+    yield from _losses_to_there("A4", "patients", found.lost["patients"])
 
 
 def order_goals(found: Hospitals) -> Iterator[Goal]:
@@ -139,6 +180,7 @@ def order_goals(found: Hospitals) -> Iterator[Goal]:
             at, beside = (next(row for row in s["at_budget"] if row["budget"] == budget) for s in (model, rules))
             yield goal_of("A5", words, goal, at[figure], f"rules {_shown(beside[figure])}")
     yield from _losses("A5", "orders", found.home.evaluation, found.away.evaluation)
+    yield from _losses_to_there("A5", "orders", found.lost["orders"])
     for where, report in (("temporal split", found.home), ("other hospital", found.away)):
         classes = report.problem_classes
         dumb = classes["macro_f1"]["commonest class"]
@@ -158,14 +200,13 @@ def trust_goals(found: Hospitals) -> Iterator[Goal]:
     for where, report in (("temporal split", found.home), ("other hospital", found.away)):
         for unit, evaluation in (("orders", report.evaluation), ("patients", report.triage)):
             line = evaluation["calibration"]
-            yield Goal(
-                "A7",
-                f"{unit}, {where}: calibration error (ECE)",
-                0.02,
-                line["ece"],
-                baseline=f"slope {line['slope']:.2f}",
-                at_most=True,
-            )
+            words, beside = f"{unit}, {where}: calibration error (ECE)", f"slope {line['slope']:.2f}"
+            yield goal_of("A7", words, 0.02, line["ece_interval"], beside, at_most=True)
+            again = report.recalibrated
+            if again:
+                words = f"{unit}, {where}, recalibrated on its {again['reviewed']:,} reviews before: ECE"
+                beside = f"slope {again[unit]['slope']:.2f}"
+                yield Goal("A7", words, 0.02, again[unit]["ece"], baseline=beside, at_most=True)
         gap, worst = widest_gap(report.evaluation)
         yield Goal(
             "A7", f"orders, {where}: AUROC of a subgroup below that of all", 0.05, gap, baseline=worst, at_most=True
@@ -200,6 +241,13 @@ def _losses(id: str, unit: str, home: Mapping[str, Any], away: Mapping[str, Any]
             here["value"] - there["value"],
             at_most=True,
         )
+
+
+def _losses_to_there(id: str, unit: str, lost: Mapping[str, Mapping[str, Any]]) -> Iterator[Goal]:
+    for figure, found in lost.items():
+        words = f"{unit}: {_named(figure)} lost against a model trained at the other hospital, same rows"
+        beside = f"trained there {found['there']:.3f}, moved {found['moved']:.3f}"
+        yield goal_of(id, words, 0.03, found, beside, at_most=True)
 
 
 def _named(figure: str) -> str:

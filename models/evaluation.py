@@ -54,7 +54,10 @@ def evaluate(
             name: _discrimination(ranking, sample, budgets, resamples, seed) for name, ranking in rankings.items()
         },
         "gain_over": _gains(rankings, sample, resamples, seed),
-        "calibration": calibration_figures(sample.probability, sample.positive),
+        "calibration": {
+            **calibration_figures(sample.probability, sample.positive),
+            "ece_interval": _error_interval(sample, resamples, seed),
+        },
         "subgroups": [
             row for by, groups in sample.groups.items() for row in _subgroups(by, groups, sample, resamples, seed)
         ],
@@ -114,6 +117,16 @@ def calibration_figures(probability: Array, positive: Array) -> dict[str, Any]:
     }
     finite = {name: value if np.isfinite(value) else None for name, value in figures.items()}
     return {**finite, "bins": calibration.reliability(probability, positive)}
+
+
+def _error_interval(sample: Sample, resamples: int, seed: int) -> dict[str, Any]:
+    """Of the expected calibration error; resampling adds noise of its own, so it lies a little high."""
+
+    def error(weights: Array) -> float:
+        drawn = np.repeat(np.arange(len(weights)), weights.astype(np.int64))
+        return calibration.expected_calibration_error(sample.probability[drawn], sample.positive[drawn])
+
+    return cluster_interval(error, sample.person, resamples=resamples, seed=seed).as_dict()
 
 
 def _subgroups(by: str, groups: NDArray[Any], sample: Sample, resamples: int, seed: int) -> list[dict[str, Any]]:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calibration import Calibrator
+from models.calibration import Calibrator, fit_calibrator
+from models.prescription_review import triage
 from models.prescription_review.config import Config
 from models.prescription_review.features import FEATURES, Cases, Categories, feature_matrix
 from models.prescription_review.learned import Learned
@@ -47,6 +48,19 @@ class Artefact:
     def with_usage_of(self, cases: Cases) -> Artefact:
         """The same model beside the usage of another hospital, learned from its orders; no review is needed."""
         return replace(self, learned=self.learned.with_usage_of(cases, self.config.learned.min_patients))
+
+    def recalibrated(self, cases: Cases, label: NDArray[np.float64]) -> Artefact:
+        """The same model with probabilities that mean what they say at another hospital; the ranks of orders stay.
+
+        Args:
+            cases: reviewed orders of that hospital, none of those whose usage it was given; ``label``: 0 or 1 of each.
+        """
+        raw = self.learner.predict(self.features(cases))
+        found = replace(self, calibrator=fit_calibrator(raw, label, "platt"))
+        rounds = triage.Rounds.of(cases.rows, self.config.timezone)
+        described = triage.describe(rounds, cases.rows, found.calibrator.apply(raw))
+        of_patients = fit_calibrator(self.triage.predict(described), rounds.highest(label), "platt")
+        return replace(found, triage_calibrator=of_patients)
 
     def write(self, folder: Path) -> None:
         """Write the model's files into an existing empty folder."""

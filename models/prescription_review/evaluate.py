@@ -8,20 +8,25 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
+from models.evaluation import calibration_figures
 from models.prescription_review.artefact import Artefact
 from models.prescription_review.config import load_config
-from models.prescription_review.features import build_cases
+from models.prescription_review.features import Cases, build_cases
 from models.prescription_review.knowledge import load_knowledge
 from models.prescription_review.labels import order_labels
 from models.prescription_review.report import EvaluationReport
-from models.prescription_review.scoring import score_rows
+from models.prescription_review.scoring import score_rows, scores_of
 from models.prescription_review.train import NotEnoughLabels, identity
 from models.registry import Registry
 from models.splits import assign, choose_cut
 from models.view_store import ViewStore, read_views, require_contract
 
-USAGE_SHARE = 0.3  # of the orders of another hospital, the first, show what is usual there
+# Of the orders of another hospital: the first show what is usual there, the next, where they were reviewed, how many
+# are corrected there.
+USAGE_SHARE, RECALIBRATION_SHARE = 0.3, 0.15
 
 
 def evaluate(
@@ -36,8 +41,9 @@ def evaluate(
 
     Args:
         rows: ``test``: orders after the model's own cut, of patients unknown before it (the hospital of training);
-            ``all``: another hospital, which the model has never seen: usual doses are learned from its first orders,
-            reviewed or not, and every later reviewed order of other patients is judged.
+            ``all``: another hospital, which the model has never seen: what is usual is learned from its first orders,
+            reviewed or not, and the later reviewed orders of other patients are judged. Between the two lie those by
+            which the probabilities are recalibrated, as a second figure: nothing else is told by them.
 
     Raises:
         ContractError: the store lacks the contract, a view or a column that the model declares.
@@ -71,11 +77,13 @@ def evaluate_artefact(
     orders = cases.orders
     labels = order_labels(views["order_reviews"], orders)
     times, persons = orders["index_time"].to_numpy(), orders["person_id"].to_numpy()
-    cut = choose_cut(times, calibration_share=0, test_share=1 - USAGE_SHARE) if rows == "all" else artefact.cut
+    later = 1 - USAGE_SHARE - RECALIBRATION_SHARE
+    cut = choose_cut(times, calibration_share=RECALIBRATION_SHARE, test_share=later) if rows == "all" else artefact.cut
     part = assign(times, persons, cut)
     if rows == "all":
         artefact = artefact.with_usage_of(cases.only(part == "train"))
-    chosen = labels["label"].notna().to_numpy() & (part == "test")
+    reviewed = labels["label"].notna().to_numpy()
+    chosen, between = reviewed & (part == "test"), reviewed & (part == "calibration")
     if not 0 < np.nansum(labels["label"][chosen]) < chosen.sum():
         raise NotEnoughLabels(
             what=f"the {rows} rows of this store do not hold both interventions and accepted orders",
@@ -88,6 +96,17 @@ def evaluate_artefact(
         view_contract=store.contract,
         snapshot_id=store.snapshot_id,
         rows={"orders": len(orders), "reviewed": int(labels["label"].notna().sum()), rows: int(chosen.sum())},
+        recalibrated=_recalibrated(artefact, cases, labels, between, chosen) if rows == "all" else {},
         seconds=round(time.monotonic() - started, 2),
         **score_rows(artefact, cases.only(chosen), labels[chosen], seed),
     )
+
+
+def _recalibrated(
+    artefact: Artefact, cases: Cases, labels: pd.DataFrame, taught: NDArray[np.bool_], chosen: NDArray[np.bool_]
+) -> dict[str, Any]:
+    """Calibration after a logistic recalibration on earlier reviewed orders of the same hospital."""
+    there = artefact.recalibrated(cases.only(taught), labels["label"].to_numpy(float)[taught])
+    samples = scores_of(there, cases.only(chosen), labels["label"].to_numpy(float)[chosen])
+    figures = {unit: calibration_figures(s.probability, s.positive) for unit, s in samples.items()}
+    return {"reviewed": int(taught.sum()), "interventions": int(labels["label"][taught].sum()), **figures}

@@ -16,11 +16,11 @@ Array = NDArray[np.float64]
 CLASSES = tuple(str(number) for number in range(1, 11))
 LEAST = 5  # interventions of a class, fewer teach nothing
 PARAMETERS: dict[str, Any] = {
-    "objective": "multiclass", "metric": "multi_logloss", "learning_rate": 0.05, "num_leaves": 7, "min_data_in_leaf": 8,
-    "lambda_l2": 5.0, "feature_fraction": 0.4, "min_data_per_group": 20, "deterministic": True, "force_row_wise": True,
-    "num_threads": 1, "feature_pre_filter": False, "verbosity": -1,
+    "objective": "multiclass", "metric": "multi_logloss", "learning_rate": 0.05, "num_leaves": 15, "lambda_l2": 5.0,
+    "min_data_in_leaf": 8, "feature_fraction": 0.7, "min_data_per_group": 20, "deterministic": True,
+    "force_row_wise": True, "num_threads": 1, "feature_pre_filter": False, "verbosity": -1,
 }  # fmt: skip
-TREES = 160
+TREES = 120
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ class Report:
     problem_classes: dict[str, Any]
     triage: dict[str, Any]
     notes: list[str] = field(default_factory=list)
+    recalibrated: dict[str, Any] = field(default_factory=dict)  # at another hospital, on its own earlier reviews
     plots: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 

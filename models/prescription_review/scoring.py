@@ -62,6 +62,28 @@ def score_rows(artefact: Artefact, cases: Cases, labels: pd.DataFrame, seed: int
     }
 
 
+def scores_of(artefact: Artefact, cases: Cases, label: Array) -> dict[str, Sample]:
+    """The orders, and the patients of a day: what became of each, and its probability.
+
+    Args:
+        label: 0 or 1 of each order.
+    """
+    raw = artefact.learner.predict(artefact.features(cases))
+    probability = artefact.calibrator.apply(raw)
+    rounds = triage.Rounds.of(cases.rows, artefact.config.timezone)
+    of_patients = artefact.triage.predict(triage.describe(rounds, cases.rows, probability))
+    person = cases.rows["person_id"]
+    return {
+        "orders": Sample(label, person, {MODEL: raw}, probability),
+        "patients": Sample(
+            rounds.highest(label),
+            person[rounds.first],
+            {MODEL: of_patients},
+            artefact.triage_calibrator.apply(of_patients),
+        ),
+    }
+
+
 def _alerts(alert: NDArray[np.bool_], positive: NDArray[np.float64], budget: float) -> dict[str, Any]:
     """What the threshold, learned before these rows, does on them."""
     right = float(positive[alert].sum())
