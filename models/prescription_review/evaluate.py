@@ -73,7 +73,8 @@ def evaluate_artefact(
     config = artefact.config
     require_contract(store, config.contract, {**config.views, **config.labels}, config.model)
     views = read_views(store, {**config.views, **config.labels}, model=config.model)
-    cases = build_cases(views, config, load_knowledge())
+    knowledge = load_knowledge()
+    cases = build_cases(views, config, knowledge)
     orders = cases.orders
     labels = order_labels(views["order_reviews"], orders)
     times, persons = orders["index_time"].to_numpy(), orders["person_id"].to_numpy()
@@ -98,7 +99,7 @@ def evaluate_artefact(
         rows={"orders": len(orders), "reviewed": int(labels["label"].notna().sum()), rows: int(chosen.sum())},
         recalibrated=_recalibrated(artefact, cases, labels, between, chosen) if rows == "all" else {},
         seconds=round(time.monotonic() - started, 2),
-        **score_rows(artefact, cases.only(chosen), labels[chosen], seed),
+        **score_rows(artefact, cases.only(chosen), labels[chosen], knowledge, seed),
     )
 
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from models.contract import Prediction
 from models.prescription_review.artefact import Artefact
-from models.prescription_review.columns import Columns, take
+from models.prescription_review.columns import Columns
 from models.prescription_review.config import load_config
-from models.prescription_review.explain import explain
-from models.prescription_review.features import FEATURES, Cases, build_cases, feature_matrix
+from models.prescription_review.explained import Explained, explained
+from models.prescription_review.features import Cases, build_cases
 from models.prescription_review.knowledge import Knowledge, load_knowledge
 from models.prescription_review.orders import KEY, naive_utc
 from models.prescription_review.train import identity
@@ -79,36 +79,13 @@ class ReadyModel:
             store: where the cases come from.
             every_order: also those below the threshold.
         """
-        artefact = self.artefact
-        learned = artefact.learned.compare(cases)
-        features = feature_matrix(cases.rows, learned, artefact.categories)
-        raw = artefact.learner.predict(features)
-        shown = np.flatnonzero(raw >= artefact.threshold) if not every_order else np.arange(len(raw))
-        scores = zip(
-            _records(take(cases.rows | learned, shown)),
-            artefact.learner.contributions(features[shown])[:, : len(FEATURES)],
-            artefact.calibrator.apply(raw[shown]).tolist(),
-            artefact.problem.predict(features[shown]),
-            strict=True,
-        )
+        threshold = None if every_order else self.artefact.threshold
         common = {**self.names, "view_contract": store.contract, "snapshot_id": store.snapshot_id}
-        of_order = _by_order(cases.found, cases.rows[KEY][shown])
-        return [
-            self._prediction(order, of_order.get(int(order[KEY]), []), shares, probability, int(problem), common)
-            for order, shares, probability, problem in scores
-        ]
+        found = explained(self.artefact, self.knowledge, cases, threshold)
+        return [self._prediction(one, common) for one in found]
 
-    def _prediction(
-        self,
-        order: dict[str, Any],
-        findings: list[dict[str, Any]],
-        shares: NDArray[np.float64],
-        probability: float,
-        problem: int,
-        common: Mapping[str, Any],
-    ) -> Prediction:
-        config = self.artefact.config
-        words = explain(order, findings, shares, self.knowledge, config.timezone, problem)
+    def _prediction(self, one: Explained, common: Mapping[str, Any]) -> Prediction:
+        order, words, config = one.order, one.words, self.artefact.config
         at, stay = _aware(order["index_time"]), int(order["visit_occurrence_id"])
         return Prediction(
             **common,
@@ -118,7 +95,7 @@ class ReadyModel:
             valid_from=at,
             valid_until=at + timedelta(hours=config.valid_hours),
             category=words.category,
-            probability=probability,
+            probability=one.probability,
             severity=words.severity,
             message=words.message,
             visit_occurrence_id=stay if stay > 0 else None,
@@ -135,20 +112,6 @@ def _wanted(orders: Columns, since: datetime | None, as_of: datetime | None) -> 
     if as_of is not None:
         wanted &= at <= np.datetime64(naive_utc(as_of))
     return wanted
-
-
-def _by_order(found: Columns, orders: NDArray[np.int64]) -> dict[int, list[dict[str, Any]]]:
-    """The findings of some orders, as they are sorted."""
-    grouped: dict[int, list[dict[str, Any]]] = {}
-    for finding in _records(take(found, np.isin(found[KEY], orders))):
-        grouped.setdefault(int(finding[KEY]), []).append(finding)
-    return grouped
-
-
-def _records(columns: Columns) -> list[dict[str, Any]]:
-    """One dict a row."""
-    rows = zip(*columns.values(), strict=True)
-    return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 def _aware(instant: Any) -> datetime:

@@ -25,6 +25,7 @@ class Report:
     by_problem: list[dict[str, Any]]
     problem_classes: dict[str, Any]
     triage: dict[str, Any]
+    examples: list[dict[str, Any]]
     notes: list[str] = field(default_factory=list)
     recalibrated: dict[str, Any] = field(default_factory=dict)  # at another hospital, on its own earlier reviews
     plots: dict[str, str] = field(default_factory=dict)

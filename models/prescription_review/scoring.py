@@ -14,7 +14,9 @@ from models.evaluation import Sample, evaluate
 from models.prescription_review import problem, triage
 from models.prescription_review.artefact import Artefact
 from models.prescription_review.columns import columns_of
+from models.prescription_review.examples import examples
 from models.prescription_review.features import Cases, feature_matrix
+from models.prescription_review.knowledge import Knowledge
 from models.ranking import Ranking
 
 Array = NDArray[np.float64]
@@ -24,14 +26,16 @@ OF_PATIENTS = ("age", "sex", "kidney function (mL/min)", "stay")
 BUDGETS = (0.004, 0.01, 0.05, 0.1)
 
 
-def score_rows(artefact: Artefact, cases: Cases, labels: pd.DataFrame, seed: int) -> dict[str, Any]:
+def score_rows(
+    artefact: Artefact, cases: Cases, labels: pd.DataFrame, knowledge: Knowledge, seed: int
+) -> dict[str, Any]:
     """Figures and plots on labelled orders that the model was not trained on.
 
     Args:
         cases: orders with a label; ``labels``: ``label`` and ``problem`` of each.
     Returns:
         ``evaluation`` of orders, ``triage`` of the patients that are read on a day, ``alerts`` (at the model's own
-        threshold), ``by_problem``, ``problem_classes`` and ``plots``.
+        threshold), ``by_problem``, ``problem_classes``, ``examples`` and ``plots``.
     """
     orders, learned = cases.orders, artefact.learned.compare(cases)
     features = feature_matrix(cases.rows, learned, artefact.categories)
@@ -53,6 +57,7 @@ def score_rows(artefact: Artefact, cases: Cases, labels: pd.DataFrame, seed: int
         "by_problem": _by_problem(raw, positive, labels["problem"], budget),
         "problem_classes": _problem_classes(artefact, features, orders, labels, seed),
         "triage": _triage(artefact, orders, probability, positive, seed),
+        "examples": examples(artefact, knowledge, cases, labels, raw),
         "plots": {
             "discrimination": plots.discrimination(positive, scores),
             "calibration": plots.calibration(evaluation["calibration"]["bins"]),

@@ -55,7 +55,7 @@ def train(store: ViewStore, *, tracking_uri: str, seed: int = 0) -> TrainReport:
     started = time.monotonic()
     knowledge = load_knowledge()
     trained = fit(store, load_config(), knowledge, seed)
-    scored = judge(trained, seed)
+    scored = judge(trained, knowledge, seed)
     stored = _register(trained, scored, store, tracking_uri)
     return TrainReport(
         action="train",
@@ -106,7 +106,7 @@ def fit(store: ViewStore, config: Config, knowledge: Knowledge, seed: int) -> Tr
     return Trained(artefact, cases, labels, part, rows, _notes(rows, artefact, orders))
 
 
-def judge(trained: Trained, seed: int) -> dict[str, Any]:
+def judge(trained: Trained, knowledge: Knowledge, seed: int) -> dict[str, Any]:
     """Figures on the reviewed orders of the test part."""
     rows = (trained.part == "test") & trained.labels["label"].notna().to_numpy()
     if not rows.any():
@@ -115,7 +115,7 @@ def judge(trained: Trained, seed: int) -> dict[str, Any]:
             looked=f"orders from {trained.artefact.cut.test_start} on, of patients unknown before",
             do="train on a longer period, or on more patients",
         )
-    return score_rows(trained.artefact, trained.cases.only(rows), trained.labels[rows], seed)
+    return score_rows(trained.artefact, trained.cases.only(rows), trained.labels[rows], knowledge, seed)
 
 
 def identity(artefact: Artefact, stored: Stored) -> dict[str, Any]:

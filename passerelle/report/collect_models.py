@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from passerelle.report.facts import Metric, ModelFacts, Problem, Subgroup
+from passerelle.report.facts import Confusion, Example, Metric, ModelFacts, Problem, Subgroup
 from passerelle.report.json_file import read_json
 from passerelle.report.wording import FIGURES, words
 
@@ -39,6 +39,8 @@ def _facts(found: dict[str, Any], name: str) -> ModelFacts:
         calibration=_calibration(evaluation.get("calibration") or {}),
         subgroups=[_subgroup(row) for row in evaluation.get("subgroups") or []],
         problems=[Problem(str(row["problem_code"]), row["n"], row["found"]) for row in found.get("by_problem") or []],
+        confusion=_confusion((found.get("problem_classes") or {}).get("table") or {}),
+        examples=[Example(**row) for row in found.get("examples") or []],
         alerts=found.get("alerts") or {},
         notes=[str(note) for note in _as_list(found.get("notes"))],
         plots=[(words(str(title)), str(svg)) for title, svg in (found.get("plots") or {}).items()],
@@ -82,6 +84,13 @@ def _more(found: Json) -> Iterator[Metric]:
             yield _metric(f"Patients to read first: {FIGURES[figure]}", name, score[figure], place == 0)
     for place, (name, interval) in enumerate(((found.get("problem_classes") or {}).get("macro_f1") or {}).items()):
         yield _metric("Class of problem: macro-F1", name, interval, place == 0)
+
+
+def _confusion(table: Json) -> Confusion | None:
+    if not table:
+        return None
+    classes = [str(name) for name in next(iter(table.values()))]
+    return Confusion(classes, [(str(name), [int(row[one]) for one in classes]) for name, row in table.items()])
 
 
 def _metric(figure: str, score: str, interval: Json, is_model: bool = True) -> Metric:

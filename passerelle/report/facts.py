@@ -339,6 +339,25 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class Confusion:
+    """The class that was predicted against the one that a person wrote: counts, one row a class that was written."""
+
+    classes: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[int]]]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One alert as a clinician would read it, with nothing that names a patient or a day."""
+
+    right: bool
+    problem: str
+    probability: float
+    message: str
+    reasons: Sequence[str]
+
+
+@dataclass(frozen=True)
 class ModelFacts:
     """The evaluation of one model."""
 
@@ -352,6 +371,8 @@ class ModelFacts:
     calibration: Sequence[tuple[str, float]] = ()
     subgroups: Sequence[Subgroup] = ()
     problems: Sequence[Problem] = ()
+    confusion: Confusion | None = None
+    examples: Sequence[Example] = ()
     alerts: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
     plots: Sequence[tuple[str, str]] = ()  # title, SVG text

@@ -8,8 +8,8 @@ from benchmarks import prescription_review as goals
 @pytest.fixture(scope="module")
 def hospitals(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(goals, "PATIENTS", 900)
-        patched.setattr(goals, "AT_SECOND", 700)
+        patched.setattr(goals, "PATIENTS", 1_500)
+        patched.setattr(goals, "AT_SECOND", 1_300)
         yield goals.hospitals(tmp_path_factory.mktemp("hospitals"))
 
 

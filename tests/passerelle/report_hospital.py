@@ -162,6 +162,17 @@ def add_models(workspace: Workspace) -> None:
             "gain_over": {"rule alerts": {"auroc": {"value": 0.29, "low": 0.2, "high": 0.38}}},
             "calibration": {"ece": 0.014},
         },
+        "problem_classes": {"macro_f1": {}, "table": {"4": {"4": 31.0, "6": 2.0}, "6": {"4": 3.0, "6": 17.0}}},
+        "examples": [
+            {
+                "right": True,
+                "problem": "surdosage",
+                "probability": 0.97,
+                "message": f"dose {HOSTILE}",
+                "reasons": ["a", "b"],
+            },
+            {"right": False, "problem": "", "probability": 0.61, "message": "autre ligne", "reasons": []},
+        ],
         "notes": [HOSTILE],
         "plots": {"calibration": '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'},
     }

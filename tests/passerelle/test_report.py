@@ -146,6 +146,11 @@ def test_a_model_stands_beside_its_trivial_baseline(page):
     assert "These figures are of another state of the data" in page.text
 
 
+def test_a_model_shows_which_classes_it_confuses_and_what_its_alerts_say(page):
+    assert page.row("4")[1:3] == ["31", "2"] and page.row("6")[1:3] == ["3", "17"]
+    assert page.row("surdosage")[2:] == ["a ; b", "97.0%"] and page.row("accepted")[1] == "autre ligne"
+
+
 def test_a_model_that_does_not_beat_its_baseline_is_said_so(workspace, tmp_path):
     copy = Workspace(Path(shutil.copytree(workspace.root, tmp_path / "W")))
     path = copy.report.parent / "models" / "prescription_review.json"
@@ -219,7 +224,7 @@ def test_a_password_of_a_setting_is_hidden(page):
 
 
 def test_hostile_text_is_shown_and_never_run(page):
-    assert HOSTILE not in page.source and page.text.count(HOSTILE) == 4  # two gaps, a note, a step of the demo
+    assert HOSTILE not in page.source and page.text.count(HOSTILE) == 5  # two gaps, a note, an alert, a demo's step
     assert "<b>0</b>" not in page.source and "Ward <b>0</b>" in page.text
     assert [tag for tag, _ in page.tags].count("script") == 1
 

@@ -206,20 +206,27 @@ def test_the_same_patient_in_two_questions_has_two_answers(store, uri):
 # ---- a process
 
 
+def far_too_high(store, uri):
+    """An order whose dose, so written, this small model points at."""
+    reviewer = ModelReviewer(OrderReview(lambda: store, uri))
+    rows = (row | {"dose_value": 1e6} for row in store.tables["drug_orders"].to_pylist() if row["dose_value"])
+    return next(row for row in rows if reviewer.review([question(row)])[0])
+
+
 def settings_of(workspace):
     return Settings(workspace=workspace, keys_file=workspace / "keys.json")
 
 
-def test_the_model_works_in_a_process_of_its_own_and_comes_back_when_killed(workspace, store):
+def test_the_model_works_in_a_process_of_its_own_and_comes_back_when_killed(workspace, store, uri):
     reviewer = ReviewerApart(settings_of(workspace), str(workspace / "views.duckdb"))
     assert reviewer.model.startswith("prescription_review 0.1") and reviewer.snapshot_id == "test"
-    row = store.tables["drug_orders"].to_pylist()[0]
-    first = reviewer.review([question({**row, "dose_value": 1e6})])
+    row = far_too_high(store, uri)
+    first = reviewer.review([question(row)])
     assert first[0]
     (process,) = reviewer._process._processes.values()
     os.kill(process.pid, signal.SIGKILL)
     process.join()
-    assert reviewer.review([question({**row, "dose_value": 1e6})]) == first
+    assert reviewer.review([question(row)]) == first
     reviewer.close()
 
 
@@ -239,15 +246,13 @@ def started(workspace, *options):
         process.wait()
 
 
-def test_it_serves_until_it_is_told_to_end(workspace, store):
-    row = next(r for r in store.tables["drug_orders"].to_pylist() if r["dose_value"])
+def test_it_serves_until_it_is_told_to_end(workspace, store, uri):
+    row = far_too_high(store, uri)
     with started(workspace, "--demo") as (process, url, line):
         assert "DEMO" in line
         assert httpx.get(f"{url}/ready").json()["model"].startswith("prescription_review")
         person = str(row["person_id"])
-        order = as_order({**row, "dose_value": row["dose_value"] * 1000}) | {
-            "subject": {"reference": f"Patient/{person}"}
-        }
+        order = as_order(row) | {"subject": {"reference": f"Patient/{person}"}}
         patient = {"resourceType": "Patient", "id": person,
                    "identifier": [{"system": "urn:passerelle:person", "value": person}]}  # fmt: skip
         drafts = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": order}]}
