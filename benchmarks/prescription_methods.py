@@ -44,7 +44,8 @@ def cause_goals(folder: Path) -> Iterator[Goal]:
 
     home = settings_of(folder, "home")
     with opened(home) as store:
-        alerts = predict(store, tracking_uri=tracking_uri(home))
+        found = predict(store, tracking_uri=tracking_uri(home))
+        alerts = [one for one in found if one.occasion.startswith("drug_exposure:")]
     mechanism = injected(home)
     rules = {name.removeprefix("rule_"): theme for name, theme in OF_FEATURE.items() if name in RULE_FEATURES}
     told: dict[str, list[bool]] = {}

@@ -4,7 +4,7 @@ from typing import Any
 
 from fhir_adapters.device import device_reference
 from fhir_adapters.extensions import feature_contribution, prediction_probability
-from fhir_adapters.findings import SEVERITIES, V3_ACT_CODE
+from fhir_adapters.findings import SEVERITIES, V3_ACT_CODE, WITHOUT_CODE
 from fhir_adapters.french import clean, instant, narrative, number
 from fhir_adapters.marking import meta
 from fhir_adapters.placeholder import person_reference, row_reference
@@ -62,7 +62,8 @@ def detected_issue(prediction: Prediction, site: Site) -> Json:
 
 def finding(category: str) -> Json:
     """CodeableConcept of a category; the text is what a French screen shows."""
-    return {"coding": [{"system": V3_ACT_CODE, "code": category}], "text": title(category)}
+    coding = {} if category in WITHOUT_CODE else {"coding": [{"system": V3_ACT_CODE, "code": category}]}
+    return coding | {"text": title(category)}
 
 
 def _orders(prediction: Prediction) -> list[Evidence]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from fhir_adapters.findings import FINDINGS, OTHER
+from fhir_adapters.findings import FINDINGS, OTHER, WITHOUT_CODE
 from fhir_adapters.french import clean, local, number
 from fhir_adapters.site import Site
 from models.contract import Contribution, Evidence, Prediction
@@ -14,7 +14,7 @@ NOT_SEEN = "Non encore vue par un professionnel ; ne remplace pas un avis cliniq
 
 def title(category: str) -> str:
     """What a finding is called on a French screen."""
-    return FINDINGS.get(category, OTHER)
+    return FINDINGS.get(category) or WITHOUT_CODE.get(category, OTHER)
 
 
 def strongest(contributions: Iterable[Contribution]) -> list[Contribution]:

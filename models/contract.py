@@ -107,7 +107,7 @@ class Prediction:
     index_time: datetime  # nothing that became available later was seen
     valid_from: datetime
     valid_until: datetime | None
-    category: str  # FHIR code of the finding, e.g. DOSEH; one vocabulary a model
+    category: str  # FHIR code of the finding, e.g. DOSEH; a word of our own where FHIR has none (PATIENT)
     probability: float
     severity: Severity | None
     message: str  # French sentence

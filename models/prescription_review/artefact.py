@@ -35,6 +35,7 @@ class Artefact:
     calibrator: Calibrator
     triage_calibrator: Calibrator
     threshold: float  # on the raw probability: calibration may tie what the learner tells apart
+    triage_threshold: float  # the same, of the patients of a day
     categories: Categories
     cut: Cut
     knowledge_sha256: str
@@ -75,6 +76,7 @@ class Artefact:
             "calibrator": self.calibrator.as_dict(),
             "triage_calibrator": self.triage_calibrator.as_dict(),
             "threshold": self.threshold,
+            "triage_threshold": self.triage_threshold,
             "cut": self.cut.as_dict(),
             "knowledge_sha256": self.knowledge_sha256,
             "trees": self.trees,
@@ -105,6 +107,7 @@ class Artefact:
             calibrator=Calibrator.from_dict(manifest["calibrator"]),
             triage_calibrator=Calibrator.from_dict(manifest["triage_calibrator"]),
             threshold=manifest["threshold"],
+            triage_threshold=manifest["triage_threshold"],
             categories=manifest["categories"],
             cut=Cut.from_dict(manifest["cut"]),
             knowledge_sha256=manifest["knowledge_sha256"],

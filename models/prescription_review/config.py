@@ -60,6 +60,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
     contract: str
     timezone: str
     alerts_per_100_orders: float = Field(gt=0, lt=100)
+    patients_first_per_100: float = Field(gt=0, lt=100)
     valid_hours: int
     judged_within_hours: float = Field(ge=0)
     views: dict[str, tuple[str, ...]]

@@ -10,8 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.prescription_review.artefact import Artefact
-from models.prescription_review.explained import explained
-from models.prescription_review.features import Cases
+from models.prescription_review.explained import Scored, explained
 from models.prescription_review.knowledge import Knowledge
 from models.prescription_review.wording import LABELS, PROBLEMS
 
@@ -19,18 +18,16 @@ WRONG = 3  # surest alerts on orders that the pharmacist accepted
 REASONS = 3
 
 
-def examples(
-    artefact: Artefact, knowledge: Knowledge, cases: Cases, labels: pd.DataFrame, raw: NDArray[np.float64]
-) -> list[dict[str, Any]]:
+def examples(artefact: Artefact, knowledge: Knowledge, scored: Scored, labels: pd.DataFrame) -> list[dict[str, Any]]:
     """Of each class of problem the surest alert that was right, then the surest ones that were wrong.
 
     Args:
-        cases: reviewed orders; ``labels``: ``label`` and ``problem`` of each; ``raw``: of each, by the learner.
+        scored: reviewed orders; ``labels``: ``label`` and ``problem`` of each.
     """
-    chosen = list(_chosen(labels, raw, artefact.threshold))
-    rows = np.zeros(len(raw), dtype=bool)
+    chosen = list(_chosen(labels, scored.raw, artefact.threshold))
+    rows = np.zeros(len(scored.raw), dtype=bool)
     rows[chosen] = True
-    told = dict(zip(np.flatnonzero(rows).tolist(), explained(artefact, knowledge, cases.only(rows)), strict=True))
+    told = dict(zip(np.flatnonzero(rows).tolist(), explained(artefact, knowledge, scored, rows), strict=True))
     found = []
     for position in chosen:
         row, words = labels.iloc[position], told[position].words

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.prescription_review.artefact import Artefact
 from models.prescription_review.columns import Columns, take
@@ -14,6 +15,25 @@ from models.prescription_review.explain import Explanation, explain
 from models.prescription_review.features import FEATURES, Cases, feature_matrix
 from models.prescription_review.knowledge import Knowledge
 from models.prescription_review.orders import KEY
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Orders with what a model says of each. Arrays have one row an order."""
+
+    cases: Cases
+    learned: Columns
+    features: Array
+    raw: Array  # probability before calibration
+
+    @classmethod
+    def of(cls, artefact: Artefact, cases: Cases) -> Scored:
+        """Orders that were not in the training part."""
+        learned = artefact.learned.compare(cases)
+        features = feature_matrix(cases.rows, learned, artefact.categories)
+        return cls(cases, learned, features, artefact.learner.predict(features))
 
 
 @dataclass(frozen=True)
@@ -26,19 +46,18 @@ class Explained:
     words: Explanation
 
 
-def explained(
-    artefact: Artefact, knowledge: Knowledge, cases: Cases, threshold: float | None = None
-) -> list[Explained]:
-    """The orders whose raw probability reaches a threshold (default: all), in the order of the cases."""
-    learned = artefact.learned.compare(cases)
-    features = feature_matrix(cases.rows, learned, artefact.categories)
-    raw = artefact.learner.predict(features)
-    shown = np.flatnonzero(raw >= (-np.inf if threshold is None else threshold))
+def explained(artefact: Artefact, knowledge: Knowledge, scored: Scored, shown: NDArray[np.bool_]) -> list[Explained]:
+    """Some of the orders, as they stand.
+
+    Args:
+        shown: shape (orders,).
+    """
+    cases, features = scored.cases, scored.features[shown]
     rows = zip(
-        records(take(cases.rows | learned, shown)),
-        artefact.learner.contributions(features[shown])[:, : len(FEATURES)],
-        artefact.calibrator.apply(raw[shown]).tolist(),
-        artefact.problem.predict(features[shown]),
+        records(take(cases.rows | scored.learned, shown)),
+        artefact.learner.contributions(features)[:, : len(FEATURES)],
+        artefact.calibrator.apply(scored.raw[shown]).tolist(),
+        artefact.problem.predict(features),
         strict=True,
     )
     findings = _by_order(cases.found, cases.rows[KEY][shown])
@@ -54,7 +73,7 @@ def explained(
     ]
 
 
-def _by_order(found: Columns, orders: np.ndarray) -> dict[int, list[dict[str, Any]]]:
+def _by_order(found: Columns, orders: NDArray[np.int64]) -> dict[int, list[dict[str, Any]]]:
     """The findings of some orders, as they are sorted."""
     grouped: dict[int, list[dict[str, Any]]] = {}
     for finding in records(take(found, np.isin(found[KEY], orders))):

@@ -89,9 +89,10 @@ def fit_artefact(
     known = ~np.isnan(label)
     calibrator = fit_calibrator(raw[known], label[known], config.calibration)
     triaging = _fit_triage(rows, calibrator, config, trees, seed)
-    reviewed = take(after.rows, known)
+    probability, reviewed = calibrator.apply(raw), take(after.rows, known)
     rounds = triage.Rounds.of(reviewed, config.timezone)
-    described = triage.describe(rounds, reviewed, calibrator.apply(raw[known]))
+    described = triage.describe(rounds, reviewed, probability[known])
+    of_all = triage.describe(triage.Rounds.of(after.rows, config.timezone), after.rows, probability)
     return Artefact(
         config=config,
         learner=learner,
@@ -101,6 +102,7 @@ def fit_artefact(
         calibrator=calibrator,
         triage_calibrator=fit_calibrator(triaging.predict(described), rounds.highest(label[known]), config.calibration),
         threshold=_threshold(raw, config.budget),
+        triage_threshold=_threshold(triaging.predict(of_all), config.patients_first_per_100 / 100),
         categories=rows.categories,
         cut=cut,
         knowledge_sha256=knowledge.sha256,
@@ -123,7 +125,7 @@ def _fit_triage(rows: TrainingRows, calibrator: Calibrator, config: Config, tree
 
 
 def _threshold(raw: Array, budget: float) -> float:
-    """The lowest raw probability whose alerts stay within the budget, over all later orders, reviewed or not."""
+    """The lowest raw probability whose alerts stay within the budget, over all later rows, reviewed or not."""
     values, counts = np.unique(raw, return_counts=True)
     above = np.cumsum(counts[::-1])[::-1] / max(len(raw), 1)
     within = values[above <= budget]

@@ -35,7 +35,7 @@ class Learner:
     def contributions(self, features: Array) -> Array:
         """Share of each feature in the log-odds, shape (n, features + 1); the last column is the base value."""
         if not len(features):
-            return np.empty((0, len(FEATURES) + 1))
+            return np.empty((0, features.shape[1] + 1))
         return np.asarray(self._booster.predict(features, num_threads=1, pred_contrib=True))
 
 

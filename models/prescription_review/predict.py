@@ -8,16 +8,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from models.contract import Prediction
 from models.prescription_review.artefact import Artefact
 from models.prescription_review.columns import Columns
 from models.prescription_review.config import load_config
-from models.prescription_review.explained import Explained, explained
+from models.prescription_review.explained import Scored, explained
 from models.prescription_review.features import Cases, build_cases
 from models.prescription_review.knowledge import Knowledge, load_knowledge
 from models.prescription_review.orders import KEY, naive_utc
+from models.prescription_review.read_first import CATEGORY, read_first
 from models.prescription_review.train import identity
 from models.registry import Registry
 from models.view_store import ViewStore, read_views, require_contract
@@ -32,13 +34,14 @@ def predict(
     version: int | None = None,
     every_order: bool = False,
 ) -> list[Prediction]:
-    """One prediction per order to be looked at, in the order of patients and time.
+    """One prediction per order to be looked at, in the order of patients and time; then one per patient and day whose
+    orders, read together, are among the first to be read.
 
     Args:
-        since: only orders judged at or after this instant.
+        since: only what is judged at or after this instant.
         as_of: the store as it was known at this instant; no later order is scored.
         version: of the model; default: the newest.
-        every_order: also those below the alert threshold (for audits; nothing to be delivered).
+        every_order: every order and no patient (for audits; nothing to be delivered).
 
     Raises:
         ContractError: the store lacks the contract, a view or a column that the model declares.
@@ -49,7 +52,12 @@ def predict(
     require_contract(store, config.contract, config.views, config.model)
     views = read_views(store, config.views, model=config.model, as_of=as_of)
     cases = build_cases(views, config, ready.knowledge, as_of=as_of)
-    return ready.predictions(cases.only(_wanted(cases.rows, since, as_of)), store, every_order=every_order)
+    scored = Scored.of(ready.artefact, cases.only(_read_with(cases.rows, since, as_of, config.timezone)))
+    wanted = _wanted(scored.cases.rows, since)
+    if every_order:
+        return ready.orders(scored, wanted, store)
+    found = ready.orders(scored, wanted & ready.is_alert(scored), store)
+    return found + [one for one in ready.patients(scored, store) if since is None or one.index_time >= _utc(since)]
 
 
 @dataclass(frozen=True)
@@ -72,46 +80,82 @@ class ReadyModel:
         names = identity(artefact, stored)
         return cls(artefact, load_knowledge(), {k: names[k] for k in ("model", "model_version", "model_sha256")})
 
-    def predictions(self, cases: Cases, store: ViewStore, *, every_order: bool = False) -> list[Prediction]:
-        """One prediction per order above the alert threshold, in the order of the cases.
+    def predictions(self, cases: Cases, store: ViewStore) -> list[Prediction]:
+        """One prediction per order above the alert threshold, in the order of the cases, which are from the store."""
+        scored = Scored.of(self.artefact, cases)
+        return self.orders(scored, self.is_alert(scored), store)
 
-        Args:
-            store: where the cases come from.
-            every_order: also those below the threshold.
-        """
-        threshold = None if every_order else self.artefact.threshold
-        common = {**self.names, "view_contract": store.contract, "snapshot_id": store.snapshot_id}
-        found = explained(self.artefact, self.knowledge, cases, threshold)
-        return [self._prediction(one, common) for one in found]
+    def is_alert(self, scored: Scored) -> NDArray[np.bool_]:
+        """The orders above the alert threshold."""
+        return np.asarray(scored.raw >= self.artefact.threshold)
 
-    def _prediction(self, one: Explained, common: Mapping[str, Any]) -> Prediction:
-        order, words, config = one.order, one.words, self.artefact.config
-        at, stay = _aware(order["index_time"]), int(order["visit_occurrence_id"])
-        return Prediction(
-            **common,
-            person_id=int(order["person_id"]),
-            occasion=f"drug_exposure:{int(order[KEY])}",
-            index_time=at,
-            valid_from=at,
-            valid_until=at + timedelta(hours=config.valid_hours),
-            category=words.category,
-            probability=one.probability,
-            severity=words.severity,
-            message=words.message,
-            visit_occurrence_id=stay if stay > 0 else None,
-            contributions=words.contributions,
-            evidence=words.evidence,
-        )
+    def orders(self, scored: Scored, shown: NDArray[np.bool_], store: ViewStore) -> list[Prediction]:
+        """One prediction per order that is shown."""
+        found = explained(self.artefact, self.knowledge, scored, shown)
+        return [
+            Prediction(
+                **self._common(store, one.order["index_time"], int(one.order["visit_occurrence_id"])),
+                person_id=int(one.order["person_id"]),
+                occasion=f"drug_exposure:{int(one.order[KEY])}",
+                category=one.words.category,
+                probability=one.probability,
+                severity=one.words.severity,
+                message=one.words.message,
+                contributions=one.words.contributions,
+                evidence=one.words.evidence,
+            )
+            for one in found
+        ]
+
+    def patients(self, scored: Scored, store: ViewStore) -> list[Prediction]:
+        """One prediction per patient and day to be read first."""
+        return [
+            Prediction(
+                **self._common(store, one.at, one.stay),
+                person_id=one.person_id,
+                occasion=f"orders_of_day:{one.day}",
+                category=CATEGORY,
+                probability=one.probability,
+                severity=None,
+                message=one.message,
+                contributions=one.contributions,
+                evidence=one.evidence,
+            )
+            for one in read_first(self.artefact, scored)
+        ]
+
+    def _common(self, store: ViewStore, index_time: Any, stay: int) -> dict[str, Any]:
+        at = _aware(index_time)
+        return {
+            **self.names,
+            "view_contract": store.contract,
+            "snapshot_id": store.snapshot_id,
+            "index_time": at,
+            "valid_from": at,
+            "valid_until": at + timedelta(hours=self.artefact.config.valid_hours),
+            "visit_occurrence_id": stay if stay > 0 else None,
+        }
 
 
-def _wanted(orders: Columns, since: datetime | None, as_of: datetime | None) -> NDArray[np.bool_]:
+def _read_with(orders: Columns, since: datetime | None, as_of: datetime | None, timezone: str) -> NDArray[np.bool_]:
+    """The orders that are judged in time, and those of the first day before: a day is read as a whole."""
     at = orders["index_time"]
     wanted = np.ones(len(at), dtype=bool)
     if since is not None:
-        wanted &= at >= np.datetime64(naive_utc(since))
+        midnight = pd.Timestamp(_utc(since)).tz_convert(timezone).normalize().to_pydatetime()
+        wanted &= at >= np.datetime64(naive_utc(midnight))
     if as_of is not None:
         wanted &= at <= np.datetime64(naive_utc(as_of))
     return wanted
+
+
+def _wanted(orders: Columns, since: datetime | None) -> NDArray[np.bool_]:
+    at = orders["index_time"]
+    return np.asarray(at >= np.datetime64(naive_utc(since))) if since is not None else np.ones(len(at), dtype=bool)
+
+
+def _utc(instant: datetime) -> datetime:
+    return naive_utc(instant).replace(tzinfo=UTC)
 
 
 def _aware(instant: Any) -> datetime:

@@ -15,7 +15,8 @@ from models.prescription_review import problem, triage
 from models.prescription_review.artefact import Artefact
 from models.prescription_review.columns import columns_of
 from models.prescription_review.examples import examples
-from models.prescription_review.features import Cases, feature_matrix
+from models.prescription_review.explained import Scored
+from models.prescription_review.features import Cases
 from models.prescription_review.knowledge import Knowledge
 from models.ranking import Ranking
 
@@ -37,14 +38,13 @@ def score_rows(
         ``evaluation`` of orders, ``triage`` of the patients that are read on a day, ``alerts`` (at the model's own
         threshold), ``by_problem``, ``problem_classes``, ``examples`` and ``plots``.
     """
-    orders, learned = cases.orders, artefact.learned.compare(cases)
-    features = feature_matrix(cases.rows, learned, artefact.categories)
-    raw = artefact.learner.predict(features)
+    orders, scored = cases.orders, Scored.of(artefact, cases)
+    raw = scored.raw
     positive = labels["label"].to_numpy(float)
     scores = {
         MODEL: raw,
         "rule alerts": orders["rules_grave"].to_numpy(float),
-        "dose percentile": 1 - learned["daily_share_at_or_above"],
+        "dose percentile": 1 - scored.learned["daily_share_at_or_above"],
     }
     probability = artefact.calibrator.apply(raw)
     sample = Sample(positive, orders["person_id"].to_numpy(), scores, probability, subgroups(orders))
@@ -55,9 +55,9 @@ def score_rows(
         "evaluation": evaluation,
         "alerts": _alerts(raw >= artefact.threshold, positive, budget),
         "by_problem": _by_problem(raw, positive, labels["problem"], budget),
-        "problem_classes": _problem_classes(artefact, features, orders, labels, seed),
+        "problem_classes": _problem_classes(artefact, scored.features, orders, labels, seed),
         "triage": _triage(artefact, orders, probability, positive, seed),
-        "examples": examples(artefact, knowledge, cases, labels, raw),
+        "examples": examples(artefact, knowledge, scored, labels),
         "plots": {
             "discrimination": plots.discrimination(positive, scores),
             "calibration": plots.calibration(evaluation["calibration"]["bins"]),

@@ -7,6 +7,7 @@ from models.prescription_review.config import load_config
 from models.prescription_review.features import build_cases
 from models.prescription_review.knowledge import load_knowledge
 from models.prescription_review.predict import predict
+from models.prescription_review.read_first import CATEGORY
 from models.view_store import read_views
 from tests.models.hospital_views import noisy_after, utc
 
@@ -39,6 +40,16 @@ def test_noise_after_an_instant_changes_no_prediction_before_it(trained):
     noisy = predict(noisy_after(trained.store, instant), tracking_uri=trained.tracking_uri, every_order=True)
     before = [[p for p in found if p.index_time <= instant] for found in (quiet, noisy)]
     assert len(before[0]) > 100
+    assert before[0] == before[1]
+
+
+def test_noise_after_an_instant_changes_no_patient_of_a_day_before_it(trained):
+    instant = INSTANTS[1]
+    quiet = predict(trained.store, tracking_uri=trained.tracking_uri)
+    noisy = predict(noisy_after(trained.store, instant), tracking_uri=trained.tracking_uri)
+    last = f"orders_of_day:{instant.date().isoformat()}"
+    before = [[p for p in found if p.category == CATEGORY and p.occasion < last] for found in (quiet, noisy)]
+    assert len(before[0]) > 20
     assert before[0] == before[1]
 
 

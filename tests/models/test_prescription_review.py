@@ -12,9 +12,11 @@ import pyarrow as pa
 import pytest
 
 from models.card import card
+from models.prescription_review import triage
 from models.prescription_review.evaluate import evaluate
 from models.prescription_review.features import FEATURES
 from models.prescription_review.predict import predict
+from models.prescription_review.read_first import CATEGORY
 from models.prescription_review.rules import CATEGORIES
 from models.prescription_review.train import NotEnoughLabels, reproduce, train
 from models.prescription_review.wording import STATISTICAL
@@ -55,7 +57,8 @@ def test_each_prediction_carries_what_a_reader_must_be_able_to_check(trained):
     labs = set(trained.store.tables["lab_results"]["measurement_id"].to_pylist())
     diagnoses = set(trained.store.tables["diagnoses"]["condition_occurrence_id"].to_pylist())
     rows = {"drug_exposure": orders, "measurement": labs, "condition_occurrence": diagnoses}
-    predictions = predict(trained.store, tracking_uri=trained.tracking_uri)
+    every = predict(trained.store, tracking_uri=trained.tracking_uri)
+    predictions = [one for one in every if one.category != CATEGORY]
     assert 50 < len(predictions) < 0.15 * len(orders)
     for prediction in predictions:
         assert prediction.evidence[0].table == "drug_exposure"
@@ -69,6 +72,25 @@ def test_each_prediction_carries_what_a_reader_must_be_able_to_check(trained):
         assert prediction.model_version == trained.report.model_version == "0.1.1"
         assert prediction.model_sha256 == trained.report.model_sha256
     assert {"DOSEH", "LAB"} <= {prediction.category for prediction in predictions}
+
+
+def test_patients_to_read_first_name_the_lines_that_make_them_so(trained):
+    every = predict(trained.store, tracking_uri=trained.tracking_uri)
+    of_orders = {one.occasion: one.probability for one in every if one.category != CATEGORY}
+    patients = [one for one in every if one.category == CATEGORY]
+    rows = {row["drug_exposure_id"]: row for row in trained.store.tables["drug_orders"].to_pylist()}
+    days = {(row["person_id"], row["started_at"].date()) for row in rows.values()}
+    assert 20 < len(patients) < 0.3 * len(days)
+    assert len({(one.person_id, one.occasion) for one in patients}) == len(patients)
+    for one in patients:
+        assert one.severity is None and one.message.startswith("À lire en premier : ") and one.evidence
+        assert {rows[e.row_id]["person_id"] for e in one.evidence} == {one.person_id}
+        assert all(e.label in one.message for e in one.evidence)
+        assert {c.feature for c in one.contributions} <= set(triage.FEATURES)
+    # What alarms most stands among them: the surest alerts are on a patient of the list.
+    listed = {f"drug_exposure:{e.row_id}" for one in patients for e in one.evidence}
+    surest = sorted(of_orders, key=of_orders.__getitem__)[-20:]
+    assert len(listed & set(surest)) >= 18
 
 
 def test_a_duplicate_or_an_interaction_names_both_orders(trained):
@@ -96,8 +118,8 @@ def test_a_renal_alert_shows_the_creatinine_it_rests_on(trained):
         assert any(e.table == "measurement" and e.label.startswith("créatinine") for e in prediction.evidence)
 
 
-def test_since_keeps_the_later_orders_only(trained):
-    since = utc("2024-08-01T00:00:00")
+@pytest.mark.parametrize("since", [utc("2024-08-01T00:00:00"), utc("2024-07-14T15:20:00")], ids=str)
+def test_since_keeps_what_is_later_only(trained, since):
     every = predict(trained.store, tracking_uri=trained.tracking_uri)
     later = predict(trained.store, tracking_uri=trained.tracking_uri, since=since)
     assert later == [p for p in every if p.index_time >= since] and 0 < len(later) < len(every)
