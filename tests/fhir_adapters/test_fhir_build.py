@@ -142,6 +142,18 @@ def test_an_interaction_implies_both_orders():
     assert check(issue) == []
 
 
+def test_a_patient_to_read_first_implies_the_lines_that_make_it_so():
+    lines = (Evidence("drug_exposure", 5001, "warfarine"), Evidence("drug_exposure", 5002, "ibuprofène"))
+    words = "À lire en premier : 9 ligne(s) à lire ensemble, dont d'abord warfarine, ibuprofène."
+    one = replace(RENAL_DOSE, category="PATIENT", severity=None, occasion="orders_of_day:2025-03-05",
+                  evidence=lines, message=words)  # fmt: skip
+    issue = build(one)[1]
+    assert issue["code"] == {"text": "Prescriptions du patient à lire en premier"}  # no code of FHIR says it
+    assert [i["display"] for i in issue["implicated"]] == ["warfarine", "ibuprofène"]
+    assert issue["detail"].startswith(words) and "severity" not in issue
+    assert errors(issue) == [] and structure_problems(issue) == []
+
+
 def test_probability_is_a_percentage_with_its_unit():
     quantity = build(RENAL_DOSE)[1]["extension"][0]["valueQuantity"]
     assert (quantity["value"], quantity["code"]) == (Decimal("85.3"), "%")
