@@ -61,20 +61,21 @@ class Associations:
 
         NaN where there is nothing of the kind. Shape (orders,) each.
         """
-        number = len(orders["drug"])
+        bits, number = self.bits(orders, beside), len(orders["drug"])
         found = {}
         for kind, name in zip(BESIDE, RARE, strict=True):
             rows = np.flatnonzero(beside["kind"] == kind)
-            at = beside["at"][rows]
             least = np.full(number, np.inf)
-            np.minimum.at(least, at, self._bits(orders["drug"][at], beside["what"][rows], beside["fine"][rows]))
+            np.minimum.at(least, beside["at"][rows], bits[rows])
             found[name] = np.where(np.isfinite(least), least, np.nan)
         return found
 
-    def _bits(
-        self, drug: NDArray[np.object_], what: NDArray[np.object_], fine: NDArray[np.object_]
-    ) -> NDArray[np.float64]:
-        number, values = factorized(fine)
+    def bits(self, orders: Columns, beside: Columns) -> NDArray[np.float64]:
+        """Of each situation, shape (situations,); NaN for findings of rules."""
+        there = np.flatnonzero(np.isin(beside["kind"], BESIDE))
+        found = np.full(len(beside["at"]), np.nan)
+        drug, what = orders["drug"][beside["at"][there]], beside["what"][there]
+        number, values = factorized(beside["fine"][there])
         first = np.zeros(len(values), dtype=np.int64)
         first[number[::-1]] = np.arange(len(number))[::-1]
         seen = self._patients
@@ -83,7 +84,8 @@ class Associations:
         for position, (one, other) in enumerate(zip(drug[first], what[first], strict=True)):
             expected = seen.get((one, ""), 0) * seen.get(("", other), 0) / of_all
             bits[position] = np.log2((seen.get((one, other), UNTOLD) + SHRINK) / (expected + SHRINK))
-        return bits[number]
+        found[there] = bits[number]
+        return found
 
     @cached_property
     def _patients(self) -> dict[tuple[str, str], int]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.prescription_review.artefact import Artefact
 from models.prescription_review.explained import Scored, explained
 from models.prescription_review.knowledge import Knowledge
-from models.prescription_review.wording import LABELS, PROBLEMS
+from models.prescription_review.wording import PROBLEMS
 
 WRONG = 3  # surest alerts on orders that the pharmacist accepted
 REASONS = 3
@@ -38,7 +38,7 @@ def examples(artefact: Artefact, knowledge: Knowledge, scored: Scored, labels: p
                 "problem": PROBLEMS.get(_code(row["problem"]), "") if row["label"] == 1 else "",
                 "probability": told[position].probability,
                 "message": words.message,
-                "reasons": [LABELS[one.feature] for one in raising[:REASONS]],
+                "reasons": [one.label for one in raising[:REASONS]],
             }
         )
     return found

@@ -52,6 +52,7 @@ def explain(
     knowledge: Knowledge,
     timezone: str,
     problem: int | None = None,
+    about: Mapping[str, str] | None = None,
 ) -> Explanation:
     """Explain one order.
 
@@ -60,13 +61,15 @@ def explain(
         findings: its findings, the most severe first (may be empty).
         shares: contributions of each of ``FEATURES`` to the raw log-odds, shape (features,); told by theme.
         problem: the likeliest class (Act-IP), for an order that no rule names.
+        about: feature → the other drug or the disease that its value is about.
     """
     named = dict(zip(FEATURES, shares.tolist(), strict=True))
-    contributions = _contributions(order, named)
+    labels = wording.LABELS | {name: _label(name, what, knowledge) for name, what in (about or {}).items() if what}
+    contributions = _contributions(order, named, labels)
     main = _dominating(findings, named)
     severity: Severity | None = None  # a number alone does not say how grave a problem is
     if main is None:
-        category, message = _statistical(order, named)
+        category, message = _statistical(order, named, labels)
         if problem is not None:
             message += " " + wording.PROBABLE.format(problem=problem, problem_name=wording.PROBLEMS[problem])
     else:
@@ -107,7 +110,12 @@ def _family(rule: str) -> str:
     return wording.FAMILIES.get(rule, dose)
 
 
-def _contributions(order: Row, named: dict[str, float]) -> tuple[Contribution, ...]:
+def _label(name: str, what: str, knowledge: Knowledge) -> str:
+    """The label of a feature with the thing that it is about: a substance by its name, a disease by its category."""
+    return wording.ABOUT.format(label=wording.LABELS[name], what=knowledge.names.get(what, what))
+
+
+def _contributions(order: Row, named: dict[str, float], labels: Mapping[str, str]) -> tuple[Contribution, ...]:
     """Of each theme that is a reason the sum of its features, told by the one that says most in that direction."""
     total = {theme: sum(named[name] for name in names) for theme, names in THEMES.items() if theme not in BACKGROUND}
     strongest = sorted(total, key=lambda theme: (-abs(total[theme]), theme))[:TOP]
@@ -116,7 +124,7 @@ def _contributions(order: Row, named: dict[str, float]) -> tuple[Contribution, .
         if total[theme] != 0:
             sign = 1 if total[theme] > 0 else -1
             name = max(THEMES[theme], key=lambda name: sign * named[name])
-            found.append(Contribution(name, wording.LABELS[name], _value(name, order[name]), round(total[theme], 6)))
+            found.append(Contribution(name, labels[name], _value(name, order[name]), round(total[theme], 6)))
     return tuple(found)
 
 
@@ -126,7 +134,7 @@ def _value(name: str, value: Any) -> float | str | None:
     return None if pd.isna(value) else float(value)
 
 
-def _statistical(order: Row, named: dict[str, float]) -> tuple[str, str]:
+def _statistical(order: Row, named: dict[str, float], labels: Mapping[str, str]) -> tuple[str, str]:
     """Without a rule: the feature that moved the score most, and no claim beyond that it did."""
     family = {name: category for category, names in wording.STATISTICAL.items() for name in names}
     first = max(family, key=lambda name: named[name])
@@ -139,7 +147,7 @@ def _statistical(order: Row, named: dict[str, float]) -> tuple[str, str]:
     elif category == "DOSE" and ratio <= LOWER:
         category = "DOSEL"
     text = wording.STATISTICAL_MESSAGES.get(category, wording.RESEMBLES)
-    return category, text.format(drug=order["drug_name"], times=number(round(ratio, 2)), first=wording.LABELS[first])
+    return category, text.format(drug=order["drug_name"], times=number(round(ratio, 2)), first=labels[first])
 
 
 def _sentence(order: Row, finding: Row, knowledge: Knowledge) -> str:

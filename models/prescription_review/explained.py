@@ -52,24 +52,26 @@ def explained(artefact: Artefact, knowledge: Knowledge, scored: Scored, shown: N
     Args:
         shown: shape (orders,).
     """
-    cases, features = scored.cases, scored.features[shown]
+    cases, features = scored.cases.only(shown), scored.features[shown]
+    named = artefact.learned.named(cases)
     rows = zip(
-        records(take(cases.rows | scored.learned, shown)),
+        records(cases.rows | take(scored.learned, shown)),
+        records(named) if len(features) else [],
         artefact.learner.contributions(features)[:, : len(FEATURES)],
         artefact.calibrator.apply(scored.raw[shown]).tolist(),
         artefact.problem.predict(features),
         strict=True,
     )
-    findings = _by_order(cases.found, cases.rows[KEY][shown])
+    findings = _by_order(cases.found, cases.rows[KEY])
     timezone = artefact.config.timezone
     return [
         Explained(
             order,
             probability,
             int(problem),
-            explain(order, findings.get(int(order[KEY]), []), shares, knowledge, timezone, int(problem)),
+            explain(order, findings.get(int(order[KEY]), []), shares, knowledge, timezone, int(problem), about),
         )
-        for order, shares, probability, problem in rows
+        for order, about, shares, probability, problem in rows
     ]
 
 

@@ -13,6 +13,7 @@ from models.prescription_review.columns import Columns
 from models.prescription_review.dose_reference import DoseReference
 from models.prescription_review.features import Cases
 from models.prescription_review.objections import Objections
+from models.prescription_review.situations import ILLNESS, OTHER_DRUG, SAME_GROUP, strongest
 from models.splits import person_folds
 
 Array = NDArray[np.float64]
@@ -50,6 +51,16 @@ class Learned:
             **self.doses.compare(cases.rows),
             **self.associations.compare(cases.rows, cases.beside),
             **self.objections.compare(cases.rows, cases.beside),
+        }
+
+    def named(self, cases: Cases) -> Columns:
+        """Feature → the other drug or the disease that its value is about; "" where there is none."""
+        beside, number = cases.beside, len(cases.rows["drug"])
+        weights = {"rare": -self.associations.bits(cases.rows, beside), "objected": self.objections.rates(beside)}
+        return {
+            f"{name}_{kind}": strongest(beside, kind, weight, number)
+            for name, weight in weights.items()
+            for kind in (OTHER_DRUG, SAME_GROUP, ILLNESS)
         }
 
     def write(self, folder: Path) -> None:

@@ -53,6 +53,16 @@ def only(beside: Columns, orders: NDArray[np.bool_]) -> Columns:
     return kept | {"at": (np.cumsum(orders) - 1)[kept["at"]]}
 
 
+def strongest(beside: Columns, kind: str, weight: NDArray[np.float64], number: int) -> NDArray[np.object_]:
+    """Of each order the thing of a kind with the greatest weight; "" where there is none. Shape (number,)."""
+    rows = np.flatnonzero(beside["kind"] == kind)
+    rows = rows[np.lexsort((beside["what"][rows].astype(str), -weight[rows], beside["at"][rows]))]
+    at, first = np.unique(beside["at"][rows], return_index=True)
+    found = np.full(number, "", dtype=object)
+    found[at] = beside["what"][rows[first]]
+    return found
+
+
 def _rows(at: Rows, kind: str, what: NDArray[np.object_]) -> Columns:
     """Each thing once an order."""
     _, first = np.unique(codes(at, what), return_index=True)

@@ -235,6 +235,8 @@ STATISTICAL_MESSAGES = {
     "DOSEH": "{drug} : dose inhabituelle, {times} fois la dose usuelle de ce médicament dans l'établissement.",
     "DOSEL": "{drug} : dose inhabituellement basse, {times} fois la dose usuelle dans l'établissement.",
 }
+# A label with the other drug or the disease (category of ICD-10) that its value is about.
+ABOUT = "{label}, {what}"
 READ_FIRST = "À lire en premier : {lines} ligne(s) à lire ensemble, dont d'abord {drugs}."
 # Of the patients of a day: feature -> label.
 TRIAGE_LABELS = {
