@@ -46,16 +46,15 @@ class Crosswalk:
 
     def merge(self, source: str, rows: pa.Table) -> int:
         """Add what is new; the file is replaced in one rename. Returns the rows it then holds."""
-        known = self._read(source)
-        merged = pa.concat_tables([known, rows.select(SCHEMA.names).cast(SCHEMA)])
-        merged = (
-            merged.group_by(SCHEMA.names, use_threads=False)
-            .aggregate([])
-            .select(SCHEMA.names)
-            .sort_by([(name, "ascending") for name in ("kind", "hash", "attribute", "identifier")])
-        )
-        if merged.equals(known):
+        known, given = self._read(source), rows.select(SCHEMA.names).cast(SCHEMA)
+        # Of many known rows only those with a given hash can be among the given ones.
+        has_given = pc.is_in(known["hash"], given["hash"].unique())
+        near = known.filter(has_given)
+        both = pa.concat_tables([near, given]).group_by(SCHEMA.names, use_threads=False).aggregate([])
+        if both.num_rows == near.num_rows:
             return known.num_rows
+        merged = pa.concat_tables([known.filter(pc.invert(has_given)), both.select(SCHEMA.names)])
+        merged = merged.sort_by([(name, "ascending") for name in ("kind", "hash", "attribute", "identifier")])
         self._write(source, merged)
         return merged.num_rows
 
