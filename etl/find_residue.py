@@ -75,7 +75,7 @@ class Residue:
     def _lengths(self) -> frozenset[int]:
         return frozenset(map(len, self.numbers))
 
-    def search(self, table: str, column: str, texts: pa.Array) -> None:
+    def search(self, table: str, column: str, texts: pa.Array | pa.ChunkedArray) -> None:
         """Look through a column, or a part of it; the same text is looked through once."""
         tally = self.columns.setdefault((table, column), Tally())
         tally.rows += len(texts) - texts.null_count
