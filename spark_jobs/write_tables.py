@@ -157,23 +157,18 @@ class Difference:
         return f"difference__{self.name.replace('.', '_')}"
 
     def query(self) -> str:
-        """Rows to add and rows to take away: the columns, ``_h`` (content), ``_added``."""
+        """Rows to add and rows to take away: the columns, ``_h`` (content), ``_added``. Each side is read once."""
         content = content_hash(*self.columns)
         columns = ", ".join(self.columns)
-        sides = {
-            alias: f"(SELECT {columns}, {content} AS _h FROM ({query}) AS r)"
-            for alias, query in (("o", self.before), ("n", self.after))
-        }
-
-        def only(a: str, b: str, added: bool) -> str:
-            same = f"{b}._h = {a}._h" + (f" AND {b}.{self.key} = {a}.{self.key}" if self.key else "")
-            cells = ", ".join(f"{a}.{column}" for column in (*self.columns, "_h"))
-            return (
-                f"SELECT {cells}, {str(added).lower()} AS {ADDED} FROM {sides[a]} AS {a} "
-                f"LEFT ANTI JOIN {sides[b]} AS {b} ON {same}"
-            )
-
-        return f"{only('n', 'o', True)} UNION ALL {only('o', 'n', False)}"
+        before, after = (
+            f"(SELECT {columns}, {content} AS _h FROM ({query}) AS r)" for query in (self.before, self.after)
+        )
+        same = "o._h = n._h" + (f" AND o.{self.key} = n.{self.key}" if self.key else "")
+        cells = ", ".join(f"coalesce(n.{column}, o.{column}) AS {column}" for column in (*self.columns, "_h"))
+        return (
+            f"SELECT {cells}, n._h IS NOT NULL AS {ADDED} FROM {after} AS n FULL OUTER JOIN {before} AS o ON {same} "
+            "WHERE n._h IS NULL OR o._h IS NULL"
+        )
 
 
 def write_differences(
