@@ -103,18 +103,23 @@ def _changes(
     table = source.tables[table_name]
     before, changes = f"before__{table_name}", f"changes__{table_name}"
     open_current(engine, lake, source, table_name, base, before)
-    came = bool(arrived.typed.rows)
-    arrivals = _arrivals(table, arrived, before) if came or not arrived.part else None
+    arrivals = None
+    if arrived.typed.rows or not arrived.part:  # staged: the search for departures asks for them again
+        arrivals = f"arrivals__{table_name}"
+        engine.stage(arrivals, _arrivals(table, arrived, before), staging / "arrivals" / table_name)
     gone = None
     if table.delete_rule.kind == "absence":
         if not arrived.part:
             gone = f"SELECT b.{ROW} FROM {before} AS b LEFT ANTI JOIN {arrived.typed.view} AS g ON g.{ROW} = b.{ROW}"
         elif arrived.departures is not None:
             gone = _found(engine, table, arrived, arrivals, before)
-    parts = [part for part in (arrivals, _departures(table, before, gone) if gone else None) if part]
+    parts = [arrivals] if arrivals else []
+    if gone:
+        parts.append(f"departures__{table_name}")
+        engine.stage(parts[-1], _departures(table, before, gone), staging / "departures" / table_name)
     if not parts:
         return changes, {"n": 0, "arrived": 0, "gone": 0, "more": 0, "less": 0}
-    engine.stage(changes, " UNION ALL ".join(parts), staging / "changes" / table_name)
+    engine.sql(" UNION ALL ".join(f"SELECT * FROM {part}" for part in parts)).createOrReplaceTempView(changes)
     facts = engine.rows(
         f"SELECT count(*) AS n, count(*) - count({WAS}) AS arrived, "
         f"coalesce(sum(CASE WHEN {GONE} THEN 1 ELSE 0 END), 0) AS gone, "
@@ -150,7 +155,7 @@ def _found(engine: Engine, table: SourceTable, arrived: Arrived, arrivals: str |
     known = f"{before}_and_new"
     query = f"SELECT {keys} FROM {before}"
     if arrivals:
-        query += f" UNION ALL SELECT {keys} FROM ({arrivals}) AS a WHERE {WAS} IS NULL"
+        query += f" UNION ALL SELECT {keys} FROM {arrivals} WHERE {WAS} IS NULL"
     engine.sql(query).createOrReplaceTempView(known)
     spoilt = arrived.typed.spoilt if arrived.typed.quarantined_rows else None
     return arrived.departures.find(known, spoilt)
