@@ -166,6 +166,10 @@ def _embedded() -> Iterator[Any]:
     # Decode the columns of a row only where a filter, or the small side of a join, has left it: an increment reads the
     # rows of its touched persons in half the time (measured).
     os.environ.setdefault("SAIL_PARQUET__PUSHDOWN_FILTERS", "true")
+    # Its allocator would give memory back after 10 ms and ask for it again in pages of 2 MB, which the kernel has to
+    # empty: a tenth of the CPU of an increment, and a quarter of the memory of a run (measured). Read at the import.
+    os.environ.setdefault("MIMALLOC_ALLOW_THP", "0")
+    os.environ.setdefault("MIMALLOC_PURGE_DELAY", "1000")  # milliseconds
     from pysail.spark import SparkConnectServer
     from pyspark.sql import SparkSession
 
