@@ -1,8 +1,9 @@
 """The door: identifiers become hashes, direct identifiers go to the crosswalk, before anything is written."""
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import pyarrow as pa
@@ -33,6 +34,7 @@ class Door:
     engine: Engine
     lake: Lake
     staging: Path
+    turn: Any = field(default_factory=Lock)  # of the crosswalk: who merges into it reads it and writes it anew
 
     @property
     def salt(self) -> int:
@@ -87,7 +89,8 @@ class Stager:
         self.writer.close()
         identifiers, self.identifiers = self.identifiers, []
         if identifiers:  # in the crosswalk before the rows that need them are in bronze
-            self.door.crosswalk.merge(self.door.source.name, pa.concat_tables(identifiers))
+            with self.door.turn:
+                self.door.crosswalk.merge(self.door.source.name, pa.concat_tables(identifiers))
 
     def abandon(self) -> None:
         """Nobody will `finish`; one who is at it, in another thread, fails."""

@@ -30,6 +30,7 @@ class Departures:
 
     door: Door
     connection: Any
+    turn: Any  # lock of the connection: the door asks it for the next tables meanwhile
     table_name: str
 
     @property
@@ -55,7 +56,8 @@ class Departures:
 
     @cached_property
     def _there(self) -> pa.Table:
-        return count_blocks(self.connection, self.door.source, self.table_name, self.table, self.blocks)
+        with self.turn:
+            return count_blocks(self.connection, self.door.source, self.table_name, self.table, self.blocks)
 
     @property
     def now(self) -> int:
@@ -103,6 +105,7 @@ class Departures:
         raw, view = door.staging / "keys" / self.table_name, f"keys__{self.table_name}"
         within = (self.blocks.numbers[0], self.blocks.size, blocks) if self.blocks.numbers else None
         with (
+            self.turn,
             open_relation(
                 self.connection, door.source, self.table_name, alone, only_keys=True, within=within
             ) as stream,

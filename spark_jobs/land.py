@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,7 @@ from etl.readers.files import open_file
 from passerelle.errors import SourceError, UsageError
 from spark_jobs.bronze import BronzeState, back_to, signature
 from spark_jobs.door import Door, Stager
+from spark_jobs.engine import AT_ONCE, MANY_ROWS
 from spark_jobs.find_departures import Departures
 from spark_jobs.ops import QUARANTINE_SAMPLE, Quarantined
 from spark_jobs.type_rows import Typed, type_rows
@@ -103,6 +105,7 @@ class Opened:
     folder: Path | None = None
     connection: Any = None
     fhir: FhirFolder | None = None
+    turn: Any = field(default_factory=Lock)  # of the connection: it answers one question at a time
 
     @property
     def is_database(self) -> bool:
@@ -120,7 +123,7 @@ class Opened:
             with open_file(self.source, table_name, table, self.folder, may_lack=since is not None) as stream:
                 yield stream
         else:
-            with open_relation(self.connection, self.source, table_name, table, since) as stream:
+            with self.turn, open_relation(self.connection, self.source, table_name, table, since) as stream:
                 yield stream
 
     def aside(self) -> Iterator[Landed]:
@@ -167,7 +170,8 @@ def land_tables(
     """
     waiting: deque[Future[Landed]] = deque()
     last: list[Came] = []  # their notes are still with the processes that pseudonymise
-    engine_side = ThreadPoolExecutor(max_workers=1)
+    rows = sum(base.rows for base in bases.values())  # nobody knows those of a first landing
+    engine_side = ThreadPoolExecutor(max_workers=AT_ONCE if 0 < rows < MANY_ROWS else 1)
     try:
         for name in landing_order(door.source):
             progress(f"landing {name}")
@@ -176,8 +180,7 @@ def land_tables(
                 last.append(came)
                 continue
             waiting.append(engine_side.submit(take_in, door, came))
-            # The engine's side asks the database for departures, and one at a time can.
-            while waiting and (waiting[0].done() or came.departures is not None):
+            while waiting and waiting[0].done():
                 yield waiting.popleft().result()
         waiting.extend(engine_side.submit(take_in, door, came) for came in last)
         for landed in waiting:
@@ -226,7 +229,7 @@ def read_table(door: Door, opened: Opened, name: str, base: BronzeState | None, 
     since = delivery.moment(door.source, table, base)
     records, stager = _read(door, opened, name, since)
     asks = since is not None and opened.is_database
-    departures = Departures(door, opened.connection, name) if asks else None
+    departures = Departures(door, opened.connection, opened.turn, name) if asks else None
     return Came(name, base, since is not None, records, departures, stager)
 
 
