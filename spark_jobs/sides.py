@@ -200,11 +200,11 @@ class _People:
             logs = self.logs[name]
             changed = f"(SELECT * FROM {logs[NEW]} WHERE {later}) AS b"
             keys = f"(SELECT DISTINCT {ROW} AS _r FROM {logs[NEW]} WHERE {later}) AS c"
-            found += [
-                self._named_by(own, changed, NEW),
-                self._named_by(own, changed, OLD),  # a row that is gone may have gone with its stay
-                self._named_by(own, f"{logs[OLD]} AS b JOIN {keys} ON c._r = b.{ROW}", OLD),
-            ]
+            found.append(self._named_by(own, changed, NEW))
+            if logs[OLD] != logs[NEW]:
+                found.append(self._named_by(own, changed, OLD))
+            # Every version of the changed rows: a row that is gone may have gone with its stay.
+            found.append(self._named_by(own, f"{logs[OLD]} AS b JOIN {keys} ON c._r = b.{ROW}", OLD))
         return " UNION ALL ".join(found or ["SELECT CAST(NULL AS bigint) AS person"])
 
     def _named_by(self, own: Ownership, rows: str, side: str) -> str:
