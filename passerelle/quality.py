@@ -53,7 +53,8 @@ def assess(job: "Job", mapped: Mapping[str, Any]) -> tuple[Found, dict[str, Any]
     rows = Rows(job.engine, job.lake, job.buckets)
     change = _change(job, mapped, rows, last) if last is not None else None
     steps = (
-        lambda: _quality_of(job, rows, mapped, change) + _reconciled(job, rows, mapped),
+        lambda: _quality_of(job, rows, mapped, change),
+        lambda: _reconciled(job, rows, mapped),
         lambda: remaining(job.lake, job.crosswalk, job.frame.source, job.buckets),
     )
     results = [result for found in job.engine.at_once(steps) for result in found]
