@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from models.calibration import MIN_POSITIVES
 from models.evaluation import calibration_figures
 from models.prescription_review.artefact import Artefact
 from models.prescription_review.config import load_config
@@ -106,8 +107,11 @@ def evaluate_artefact(
 def _recalibrated(
     artefact: Artefact, cases: Cases, labels: pd.DataFrame, taught: NDArray[np.bool_], chosen: NDArray[np.bool_]
 ) -> dict[str, Any]:
-    """Calibration after a logistic recalibration on earlier reviewed orders of the same hospital."""
+    """Calibration after a logistic recalibration on earlier reviewed orders of the same hospital; empty if too few."""
+    positive = int(labels["label"][taught].sum())
+    if min(positive, int(taught.sum()) - positive) < MIN_POSITIVES:
+        return {}
     there = artefact.recalibrated(cases.only(taught), labels["label"].to_numpy(float)[taught])
     samples = scores_of(there, cases.only(chosen), labels["label"].to_numpy(float)[chosen])
     figures = {unit: calibration_figures(s.probability, s.positive) for unit, s in samples.items()}
-    return {"reviewed": int(taught.sum()), "interventions": int(labels["label"][taught].sum()), **figures}
+    return {"reviewed": int(taught.sum()), "interventions": positive, **figures}
