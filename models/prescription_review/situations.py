@@ -101,12 +101,13 @@ def _illnesses(lookup: Lookup, facts: Columns) -> Columns:
 
 
 def _states(facts: Columns) -> Iterator[Columns]:
-    """What is not known is no state."""
+    """What is not known is no state. Each is named after its kind: the third band of two kinds is not one thing."""
     sex = np.array([SEXES.get(female, "") for female in facts["female"].tolist()], dtype=object)
     for kind, (column, edges) in BANDS.items():
         at = np.flatnonzero(~np.isnan(facts[column]))
         band = np.digitize(facts[column][at], edges).astype(str).astype(object)
-        yield _rows(at, kind, joined(sex[at], band) if kind == AGE else band)
+        named = np.full(len(at), kind, dtype=object)
+        yield _rows(at, kind, joined(named, sex[at], band) if kind == AGE else joined(named, band))
 
 
 def _findings(lookup: Lookup, facts: Columns, found: Columns) -> Columns:

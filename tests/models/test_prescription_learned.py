@@ -71,6 +71,13 @@ def test_the_situations_of_some_orders_are_those_among_all(hospital):
     assert expected[names].to_numpy().tolist() == part[names].to_numpy().tolist()
 
 
+def test_a_thing_is_of_one_kind_only(trained_cases):
+    beside = pd.DataFrame(trained_cases[0].beside)
+    things = beside[beside["kind"].isin(BESIDE) & ~beside["kind"].isin(["other_drug", "same_group"])]
+    assert things["kind"].nunique() == len(BESIDE) - 2
+    assert (things.groupby("what")["kind"].nunique() == 1).all()
+
+
 # --- What goes together ----------------------------------------------------------------------------------------------
 
 
