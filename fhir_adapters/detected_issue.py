@@ -1,4 +1,4 @@
-"""DetectedIssue: a prescription line that a pharmacist may want to look at."""
+"""DetectedIssue: a prescription line that a pharmacist may want to look at, or those of a patient together."""
 
 from typing import Any
 

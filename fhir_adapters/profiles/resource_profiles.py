@@ -26,7 +26,7 @@ def _detected_issue() -> Json:
         element(f"{at}.identified[x]", min=1),
         element(f"{at}.author", min=1, type=_reference("Device")),
     ]
-    what = "A prescription line that a pharmacist may want to look at, found by a model."
+    what = "A prescription line, or those of a patient together, to be looked at by a pharmacist; found by a model."
     return profile("passerelle-detected-issue", "PasserelleDetectedIssue", what, at, elements)
 
 

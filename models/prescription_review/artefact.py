@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calibration import Calibrator, fit_calibrator
-from models.prescription_review import triage
+from models.prescription_review.columns import Columns
 from models.prescription_review.config import Config
 from models.prescription_review.features import FEATURES, Cases, Categories, feature_matrix
 from models.prescription_review.learned import Learned
 from models.prescription_review.learners import Learner
 from models.prescription_review.problem import ProblemLearner
+from models.prescription_review.triage import Ranked, rank
 from models.splits import Cut
 from passerelle.errors import ContractError
 
@@ -46,6 +47,10 @@ class Artefact:
         """The learner's input for orders that were not in its training part."""
         return feature_matrix(cases.rows, self.learned.compare(cases), self.categories)
 
+    def patients(self, orders: Columns, probability: NDArray[np.float64]) -> Ranked:
+        """The patients of a day; ``probability``: of each order, calibrated."""
+        return rank(self.triage, orders, probability, self.config.timezone)
+
     def with_usage_of(self, cases: Cases) -> Artefact:
         """The same model beside the usage of another hospital, learned from its orders; no review is needed."""
         return replace(self, learned=self.learned.with_usage_of(cases, self.config.learned.min_patients))
@@ -58,9 +63,8 @@ class Artefact:
         """
         raw = self.learner.predict(self.features(cases))
         found = replace(self, calibrator=fit_calibrator(raw, label, "platt"))
-        rounds = triage.Rounds.of(cases.rows, self.config.timezone)
-        described = triage.describe(rounds, cases.rows, found.calibrator.apply(raw))
-        of_patients = fit_calibrator(self.triage.predict(described), rounds.highest(label), "platt")
+        ranked = found.patients(cases.rows, found.calibrator.apply(raw))
+        of_patients = fit_calibrator(ranked.raw, ranked.rounds.highest(label), "platt")
         return replace(found, triage_calibrator=of_patients)
 
     def write(self, folder: Path) -> None:

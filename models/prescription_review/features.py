@@ -188,15 +188,11 @@ def _same_class(orders: Columns, person: Rows, asked: Rows) -> NDArray[np.float6
 
 def _after_other(lookup: rules.Lookup, found: Columns) -> NDArray[np.float64]:
     """1 where an order was written after the other one of its gravest finding, 0 where before; NaN where none."""
-    of_two = take(found, found["other_table"] == "drug_exposure")
-    _, first = np.unique(of_two[KEY], return_index=True)  # findings stand by order, the gravest first
-    written, by_id = lookup.orders["written_at"], np.argsort(lookup.orders[KEY], kind="stable")
-    ids = lookup.orders[KEY][by_id]
-    own, other = (written[by_id[found_at(ids, of_two[name][first])[0]]] for name in (KEY, "other_id"))
-    after = np.full(len(lookup.asked), np.nan)
-    order = np.argsort(lookup.facts[KEY], kind="stable")
-    at, there = found_at(lookup.facts[KEY][order], of_two[KEY][first])
-    after[order[at[there]]] = (own >= other)[there]
+    at, other = lookup.places(found)
+    of_two = np.flatnonzero(other != rules.NO_ROW)
+    here, first = np.unique(at[of_two], return_index=True)  # findings stand by order, the gravest first
+    written, after = lookup.orders["written_at"], np.full(len(lookup.asked), np.nan)
+    after[here] = written[lookup.asked[here]] >= written[other[of_two[first]]]
     return after
 
 

@@ -89,10 +89,9 @@ def fit_artefact(
     known = ~np.isnan(label)
     calibrator = fit_calibrator(raw[known], label[known], config.calibration)
     triaging = _fit_triage(rows, calibrator, config, trees, seed)
-    probability, reviewed = calibrator.apply(raw), take(after.rows, known)
-    rounds = triage.Rounds.of(reviewed, config.timezone)
-    described = triage.describe(rounds, reviewed, probability[known])
-    of_all = triage.describe(triage.Rounds.of(after.rows, config.timezone), after.rows, probability)
+    probability = calibrator.apply(raw)
+    reviewed = triage.rank(triaging, take(after.rows, known), probability[known], config.timezone)
+    every = triage.rank(triaging, after.rows, probability, config.timezone)
     return Artefact(
         config=config,
         learner=learner,
@@ -100,9 +99,9 @@ def fit_artefact(
         triage=triaging,
         learned=learned,
         calibrator=calibrator,
-        triage_calibrator=fit_calibrator(triaging.predict(described), rounds.highest(label[known]), config.calibration),
+        triage_calibrator=fit_calibrator(reviewed.raw, reviewed.rounds.highest(label[known]), config.calibration),
         threshold=_threshold(raw, config.budget),
-        triage_threshold=_threshold(triaging.predict(of_all), config.patients_first_per_100 / 100),
+        triage_threshold=_threshold(every.raw, config.patients_first_per_100 / 100),
         categories=rows.categories,
         cut=cut,
         knowledge_sha256=knowledge.sha256,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.prescription_review.allergies import allergies
-from models.prescription_review.columns import Columns, Rows, Taken, codes, last_until, pairs, take
+from models.prescription_review.columns import Columns, Rows, Taken, codes, found_at, last_until, pairs, take
 from models.prescription_review.findings import NO_ROW, View, first_each, named, of_that_age
 from models.prescription_review.knowledge import FULL_CODE, Coded, Knowledge
 from models.prescription_review.known import PERSON
@@ -119,6 +119,14 @@ class Lookup:
             return None
         found = allergies(self.observations, self.diagnoses)
         return found if len(found[PERSON]) else None
+
+    def places(self, found: Columns) -> tuple[Rows, Rows]:
+        """Of each finding the order that it is about (position in ``facts``), and the other one (in ``orders``; -1)."""
+        mine, every = (np.argsort(rows[KEY], kind="stable") for rows in (self.facts, self.orders))
+        at, _ = found_at(self.facts[KEY][mine], found[KEY])
+        other, there = found_at(self.orders[KEY][every], found["other_id"])
+        there &= found["other_table"] == "drug_exposure"
+        return mine[at], np.where(there, every[other], NO_ROW)
 
     def diagnosed_with(self, at: Rows, lines_of: str) -> tuple[Rows, Rows]:
         """Orders asked about (some, by position) with the lines of which a diagnosis is already coded."""

@@ -44,13 +44,11 @@ def read_first(artefact: Artefact, scored: Scored) -> Iterator[ReadFirst]:
     if not len(scored.raw):
         return
     probability = artefact.calibrator.apply(scored.raw)
-    rounds = triage.Rounds.of(rows, timezone)
-    described = triage.describe(rounds, rows, probability)
-    raw = artefact.triage.predict(described)
-    chance, shares = artefact.triage_calibrator.apply(raw), artefact.triage.contributions(described)
-    order = np.lexsort((-scored.raw, rounds.number))
-    first = np.searchsorted(rounds.number[order], np.arange(len(raw) + 1))
-    for number in np.flatnonzero(raw >= artefact.triage_threshold).tolist():
+    ranked = artefact.patients(rows, probability)
+    chance, shares = artefact.triage_calibrator.apply(ranked.raw), artefact.triage.contributions(ranked.described)
+    order = np.lexsort((-scored.raw, ranked.rounds.number))
+    first = np.searchsorted(ranked.rounds.number[order], np.arange(len(ranked.raw) + 1))
+    for number in np.flatnonzero(ranked.raw >= artefact.triage_threshold).tolist():
         lines = order[first[number] : first[number + 1]]
         named = lines[:1] if probability[lines[0]] < triage.ALARMING else lines[probability[lines] >= triage.ALARMING]
         at = rows["index_time"][lines].max()
@@ -62,7 +60,7 @@ def read_first(artefact: Artefact, scored: Scored) -> Iterator[ReadFirst]:
             at,
             float(chance[number]),
             READ_FIRST.format(lines=len(lines), drugs=", ".join(names)),
-            _contributions(described[number], shares[number]),
+            _contributions(ranked.described[number], shares[number]),
             tuple(
                 Evidence("drug_exposure", int(rows[KEY][line]), str(rows["drug_name"][line])) for line in named[:NAMED]
             ),

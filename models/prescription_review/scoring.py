@@ -75,16 +75,14 @@ def scores_of(artefact: Artefact, cases: Cases, label: Array) -> dict[str, Sampl
     """
     raw = artefact.learner.predict(artefact.features(cases))
     probability = artefact.calibrator.apply(raw)
-    rounds = triage.Rounds.of(cases.rows, artefact.config.timezone)
-    of_patients = artefact.triage.predict(triage.describe(rounds, cases.rows, probability))
-    person = cases.rows["person_id"]
+    ranked, person = artefact.patients(cases.rows, probability), cases.rows["person_id"]
     return {
         "orders": Sample(label, person, {MODEL: raw}, probability),
         "patients": Sample(
-            rounds.highest(label),
-            person[rounds.first],
-            {MODEL: of_patients},
-            artefact.triage_calibrator.apply(of_patients),
+            ranked.rounds.highest(label),
+            person[ranked.rounds.first],
+            {MODEL: ranked.raw},
+            artefact.triage_calibrator.apply(ranked.raw),
         ),
     }
 
@@ -103,21 +101,18 @@ def _alerts(alert: NDArray[np.bool_], positive: NDArray[np.float64], budget: flo
 
 def _triage(artefact: Artefact, orders: pd.DataFrame, probability: Array, positive: Array, seed: int) -> dict[str, Any]:
     """Figures of patient-days: those whose reviewed orders are among these rows."""
-    columns, config = columns_of(orders), artefact.config
-    rounds = triage.Rounds.of(columns, config.timezone)
-    described = triage.describe(rounds, columns, probability)
-    raw = artefact.triage.predict(described)
+    ranked = artefact.patients(columns_of(orders), probability)
     scores = {
-        MODEL: raw,
-        "rule alerts": described[:, triage.FEATURES.index("rules")],
-        "multicriteria query": triage.multicriteria(described),
+        MODEL: ranked.raw,
+        "rule alerts": ranked.described[:, triage.FEATURES.index("rules")],
+        "multicriteria query": triage.multicriteria(ranked.described),
     }
-    first = orders.iloc[rounds.first]
+    first, chance = orders.iloc[ranked.rounds.first], artefact.triage_calibrator.apply(ranked.raw)
     sample = Sample(
-        rounds.highest(positive), first["person_id"].to_numpy(), scores, artefact.triage_calibrator.apply(raw),
+        ranked.rounds.highest(positive), first["person_id"].to_numpy(), scores, chance,
         {name: groups for name, groups in subgroups(first).items() if name in OF_PATIENTS},
     )  # fmt: skip
-    return evaluate(sample, budgets=ROUND_BUDGETS, resamples=config.bootstrap, seed=seed)
+    return evaluate(sample, budgets=ROUND_BUDGETS, resamples=artefact.config.bootstrap, seed=seed)
 
 
 def _problem_classes(

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from models.prescription_review.columns import Columns, Rows, codes, found_at, joined, pairs, stacked, take
+from models.prescription_review.columns import Columns, Rows, codes, joined, pairs, stacked, take
+from models.prescription_review.findings import NO_ROW
 from models.prescription_review.lookup import Lookup
-from models.prescription_review.orders import KEY, active_pairs
+from models.prescription_review.orders import active_pairs
 
 OTHER_DRUG, SAME_GROUP, ILLNESS = "other_drug", "same_group", "illness"
 GROUP = len("A00")  # level 2 of the ATC: two drugs of one group are told apart from two of different ones
@@ -112,14 +113,8 @@ def _states(facts: Columns) -> Iterator[Columns]:
 
 def _findings(lookup: Lookup, facts: Columns, found: Columns) -> Columns:
     """What the rules found: the line and how grave it is here; of two orders also which was written first."""
-    by_id = np.argsort(facts[KEY], kind="stable")
-    at, _ = found_at(facts[KEY][by_id], found[KEY])
-    at = by_id[at]
-    all_by_id = np.argsort(lookup.orders[KEY], kind="stable")
-    other, there = found_at(lookup.orders[KEY][all_by_id], found["other_id"])
-    there &= found["other_table"] == "drug_exposure"
-    other = all_by_id[other]
-    written = lookup.orders["written_at"]
+    at, other = lookup.places(found)
+    there, written = other != NO_ROW, lookup.orders["written_at"]
     after = written[lookup.asked[at]] >= written[other]
     place = np.where(there, np.where(after, "after", "before"), "").astype(object)
     what = np.where(there, lookup.orders["drug"][other], "").astype(object)

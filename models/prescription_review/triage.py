@@ -80,6 +80,22 @@ def describe(rounds: Rounds, orders: Columns, probability: Array) -> Array:
     return np.column_stack([columns[name] for name in FEATURES])
 
 
+@dataclass(frozen=True)
+class Ranked:
+    """Orders that are read together, described, and how likely one of them needs a change, before calibration."""
+
+    rounds: Rounds
+    described: Array  # shape (rounds, ``FEATURES``)
+    raw: Array
+
+
+def rank(learner: Learner, orders: Columns, probability: Array, timezone: str) -> Ranked:
+    """The patients of each day. Arguments as `Rounds.of` and `describe`."""
+    rounds = Rounds.of(orders, timezone)
+    described = describe(rounds, orders, probability)
+    return Ranked(rounds, described, learner.predict(described))
+
+
 def multicriteria(described: Array) -> Array:
     """The query that hospitals run without a model: points for age, kidney function and number of drugs.
 
