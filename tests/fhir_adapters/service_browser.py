@@ -7,34 +7,49 @@ import json
 import os
 import subprocess
 
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
+
 
 class Browser:
     """One page of one browser."""
 
     def __init__(self, program, folder):
+        self._number, self._session, self.complaints = 0, None, []
+        target = self._start(program, folder)
+        attached = self.ask("Target.attachToTarget", targetId=target["targetId"], flatten=True)
+        self._session = attached["sessionId"]
+        for domain in ("Page", "Runtime", "Log"):
+            self.ask(f"{domain}.enable")
+
+    # On a loaded machine Chromium now and then ends before it has read a word: that is not what a test is about.
+    @retry(stop=stop_after_attempt(3), retry=retry_if_exception_type(BrokenPipeError), reraise=True)
+    def _start(self, program, folder):
+        """Start the program, and give what it says of its first page; its own words go beside its folder."""
         ours_in, theirs_out = (_far(end) for end in os.pipe())
         theirs_in, ours_out = (_far(end) for end in os.pipe())
         options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-                   "--hide-scrollbars", "--disable-background-networking", "--remote-debugging-pipe",
-                   f"--user-data-dir={folder}"]  # fmt: skip
+                   "--hide-scrollbars", "--disable-background-networking", "--disable-dev-shm-usage",
+                   "--remote-debugging-pipe", f"--user-data-dir={folder}"]  # fmt: skip
 
         def wire():
             os.dup2(theirs_in, 3)  # where the protocol is read
             os.dup2(theirs_out, 4)  # and written
 
-        self._process = subprocess.Popen(
-            [program, *options, "about:blank"], preexec_fn=wire, pass_fds=(3, 4),  # noqa: PLW1509  two system calls
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        said = folder.parent / "chromium.log"
+        with said.open("ab") as log:
+            self._process = subprocess.Popen(
+                [program, *options, "about:blank"], preexec_fn=wire, pass_fds=(3, 4),  # noqa: PLW1509  two system calls
+                stdout=log, stderr=log,
+            )  # fmt: skip
         os.close(theirs_in)
         os.close(theirs_out)
         self._in, self._out = os.fdopen(ours_in, "rb"), os.fdopen(ours_out, "wb")
-        self._number, self._session, self.complaints = 0, None, []
-        target = next(t for t in self.ask("Target.getTargets")["targetInfos"] if t["type"] == "page")
-        attached = self.ask("Target.attachToTarget", targetId=target["targetId"], flatten=True)
-        self._session = attached["sessionId"]
-        for domain in ("Page", "Runtime", "Log"):
-            self.ask(f"{domain}.enable")
+        try:
+            return next(t for t in self.ask("Target.getTargets")["targetInfos"] if t["type"] == "page")
+        except BrokenPipeError as gone:
+            self.close()
+            gone.add_note(said.read_text(errors="replace"))
+            raise
 
     def ask(self, method, **parameters):
         """A command of the protocol and its result; what the page complains about on the way is kept."""
@@ -53,7 +68,8 @@ class Browser:
     def _next(self):
         text = bytearray()
         while (byte := self._in.read(1)) != b"\0":
-            assert byte, "the browser has gone"
+            if not byte:
+                raise BrokenPipeError("the browser has gone")
             text += byte
         told = json.loads(text)
         if told.get("method") in ("Log.entryAdded", "Runtime.exceptionThrown"):
