@@ -281,7 +281,7 @@ def _places(dose: Floats) -> Integers:
 def order_table(people: People, stays: Stays, orders: Orders, record: Record, catalogue: Catalogue) -> pa.Table:
     """Rows of ``dpi.prescription``; lines that start after the extract are not known yet."""
     patient = stays.row[orders.stay]
-    labels = np.array([_label(drug) for drug in catalogue.drugs], dtype=object)[orders.drug]
+    labels = np.array([order_label(drug) for drug in catalogue.drugs], dtype=object)[orders.drug]
     changed = np.where(np.isnat(record.written_end), orders.start, np.maximum(orders.start, record.written_end))
     frequency = np.where(record.dose_text == "selon protocole", np.nan, orders.per_day)
     table = pa.table(
@@ -308,5 +308,6 @@ def order_table(people: People, stays: Stays, orders: Orders, record: Record, ca
     return table.filter(pa.array(orders.start < EXTRACTION))
 
 
-def _label(drug: Drug) -> str:
+def order_label(drug: Drug) -> str:
+    """The words of a line: the product and its substance."""
     return f"{drug.label} ({drug.name})"

@@ -177,9 +177,11 @@ def test_no_number_code_or_ward_is_shared(frames):
 def test_every_package_and_local_code_is_mapped_but_the_deliberate_ones(frames):
     maps = read_concept_maps(SOURCES / "chu_second").to_pandas()
     known = maps.groupby("vocabulary").source_code.agg(set)
+    frames = frames | {"lignes_sans_livret": frames["lignes"][frames["lignes"].code_livret.isna()]}
     for name, column, vocabulary, unknown in (
         ("lignes", "code_cip13", "CHU2_CIP13", set(UNKNOWN_CIP13)),
         ("lignes", "code_livret", "CHU2_LIVRET", set()),
+        ("lignes_sans_livret", "libelle", "CHU2_LIBELLE", set()),
         ("lignes", "voie", "CHU2_VOIE", set()),
         ("resultats", "code_examen", "CHU2_EXAMEN", {"XQ12", "ANA99"}),
         ("resultats", "unite", "CHU2_UNITE", set()),

@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from etl.concept_maps import read_concept_maps
 from etl.demo.biology import UNKNOWN_ANALYSES
 from etl.demo.catalogue import load_catalogue
 from etl.demo.chu_demo import patient_tables, reference_tables
 from etl.demo.clinical import UNKNOWN_HISTORY
 from etl.demo.coding import UNKNOWN_CCAM, UNKNOWN_CIM10
-from etl.demo.orders import UNKNOWN_ATC
+from etl.demo.orders import UNKNOWN_ATC, order_label
 
-FOLDER = Path(__file__).resolve().parents[2] / "omop" / "vocabulary" / "demo"
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER, SOURCES = ROOT / "omop" / "vocabulary" / "demo", ROOT / "etl" / "sources"
 LOCAL = 2_000_000_000
 
 
@@ -150,6 +152,19 @@ def test_every_code_of_the_demo_hospital_is_known_but_the_deliberate_ones(
     known = {row["concept_code"] for row in concepts.values() if row["vocabulary_id"] == vocabulary}
     found = {code.replace(".", "") if vocabulary == "CIM10" else code for code in emitted[table][column]}
     assert found - known == set(unknown)
+
+
+@pytest.mark.parametrize(("hospital", "vocabulary"), [("chu_demo", "CHU_LIBELLE"), ("chu_second", "CHU2_LIBELLE")])
+def test_the_words_of_a_line_lead_where_its_code_would(concepts, hospital, vocabulary):
+    code = {number: row["concept_code"] for number, row in concepts.items() if row["vocabulary_id"] == "ATC"}
+    target = {
+        code[int(row["concept_id_1"])]: int(row["concept_id_2"])
+        for row in rows("CONCEPT_RELATIONSHIP")
+        if row["relationship_id"] == "Maps to" and int(row["concept_id_1"]) in code
+    }
+    maps = read_concept_maps(SOURCES / hospital).to_pylist()
+    words = {row["source_code"]: row["target_concept_id"] for row in maps if row["vocabulary"] == vocabulary}
+    assert words == {order_label(drug): target[drug.atc] for drug in load_catalogue(hospital).drugs}
 
 
 def test_numbers_of_others_agree_with_an_omop_vocabulary(concepts, shared_data):

@@ -17,13 +17,14 @@ posologie AS (
              ELSE concat(CAST(CAST(frequence_jour AS decimal(8, 3)) AS string), '/24h') END AS rythme
     FROM prescription
 )
--- 3. Result
+-- 3. Result. The substance by its ATC code; where the line has none, or one that is no code, by the words of the line.
 SELECT
     posologie.ligne_id AS _key,
     posologie.ipp AS person_key,
     posologie.numero_sejour AS visit_key,
     posologie.prescripteur AS provider_key,
-    posologie.code_atc AS drug_code, 'ATC' AS drug_vocabulary, posologie.libelle AS drug_label,
+    posologie.code_atc AS drug_code, 'ATC' AS drug_vocabulary,
+    posologie.libelle AS drug_code_2, 'CHU_LIBELLE' AS drug_vocabulary_2, posologie.libelle AS drug_label,
     posologie.debut AS drug_exposure_start_datetime,
     posologie.fin AS drug_exposure_end_datetime,
     CAST(from_utc_timestamp(posologie.fin, 'Europe/Paris') AS date) AS verbatim_end_date,

@@ -20,7 +20,7 @@ posologie AS (
     FROM ligne
     LEFT JOIN rythme ON rythme.rythme = ligne.rythme
 )
--- 3. Result. The package by its CIP13; where the line has none, by the hospital's own number.
+-- 3. Result. The package by its CIP13; where the line has none, by the hospital's own number; else by the words of the line.
 SELECT
     posologie.ligne_id AS _key,
     coalesce(encore.ipp_survivant, fusion.ipp_survivant, ordonnance.ipp) AS person_key,
@@ -28,7 +28,7 @@ SELECT
     ordonnance.rpps_prescripteur AS provider_key,
     coalesce(posologie.code_cip13, posologie.code_livret) AS drug_code,
     CASE WHEN posologie.code_cip13 IS NOT NULL THEN 'CHU2_CIP13' ELSE 'CHU2_LIVRET' END AS drug_vocabulary,
-    posologie.libelle AS drug_label,
+    posologie.libelle AS drug_code_2, 'CHU2_LIBELLE' AS drug_vocabulary_2, posologie.libelle AS drug_label,
     posologie.debut AS drug_exposure_start_datetime,
     posologie.fin AS drug_exposure_end_datetime,
     CAST(from_utc_timestamp(posologie.fin, 'Europe/Paris') AS date) AS verbatim_end_date,
