@@ -108,6 +108,16 @@ def expected_calibration_error(probability: ArrayLike, positive: ArrayLike, bins
     return sum(row["n"] * abs(row["forecast"] - row["observed"]) for row in rows) / total if total else float("nan")
 
 
+def error_of_chance(probability: ArrayLike, bins: int = 10, draws: int = 200, seed: int = 0) -> float:
+    """The expected calibration error that perfect probabilities would show on as many rows, by chance alone.
+
+    Mean over ``draws`` outcomes drawn from the probabilities themselves: an error not above it says nothing.
+    """
+    forecast, rng = np.asarray(probability, float), np.random.default_rng(seed)
+    drawn = (rng.random(len(forecast)) < forecast for _ in range(draws))
+    return float(np.mean([expected_calibration_error(forecast, outcome, bins) for outcome in drawn]))
+
+
 def brier(probability: ArrayLike, positive: ArrayLike) -> float:
     """Mean squared distance of probability and outcome."""
     return float(np.mean((np.asarray(probability, float) - np.asarray(positive, float)) ** 2))

@@ -57,6 +57,7 @@ def evaluate(
         "calibration": {
             **calibration_figures(sample.probability, sample.positive),
             "ece_interval": _error_interval(sample, resamples, seed),
+            "ece_of_chance": calibration.error_of_chance(sample.probability, seed=seed),
         },
         "subgroups": [
             row for by, groups in sample.groups.items() for row in _subgroups(by, groups, sample, resamples, seed)

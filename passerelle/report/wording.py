@@ -44,6 +44,7 @@ FIGURES = {
     "auroc": "Discrimination (area under the ROC curve)",
     "average_precision": "Average precision",
     "ece": "Expected calibration error (0 is perfect)",
+    "ece_of_chance": "The same if the forecasts were perfect: chance alone",
     "brier": "Brier score (0 is perfect)",
     "brier_skill": "Brier skill (0: no better than the prevalence)",
     "slope": "Calibration slope (1 is perfect)",

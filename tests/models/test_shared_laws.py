@@ -137,6 +137,14 @@ def test_calibration_error_is_between_0_and_1_and_0_for_its_own_observed_share(r
     assert calibration.brier_skill(positive, positive) == 1
 
 
+def test_perfect_probabilities_show_the_error_of_chance_which_falls_with_the_rows():
+    rng = np.random.default_rng(5)
+    few, many = rng.uniform(0.02, 0.6, 400), rng.uniform(0.02, 0.6, 40_000)
+    shown = [calibration.expected_calibration_error(few, rng.random(400) < few) for _ in range(50)]
+    assert calibration.error_of_chance(few) == pytest.approx(np.mean(shown), rel=0.15)
+    assert calibration.error_of_chance(many) < calibration.error_of_chance(few) / 5
+
+
 def test_reliability_bins_hold_the_same_number_of_rows():
     rows = calibration.reliability(np.linspace(0, 1, 103), np.zeros(103))
     assert {row["n"] for row in rows} == {10, 11} and len(rows) == 10
