@@ -5,7 +5,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import prescription_doses, prescription_interactions, prescription_methods, prescription_review
+from benchmarks import (
+    prescription_doses,
+    prescription_errors,
+    prescription_interactions,
+    prescription_methods,
+    prescription_review,
+)
 from benchmarks.figures import machine_facts
 from benchmarks.goals import HEADER, Goal
 
@@ -14,7 +20,7 @@ MEASUREMENTS: dict[str, tuple[Callable[[Path], Iterator[Goal]], ...]] = {
         prescription_doses.measure,
         prescription_interactions.measure,
         prescription_review.measure,
-        prescription_methods.cause_goals,
+        prescription_errors.measure,
         prescription_methods.methods,
     ),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -71,47 +72,72 @@ def evaluate_artefact(
 ) -> EvaluationReport:
     """Figures of a model that has been read. Arguments and errors as `evaluate`."""
     started = time.monotonic()
+    found = judged(store, artefact, rows=rows)
+    return EvaluationReport(
+        action="evaluate",
+        **names,
+        view_contract=store.contract,
+        snapshot_id=store.snapshot_id,
+        rows={
+            "orders": len(found.labels), "reviewed": int(found.labels["label"].notna().sum()),
+            rows: int(found.chosen.sum()),
+        },
+        recalibrated=_recalibrated(found) if rows == "all" else {},
+        seconds=round(time.monotonic() - started, 2),
+        **score_rows(
+            found.artefact, found.cases.only(found.chosen), found.labels[found.chosen], load_knowledge(), seed
+        ),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A model at a hospital, and its orders. ``taught`` and ``chosen`` are of each order, ``labels`` too.
+
+    Attributes:
+        artefact: with the usage of that hospital, where it is another one.
+        taught: reviewed orders that may tell its probabilities how much is corrected there.
+        chosen: reviewed orders, later and of other patients, on which it is judged.
+    """
+
+    artefact: Artefact
+    cases: Cases
+    labels: pd.DataFrame
+    taught: NDArray[np.bool_]
+    chosen: NDArray[np.bool_]
+
+
+def judged(store: ViewStore, artefact: Artefact, *, rows: Literal["test", "all"]) -> Judged:
+    """Describe every order of a store, and choose those that count. Arguments and errors as `evaluate`."""
     config = artefact.config
     require_contract(store, config.contract, {**config.views, **config.labels}, config.model)
     views = read_views(store, {**config.views, **config.labels}, model=config.model)
-    knowledge = load_knowledge()
-    cases = build_cases(views, config, knowledge)
-    orders = cases.orders
-    labels = order_labels(views["order_reviews"], orders)
-    times, persons = orders["index_time"].to_numpy(), orders["person_id"].to_numpy()
+    cases = build_cases(views, config, load_knowledge())
+    labels = order_labels(views["order_reviews"], cases.orders)
+    times, persons = (cases.orders[name].to_numpy() for name in ("index_time", "person_id"))
     later = 1 - USAGE_SHARE - RECALIBRATION_SHARE
     cut = choose_cut(times, calibration_share=RECALIBRATION_SHARE, test_share=later) if rows == "all" else artefact.cut
     part = assign(times, persons, cut)
     if rows == "all":
         artefact = artefact.with_usage_of(cases.only(part == "train"))
     reviewed = labels["label"].notna().to_numpy()
-    chosen, between = reviewed & (part == "test"), reviewed & (part == "calibration")
+    chosen = reviewed & (part == "test")
     if not 0 < np.nansum(labels["label"][chosen]) < chosen.sum():
         raise NotEnoughLabels(
             what=f"the {rows} rows of this store do not hold both interventions and accepted orders",
             looked=f"{int(chosen.sum())} reviewed orders, snapshot {store.snapshot_id}",
             do="choose --rows all on another hospital, or train on this one",
         )
-    return EvaluationReport(
-        action="evaluate",
-        **names,
-        view_contract=store.contract,
-        snapshot_id=store.snapshot_id,
-        rows={"orders": len(orders), "reviewed": int(labels["label"].notna().sum()), rows: int(chosen.sum())},
-        recalibrated=_recalibrated(artefact, cases, labels, between, chosen) if rows == "all" else {},
-        seconds=round(time.monotonic() - started, 2),
-        **score_rows(artefact, cases.only(chosen), labels[chosen], knowledge, seed),
-    )
+    return Judged(artefact, cases, labels, reviewed & (part == "calibration"), chosen)
 
 
-def _recalibrated(
-    artefact: Artefact, cases: Cases, labels: pd.DataFrame, taught: NDArray[np.bool_], chosen: NDArray[np.bool_]
-) -> dict[str, Any]:
+def _recalibrated(found: Judged) -> dict[str, Any]:
     """Calibration after a logistic recalibration on earlier reviewed orders of the same hospital; empty if too few."""
-    positive = int(labels["label"][taught].sum())
+    label, taught = found.labels["label"].to_numpy(float), found.taught
+    positive = int(label[taught].sum())
     if min(positive, int(taught.sum()) - positive) < MIN_POSITIVES:
         return {}
-    there = artefact.recalibrated(cases.only(taught), labels["label"].to_numpy(float)[taught])
-    samples = scores_of(there, cases.only(chosen), labels["label"].to_numpy(float)[chosen])
+    there = found.artefact.recalibrated(found.cases.only(taught), label[taught])
+    samples = scores_of(there, found.cases.only(found.chosen), label[found.chosen])
     figures = {unit: calibration_figures(s.probability, s.positive) for unit, s in samples.items()}
     return {"reviewed": int(taught.sum()), "interventions": positive, **figures}

@@ -1,0 +1,49 @@
+"""The errors that were put into the generated orders: what pharmacists saw of them is only what a model learns from.
+
+For those who measure; nothing that learns or predicts can reach it.
+"""
+
+from csv import DictReader
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from deltalake import DeltaTable
+
+from etl.demo.chu_second import ENCODING
+
+# Hospital of the benchmark → its source, and the table that holds its order lines.
+LINES = {"home": ("chu_demo", "prescription"), "away": ("chu_second", "lignes")}
+
+
+def truth_of(folder: Path, hospital: str) -> Path:
+    """Where the errors of a hospital are kept, beside its workspace."""
+    return folder / f"truth_{hospital}.csv"
+
+
+def keep_truth(dsn: str, path: Path) -> None:
+    """Write the errors of the generated PostgreSQL as those of the other hospital are written."""
+    import psycopg
+
+    query = "COPY truth.injected_error TO STDOUT (FORMAT csv, HEADER, DELIMITER ';', ENCODING 'WIN1252')"
+    with psycopg.connect(dsn) as connection, path.open("wb") as file, connection.cursor().copy(query) as rows:
+        for row in rows:
+            file.write(row)
+
+
+def injected(folder: Path, hospital: str, workspace: Path) -> dict[int, str]:
+    """Order of the CDM → how it was made wrong, by the numbers of the lines."""
+    source, table = LINES[hospital]
+    lines = _rows(workspace / "lake" / "bronze" / source / table, ["_row", "ligne_id"])
+    traced = _rows(workspace / "lake" / "ops" / "provenance", ["target_id", "source_table", "source_row", "mapping"])
+    traced = traced.filter(pc.equal(traced["mapping"], "drug_exposure.prescription"))
+    number = dict(zip(lines["_row"].to_pylist(), map(str, lines["ligne_id"].to_pylist()), strict=True))
+    with truth_of(folder, hospital).open(encoding=ENCODING, newline="") as file:
+        mechanism = {row["ligne_id"]: row["mechanism"] for row in DictReader(file, delimiter=";")}
+    pairs = zip(traced["target_id"].to_pylist(), traced["source_row"].to_pylist(), strict=True)
+    return {target: mechanism[number[row]] for target, row in pairs if number.get(row) in mechanism}
+
+
+def _rows(table: Path, columns: list[str]) -> pa.Table:
+    return pq.ParquetDataset([str(path) for path in DeltaTable(str(table)).file_uris()]).read(columns=columns)
