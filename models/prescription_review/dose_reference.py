@@ -18,7 +18,8 @@ from models.prescription_review.dose_errors import FACTORS, SHARES
 # dose of an intake, how many intakes, by which route.
 MEASURES: dict[str, tuple[str, tuple[str, ...]]] = {
     "daily": ("daily", ("product", "unit", "route")),
-    "kidney": ("reduced_daily", ("product", "unit", "route", "kidney")),
+    "kidney": ("daily_by_clearance", ("product", "unit", "route", "clearance_band")),
+    "filtration": ("daily_by_filtration", ("product", "unit", "route", "filtration_band")),
     "dose": ("dose", ("product", "unit", "route")),
     "per_day": ("per_day", ("drug", "route")),
     "route_code": ("route_code", ("drug",)),
@@ -28,7 +29,8 @@ FURTHEST = 10.0
 SAME = 1e-6  # relative: a dose and another one times the factor of an error are computed differently
 FLOOR = 0.002  # of a share: no dose is impossible
 NAMES = ("log_ratio", "z", "share_at_or_above", "share_equal", "error_ratio")
-SAID = {"daily": NAMES, "kidney": ("log_ratio", "share_at_or_above", "share_equal", "error_ratio"), "dose": NAMES,
+OF_KIDNEYS = ("log_ratio", "share_at_or_above", "share_equal", "error_ratio")
+SAID = {"daily": NAMES, "kidney": OF_KIDNEYS, "filtration": OF_KIDNEYS, "dose": NAMES,
         "per_day": ("log_ratio", "share_at_or_above", "share_equal"), "route_code": ("share_equal",)}  # fmt: skip
 COMPARED = tuple(f"{measure}_{name}" for measure, names in SAID.items() for name in names)
 

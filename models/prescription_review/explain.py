@@ -23,6 +23,7 @@ TOP = 6
 READ = "texte"  # the limit was read in the text that is cited
 LAB_OF = {
     "clearance": "creatinine",
+    "filtration": "creatinine",
     "creatinine": "creatinine",
     "creatinine_change": "creatinine",
     "potassium": "potassium",

@@ -29,7 +29,8 @@ from models.prescription_review.patient_facts import add_patient_facts
 CATEGORICAL = ("atc2", "atc4", "route", "stay_kind")
 RULE_FEATURES = tuple(f"rule_{rule}" for rule in rules.CATEGORIES)
 CLASS = len("A00AA")  # level 4 of the ATC
-KIDNEY_BANDS = (20, 30, 45, 60)  # mL/min; from the last on no dose is reduced
+CLEARANCES = (20, 30, 45, 60)  # mL/min; from the last on no dose is reduced
+FILTRATIONS = (15, 30, 45, 60)  # mL/min/1.73 m², stages of KDIGO 2012
 GRAVE = 2  # rank from which a finding would interrupt
 MONOTONE = (
     "max_ratio",
@@ -43,6 +44,7 @@ NUMERIC = (
     "age",
     "female",
     "clearance",
+    "filtration",
     "creatinine",
     "creatinine_age_h",
     "creatinine_change",
@@ -146,10 +148,13 @@ def cases_of(known: Known, asked: Rows, config: Config, knowledge: Knowledge) ->
 
 
 def _with_such_kidneys(facts: Columns) -> Columns:
-    """The dose of a day where the kidneys fail, and how much they do."""
-    clearance = facts["clearance"]
-    band = np.array([str(number) for number in np.digitize(clearance, KIDNEY_BANDS).tolist()], dtype=object)
-    return {"kidney": band, "reduced_daily": np.where(clearance < KIDNEY_BANDS[-1], facts["daily"], np.nan)}
+    """The dose of a day where the kidneys fail, and how much they do, by each way to tell it."""
+    found = {}
+    for told_by, edges in (("clearance", CLEARANCES), ("filtration", FILTRATIONS)):
+        value = facts[told_by]
+        found[f"{told_by}_band"] = np.digitize(value, edges).astype(str).astype(object)
+        found[f"daily_by_{told_by}"] = np.where(value < edges[-1], facts["daily"], np.nan)
+    return found
 
 
 def _when(written_at: NDArray[Any], timezone: str) -> Columns:

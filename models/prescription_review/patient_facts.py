@@ -56,9 +56,11 @@ def _critical_care(orders: Columns, units: Columns) -> Columns:
 
 
 def _kidney(orders: Columns) -> Columns:
-    """Cockcroft–Gault where a weight is known, as product information does; else CKD-EPI, which needs none."""
+    """Clearance by Cockcroft–Gault where a weight is known, as product information does, else by CKD-EPI, which needs
+    none; and filtration by CKD-EPI, as laboratories report it: wards reduce doses by the one or by the other."""
     age, female, creatinine = orders["age"], orders["female"], orders["creatinine"]
     gault = renal.cockcroft_gault(age, orders["weight"], creatinine, female)
     rate = renal.ckd_epi_2009(age, creatinine, female)
     method = np.where(~np.isnan(gault), "Cockcroft-Gault", np.where(~np.isnan(rate), "CKD-EPI", ""))
-    return {"clearance": np.where(np.isnan(gault), rate, gault), "clearance_method": method.astype(object)}
+    clearance = np.where(np.isnan(gault), rate, gault)
+    return {"clearance": clearance, "clearance_method": method.astype(object), "filtration": rate}

@@ -23,6 +23,7 @@ AGE = "age_and_sex"
 # State of a patient → what tells it, and where one ends and the next begins.
 BANDS = {
     "kidneys": ("clearance", (15, 20, 25, 30, 35, 45, 60)),
+    "filtration": ("filtration", (15, 30, 45, 60)),
     "potassium_level": ("potassium", (3.5, 5.0, 5.5)),
     AGE: ("age", (18, 45, 65, 80)),
 }

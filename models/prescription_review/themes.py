@@ -13,8 +13,9 @@ THEMES: dict[str, tuple[str, ...]] = {
     "rhythm": ("per_day", *(f"per_day_{name}" for name in SAID["per_day"]), "rule_rhythm", "objected_rhythm"),
     "route": ("route", "route_code_share_equal", "rule_route", "objected_route"),
     "kidney": (
-        "clearance", "creatinine", "creatinine_change", "ill_kidney", "rule_renal", "objected_renal",
-        "objected_kidneys", "rare_kidneys", *(f"kidney_{name}" for name in SAID["kidney"]),
+        "clearance", "filtration", "creatinine", "creatinine_change", "ill_kidney", "rule_renal", "objected_renal",
+        "objected_kidneys", "rare_kidneys", "objected_filtration",
+        "rare_filtration", *(f"{measure}_{name}" for measure in ("kidney", "filtration") for name in SAID[measure]),
     ),
     "laboratory": (
         "potassium", "INR", "sodium", "glucose", "haemoglobin", "platelets", "ALT", "rule_lab", "rule_adverse",

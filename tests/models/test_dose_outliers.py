@@ -259,8 +259,10 @@ def test_a_dose_that_explains_itself_as_an_error_has_a_high_ratio():
             "daily": doses,
             "per_day": 1.0,
             "route_code": 7.0,
-            "kidney": "0",
-            "reduced_daily": np.nan,
+            "clearance_band": "0",
+            "daily_by_clearance": np.nan,
+            "filtration_band": "0",
+            "daily_by_filtration": np.nan,
         }
     )
     reference = DoseReference.learn(columns_of(past.assign(person_id=range(60))), min_patients=3)

@@ -70,8 +70,10 @@ def dosed(rows):
             "dose": dose,
             "per_day": 1.0,
             "route_code": 7.0,
-            "kidney": "0",
-            "reduced_daily": np.nan,
+            "clearance_band": "0",
+            "daily_by_clearance": np.nan,
+            "filtration_band": "0",
+            "daily_by_filtration": np.nan,
         }
     )
     return columns_of(orders.assign(person_id=np.arange(len(rows)) // 2))
