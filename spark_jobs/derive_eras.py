@@ -101,8 +101,10 @@ def stage_eras(
     _open_events(engine, lake, buckets, staging, touched)
     engine.stage("era__ingredient", INGREDIENT, staging / "era" / "ingredient")
 
-    def stage(era: Era) -> str:
+    for era in DERIVED_ERAS:  # all of them first: the spans of doses are read from those of drugs
         engine.sql(era.spans).createOrReplaceTempView(_spans_of(era.table))
+
+    def stage(era: Era) -> str:
         view = f"era__{era.table}"
         engine.stage(view, era_query(era, _spans_of(era.table), frame), staging / "era" / era.table)
         return view

@@ -14,7 +14,7 @@ from omop.delta_read import dataset
 from omop.lake import Lake
 from spark_jobs.delta import row_count
 from spark_jobs.derive_eras import ERA_TABLES, EVENTS, derive_eras, islands
-from spark_jobs.engine import open_engine
+from spark_jobs.engine import Engine, open_engine
 from spark_jobs.era_spans import PERSISTENCE_DAYS
 from tests.spark_jobs.era_case import (
     BUCKETS,
@@ -58,6 +58,13 @@ def test_eras_of_the_golden_case(eras, number):
         found = [as_written(name, row, WORDS) for row in eras[0][name] if row["person_id"] == number + 1]
         meant = CASES[number]["expect"].get(name, [])
         assert sorted(found, key=_what_and_when) == sorted(meant, key=_what_and_when), CASES[number]["why"]
+
+
+def test_no_era_waits_for_another_one(hospital, eras, tmp_path, monkeypatch):
+    """They are staged at once: whichever comes first finds what it reads, and finds it of these persons."""
+    monkeypatch.setattr(Engine, "at_once", lambda _, steps, rows=0: [step() for step in [*steps][::-1]][::-1])
+    with open_engine() as another:
+        assert staged(another, hospital, tmp_path) == eras
 
 
 def _what_and_when(era):
