@@ -81,7 +81,7 @@ def hospitals(folder: Path) -> Hospitals:
     with opened(away) as store:
         moved = evaluate(store, tracking_uri=tracking_uri(home), rows="all")
         lost = lost_by_moving(store, tracking_uri(home))
-    return Hospitals(report, moved, lost, seconds, _orders_per_second(away, tracking_uri(home)))
+    return Hospitals(report, moved, lost, seconds, _orders_per_second(home))
 
 
 def settings_of(folder: Path, hospital: str) -> Settings:
@@ -154,14 +154,14 @@ def opened(settings: Settings) -> "Iterator[ViewStore]":
             close()
 
 
-def _orders_per_second(settings: Settings, tracking_uri: str) -> float:
+def _orders_per_second(settings: Settings) -> float:
     """From the rows of the views to probabilities and explained alerts, on one core; reading the views is left out."""
     from models.prescription_review.config import load_config
     from models.prescription_review.features import build_cases
     from models.prescription_review.predict import ReadyModel
     from models.view_store import read_views
 
-    config, ready = load_config(), ReadyModel.load(tracking_uri)
+    config, ready = load_config(), ReadyModel.load(tracking_uri(settings))
     with opened(settings) as store:
         views = read_views(store, config.views, model=config.model)
         started = time.process_time()
