@@ -47,11 +47,12 @@ def measure(folder: Path) -> Iterator[Goal]:
     uri = tracking_uri(settings_of(folder, "home"))
     artefact = Artefact.read(Registry(uri).load(load_config().model).folder)
     values: dict[str, list[float]] = {}
+    mechanisms = {}
     for hospital, where in WHERE.items():
         settings = settings_of(folder, hospital)
         with opened(settings) as store:
             rows = judged(store, artefact, rows="test" if hospital == "home" else "all")
-        mechanism = injected(folder, hospital, settings.workspace)
+        mechanism = mechanisms[hospital] = injected(folder, hospital, settings.workspace)
         for what, goal in _found(rows, mechanism, where):
             values.setdefault(what, []).append(goal.value)
             yield goal
@@ -59,18 +60,19 @@ def measure(folder: Path) -> Iterator[Goal]:
     for what, (here, there) in values.items():
         if not what.endswith("alerts"):
             yield Goal(_id(what), f"{what}, errors put in: lost at the other hospital", None, here - there)
-    yield from cause_goals(folder)
+    yield from cause_goals(folder, mechanisms["home"])
 
 
 def _found(rows: "Judged", mechanism: Mapping[int, str], where: str) -> Iterator[tuple[str, Goal]]:
     """How well the errors are found, seen by a pharmacist or not; beside it what the same model has on the reviews."""
     from models.prescription_review.orders import KEY
     from models.prescription_review.scoring import scores_of
+    from models.prescription_review.triage import Rounds
 
     cases, label = rows.cases.only(rows.chosen), rows.labels["label"].to_numpy(float)[rows.chosen]
     wrong = np.array([number in mechanism for number in cases.rows[KEY].tolist()], dtype=float)
     samples = scores_of(rows.artefact, cases, label)
-    rounds = rows.artefact.patients(cases.rows, samples["orders"].probability).rounds
+    rounds = Rounds.of(cases.rows, rows.artefact.config.timezone)
     outcome = {"orders": wrong, "patients": rounds.highest(wrong)}
     seen = f"pharmacists saw {label[wrong == 1].mean():.0%} of the errors; {wrong[label == 1].mean():.0%} of what they "
     seen += "objected to was one"
@@ -113,7 +115,7 @@ def _id(what: str) -> str:
     return "A4" if what.startswith("patients") else "A5"
 
 
-def cause_goals(folder: Path) -> Iterator[Goal]:
+def cause_goals(folder: Path, mechanism: Mapping[int, str]) -> Iterator[Goal]:
     """A7: whether an alert about an injected error names its cause among its first reasons: the sentence, if a rule
     gave it, then the contributions that raise the score."""
     from models.prescription_review.features import RULE_FEATURES
@@ -125,7 +127,6 @@ def cause_goals(folder: Path) -> Iterator[Goal]:
     with opened(home) as store:
         found = predict(store, tracking_uri=tracking_uri(home))
         alerts = [one for one in found if one.occasion.startswith("drug_exposure:")]
-    mechanism = injected(folder, "home", home.workspace)
     rules = {name.removeprefix("rule_"): theme for name, theme in OF_FEATURE.items() if name in RULE_FEATURES}
     told: dict[str, list[bool]] = {}
     for alert in alerts:

@@ -19,7 +19,7 @@ THIRDS = 3
 
 
 def methods(folder: Path) -> Iterator[Goal]:
-    """Fitted on one training patient in three (of all, a forest takes half an hour), judged on the test part."""
+    """Fitted on one training patient in three, for a forest on all is slow; judged on the test part."""
     from models.learners import LEARNERS
     from models.learners import fit as fit_learner
     from models.prescription_review import learners

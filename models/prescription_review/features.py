@@ -30,7 +30,6 @@ CATEGORICAL = ("atc2", "atc4", "route", "stay_kind")
 RULE_FEATURES = tuple(f"rule_{rule}" for rule in rules.CATEGORIES)
 CLASS = len("A00AA")  # level 4 of the ATC
 CLEARANCES = (20, 30, 45, 60)  # mL/min; from the last on no dose is reduced
-FILTRATIONS = (15, 30, 45, 60)  # mL/min/1.73 m², stages of KDIGO 2012
 GRAVE = 2  # rank from which a finding would interrupt
 MONOTONE = (
     "max_ratio",
@@ -150,7 +149,7 @@ def cases_of(known: Known, asked: Rows, config: Config, knowledge: Knowledge) ->
 def _with_such_kidneys(facts: Columns) -> Columns:
     """The dose of a day where the kidneys fail, and how much they do, by each way to tell it."""
     found = {}
-    for told_by, edges in (("clearance", CLEARANCES), ("filtration", FILTRATIONS)):
+    for told_by, edges in (("clearance", CLEARANCES), ("filtration", situations.FILTRATIONS)):
         value = facts[told_by]
         found[f"{told_by}_band"] = np.digitize(value, edges).astype(str).astype(object)
         found[f"daily_by_{told_by}"] = np.where(value < edges[-1], facts["daily"], np.nan)

@@ -20,10 +20,11 @@ OTHER_DRUG, SAME_GROUP, ILLNESS = "other_drug", "same_group", "illness"
 GROUP = len("A00")  # level 2 of the ATC: two drugs of one group are told apart from two of different ones
 CATEGORY = len("I48")  # of ICD-10
 AGE = "age_and_sex"
+FILTRATIONS = (15, 30, 45, 60)  # mL/min/1.73 m², stages of KDIGO 2012; from the last on no dose is reduced
 # State of a patient → what tells it, and where one ends and the next begins.
 BANDS = {
     "kidneys": ("clearance", (15, 20, 25, 30, 35, 45, 60)),
-    "filtration": ("filtration", (15, 30, 45, 60)),
+    "filtration": ("filtration", FILTRATIONS),
     "potassium_level": ("potassium", (3.5, 5.0, 5.5)),
     AGE: ("age", (18, 45, 65, 80)),
 }
