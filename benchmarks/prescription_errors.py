@@ -44,22 +44,23 @@ def measure(folder: Path) -> Iterator[Goal]:
     from models.prescription_review.evaluate import judged
     from models.registry import Registry
 
-    uri = tracking_uri(settings_of(folder, "home"))
-    artefact = Artefact.read(Registry(uri).load(load_config().model).folder)
-    values: dict[str, list[float]] = {}
-    mechanisms = {}
-    for hospital, where in WHERE.items():
-        settings = settings_of(folder, hospital)
-        with opened(settings) as store:
-            rows = judged(store, artefact, rows="test" if hospital == "home" else "all")
-        mechanism = mechanisms[hospital] = injected(folder, hospital, settings.workspace)
-        for what, goal in _found(rows, mechanism, where):
-            values.setdefault(what, []).append(goal.value)
+    values: dict[str, dict[str, float]] = {}
+    mechanisms = {name: injected(folder, name, settings_of(folder, name).workspace) for name in ("home", "away")}
+    for name, where in WHERE.items():
+        # The adapted model is registered where it was adapted, and has a test part there.
+        registry, hospital = ("away" if name == "adapted" else "home"), ("home" if name == "home" else "away")
+        newest = Registry(tracking_uri(settings_of(folder, registry))).load(load_config().model)
+        with opened(settings_of(folder, hospital)) as store:
+            rows = judged(store, Artefact.read(newest.folder), rows="all" if name == "away" else "test")
+        for what, goal in _found(rows, mechanisms[hospital], where):
+            values.setdefault(what, {})[name] = goal.value
             yield goal
-        yield _known_classes(rows, mechanism, where)
-    for what, (here, there) in values.items():
+        yield _known_classes(rows, mechanisms[hospital], where)
+    for what, by_place in values.items():
         if not what.endswith("alerts"):
-            yield Goal(_id(what), f"{what}, errors put in: lost at the other hospital", None, here - there)
+            for name in ("away", "adapted"):
+                lost = by_place["home"] - by_place[name]
+                yield Goal(_id(what), f"{what}, {WHERE[name]}, errors put in: lost", None, lost)
     yield from cause_goals(folder, mechanisms["home"])
 
 

@@ -21,7 +21,7 @@ from benchmarks.goals import Goal, goal_of
 from benchmarks.prescription_truth import keep_truth, truth_of
 from etl.demo import chu_demo, chu_second
 from etl.demo.server import demo_server
-from passerelle import pipeline
+from passerelle import pipeline, study
 from passerelle.predictions import open_store, tracking_uri
 from passerelle.settings import Settings, load_settings
 
@@ -33,25 +33,27 @@ if TYPE_CHECKING:
 # At home as many reviewed orders to learn from as Corny had (JAMIA 2020;27:1688: 133,179).
 PATIENTS = int(os.environ.get("BENCHMARK_PATIENTS", "48000"))
 AT_SECOND = int(os.environ.get("BENCHMARK_PATIENTS_SECOND", "16000"))
-WHERE = {"home": "temporal split", "away": "other hospital"}
+WHERE = {"home": "temporal split", "away": "other hospital", "adapted": "other hospital, adapted"}
 SECRETS = ("identity", "stays", "rest", "crosswalk", "notes")
 TRAIN_SECONDS, ORDERS_PER_SECOND = 300, 2_000
 
 
 @dataclass(frozen=True)
 class Hospitals:
-    """The trained model's reports: at home on its test part, and at the hospital that it has never seen."""
+    """The trained model's reports: at home on its test part; at the hospital that it has never seen, told what is usual
+    there; on the test part of that hospital, once it was adapted by its reviews too."""
 
     home: "Report"
     away: "Report"
+    adapted: "Report"
     lost: Mapping[str, Any]  # against a model trained at the other hospital (`lost_by_moving`)
     seconds: float  # of training
     orders_per_second: float
 
     @property
     def reports(self) -> Mapping[str, "Report"]:
-        """Both, by where the model is."""
-        return dict(zip(WHERE.values(), (self.home, self.away), strict=True))
+        """By where the model is, in words."""
+        return {words: getattr(self, name) for name, words in WHERE.items()}
 
 
 def measure(folder: Path) -> Iterator[Goal]:
@@ -81,7 +83,9 @@ def hospitals(folder: Path) -> Hospitals:
     with opened(away) as store:
         moved = evaluate(store, tracking_uri=tracking_uri(home), rows="all")
         lost = lost_by_moving(store, tracking_uri(home))
-    return Hospitals(report, moved, lost, seconds, _orders_per_second(home))
+        study.pack(home, report.model, folder / "study.zip")
+        adapted = study.adapt(folder / "study.zip", report.model, store, tracking_uri(away), seed=0)
+    return Hospitals(report, moved, adapted, lost, seconds, _orders_per_second(home))
 
 
 def settings_of(folder: Path, hospital: str) -> Settings:
@@ -185,7 +189,7 @@ def patient_goals(found: Hospitals) -> Iterator[Goal]:
             )
         for name, words, goal in (("rule alerts", "rules", 0.12), ("multicriteria query", "the query", 0.10)):
             yield goal_of("A4", f"patients, {where}: AUROC above {words}", goal, gain[name]["auroc"])
-    yield from _losses("A4", "patients", found.home.triage, found.away.triage)
+    yield from _losses("A4", "patients", {where: report.triage for where, report in found.reports.items()})
     yield from _losses_to_there("A4", "patients", found.lost["patients"])
 
 
@@ -201,7 +205,7 @@ def order_goals(found: Hospitals) -> Iterator[Goal]:
             words = f"orders, {where}: {'right' if figure == 'precision' else 'found'} at {budget:.1%} alerts"
             at, beside = (next(row for row in s["at_budget"] if row["budget"] == budget) for s in (model, rules))
             yield goal_of("A5", words, goal, at[figure], f"rules {_shown(beside[figure])}")
-    yield from _losses("A5", "orders", found.home.evaluation, found.away.evaluation)
+    yield from _losses("A5", "orders", {where: report.evaluation for where, report in found.reports.items()})
     yield from _losses_to_there("A5", "orders", found.lost["orders"])
     for where, report in found.reports.items():
         classes = report.problem_classes
@@ -225,11 +229,6 @@ def trust_goals(found: Hospitals) -> Iterator[Goal]:
             words = f"{unit}, {where}: calibration error (ECE)"
             beside = f"perfect probabilities {line['ece_of_chance']:.3f}; slope {line['slope']:.2f}"
             yield goal_of("A7", words, 0.02, line["ece_interval"], beside, at_most=True)
-            again = report.recalibrated
-            if again:
-                words = f"{unit}, {where}, recalibrated on its {again['reviewed']:,} reviews before: ECE"
-                beside = f"slope {again[unit]['slope']:.2f}"
-                yield Goal("A7", words, 0.02, again[unit]["ece"], baseline=beside, at_most=True)
         gap, worst = widest_gap(report.evaluation)
         yield Goal(
             "A7", f"orders, {where}: AUROC of a subgroup below that of all", 0.05, gap, baseline=worst, at_most=True
@@ -254,16 +253,12 @@ def widest_gap(evaluation: Mapping[str, Any], positives: int = 50) -> tuple[floa
     return whole - row["auroc"]["value"], text
 
 
-def _losses(id: str, unit: str, home: Mapping[str, Any], away: Mapping[str, Any]) -> Iterator[Goal]:
-    for figure in ("auroc", "average_precision"):
-        here, there = (evaluation["scores"]["model"][figure] for evaluation in (home, away))
-        yield Goal(
-            id,
-            f"{unit}: {_named(figure)} lost at the other hospital",
-            0.03,
-            here["value"] - there["value"],
-            at_most=True,
-        )
+def _losses(id: str, unit: str, evaluations: Mapping[str, Mapping[str, Any]]) -> Iterator[Goal]:
+    home, *others = evaluations
+    for where in others:
+        for figure in ("auroc", "average_precision"):
+            here, there = (evaluations[at]["scores"]["model"][figure]["value"] for at in (home, where))
+            yield Goal(id, f"{unit}, {where}: {_named(figure)} lost", 0.03, here - there, at_most=True)
 
 
 def _losses_to_there(id: str, unit: str, lost: Mapping[str, Mapping[str, Any]]) -> Iterator[Goal]:

@@ -116,7 +116,7 @@ class Registry:
             raise ModelNotFound(
                 what=f"no trained {model} with version={version or 'newest'}, run={run_id or 'any'}",
                 looked=self.tracking_uri,
-                do=f"passerelle train {model}",
+                do=f"passerelle train {model}; one from elsewhere: passerelle adapt {model} --from FILE",
             )
         return self._stored(model, known[-1])
 

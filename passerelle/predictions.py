@@ -27,7 +27,7 @@ def list_models() -> list[str]:
 
 
 def step(model: str, name: str) -> ModuleType:
-    """A step of a model: its module ``train``, ``evaluate`` or ``predict``.
+    """A step of a model: its module ``train``, ``adapt``, ``evaluate`` or ``predict``.
 
     Raises: UsageError: there is no such model.
     """

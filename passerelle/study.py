@@ -4,7 +4,8 @@ import importlib
 import json
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,14 +70,36 @@ def run(file: Path, store: "ViewStore", centre: str) -> dict[str, Any]:
         ContractError: the store lacks the contract, a view or a column that the model reads.
         TerminalError: the file is not a study, or its model is not the one it names.
     """
+    with _opened(file) as (plan, folder):
+        step = predictions.step(plan["model"], "evaluate")
+        names = {name: plan[name] for name in ("model", "model_version", "run_id", "model_sha256")}
+        report = step.evaluate_folder(store, folder, named=names, seed=plan["seed"])
+    result = centre_result(report.as_json(), centre, plan)
+    return {**result, "views": {name: store.versions[name] for name in plan["views"]}}
+
+
+def adapt(file: Path, model: str, store: "ViewStore", tracking_uri: str, seed: int) -> Any:
+    """Make a packed model ready for the hospital of these views, and register it; gives the report of the model.
+
+    Raises:
+        ContractError: the store lacks the contract, a view or a column that the model reads.
+        TerminalError: the file is not a study, or its model is not the one it names.
+        UsageError: the file holds another model.
+    """
+    step = predictions.step(model, "adapt")
+    with _opened(file) as (plan, folder):
+        if plan["model"] != model:
+            raise UsageError(f"the file holds {plan['model']}, not {model}", looked=str(file), do="name its model")
+        return step.adapt_folder(store, folder, named=plan, tracking_uri=tracking_uri, seed=seed)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[tuple[dict[str, Any], Path]]:
+    """The plan of a study whose contract this release has, and a folder with the model's files."""
     with tempfile.TemporaryDirectory() as scratch:
         plan = _unpack(file, Path(scratch))
         _same_contract(plan)
-        step = predictions.step(plan["model"], "evaluate")
-        names = {name: plan[name] for name in ("model", "model_version", "run_id", "model_sha256")}
-        report = step.evaluate_folder(store, Path(scratch), named=names, seed=plan["seed"])
-    result = centre_result(report.as_json(), centre, plan)
-    return {**result, "views": {name: store.versions[name] for name in plan["views"]}}
+        yield plan, Path(scratch)
 
 
 def _unpack(file: Path, folder: Path) -> dict[str, Any]:

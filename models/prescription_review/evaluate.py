@@ -12,23 +12,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.calibration import MIN_POSITIVES
-from models.evaluation import calibration_figures
 from models.prescription_review.artefact import Artefact
 from models.prescription_review.config import load_config
 from models.prescription_review.features import Cases, build_cases
 from models.prescription_review.knowledge import load_knowledge
 from models.prescription_review.labels import order_labels
 from models.prescription_review.report import EvaluationReport
-from models.prescription_review.scoring import score_rows, scores_of
+from models.prescription_review.scoring import score_rows
 from models.prescription_review.train import NotEnoughLabels, identity
 from models.registry import Registry
 from models.splits import assign, choose_cut
 from models.view_store import ViewStore, read_views, require_contract
 
-# Of the orders of another hospital: the first show what is usual there, the next, where they were reviewed, how many
-# are corrected there.
-USAGE_SHARE, RECALIBRATION_SHARE = 0.3, 0.15
+USAGE_SHARE = 0.3  # of the orders of another hospital: the first of them show what is usual there
 
 
 def evaluate(
@@ -44,8 +40,8 @@ def evaluate(
     Args:
         rows: ``test``: orders after the model's own cut, of patients unknown before it (the hospital of training);
             ``all``: another hospital, which the model has never seen: what is usual is learned from its first orders,
-            reviewed or not, and the later reviewed orders of other patients are judged. Between the two lie those by
-            which the probabilities are recalibrated, as a second figure: nothing else is told by them.
+            and the later reviewed orders of other patients are judged. No review tells the model anything: what it
+            gains by them, and keeps, is the work of ``adapt``.
 
     Raises:
         ContractError: the store lacks the contract, a view or a column that the model declares.
@@ -82,7 +78,6 @@ def evaluate_artefact(
             "orders": len(found.labels), "reviewed": int(found.labels["label"].notna().sum()),
             rows: int(found.chosen.sum()),
         },
-        recalibrated=_recalibrated(found) if rows == "all" else {},
         seconds=round(time.monotonic() - started, 2),
         **score_rows(
             found.artefact, found.cases.only(found.chosen), found.labels[found.chosen], load_knowledge(), seed
@@ -92,18 +87,17 @@ def evaluate_artefact(
 
 @dataclass(frozen=True)
 class Judged:
-    """A model at a hospital, and its orders. ``taught`` and ``chosen`` are of each order, ``labels`` too.
+    """A model at a hospital, and its orders.
 
     Attributes:
         artefact: with the usage of that hospital, where it is another one.
-        taught: reviewed orders that may tell its probabilities how much is corrected there.
-        chosen: reviewed orders, later and of other patients, on which it is judged.
+        labels: of each order.
+        chosen: of each order: whether it is one of the reviewed ones on which the model is judged.
     """
 
     artefact: Artefact
     cases: Cases
     labels: pd.DataFrame
-    taught: NDArray[np.bool_]
     chosen: NDArray[np.bool_]
 
 
@@ -115,8 +109,7 @@ def judged(store: ViewStore, artefact: Artefact, *, rows: Literal["test", "all"]
     cases = build_cases(views, config, load_knowledge())
     labels = order_labels(views["order_reviews"], cases.orders)
     times, persons = (cases.orders[name].to_numpy() for name in ("index_time", "person_id"))
-    later = 1 - USAGE_SHARE - RECALIBRATION_SHARE
-    cut = choose_cut(times, calibration_share=RECALIBRATION_SHARE, test_share=later) if rows == "all" else artefact.cut
+    cut = choose_cut(times, calibration_share=0, test_share=1 - USAGE_SHARE) if rows == "all" else artefact.cut
     part = assign(times, persons, cut)
     if rows == "all":
         artefact = artefact.with_usage_of(cases.only(part == "train"))
@@ -128,16 +121,4 @@ def judged(store: ViewStore, artefact: Artefact, *, rows: Literal["test", "all"]
             looked=f"{int(chosen.sum())} reviewed orders, snapshot {store.snapshot_id}",
             do="choose --rows all on another hospital, or train on this one",
         )
-    return Judged(artefact, cases, labels, reviewed & (part == "calibration"), chosen)
-
-
-def _recalibrated(found: Judged) -> dict[str, Any]:
-    """Calibration after a logistic recalibration on earlier reviewed orders of the same hospital; empty if too few."""
-    label, taught = found.labels["label"].to_numpy(float), found.taught
-    positive = int(label[taught].sum())
-    if min(positive, int(taught.sum()) - positive) < MIN_POSITIVES:
-        return {}
-    there = found.artefact.recalibrated(found.cases.only(taught), label[taught])
-    samples = scores_of(there, found.cases.only(found.chosen), label[found.chosen])
-    figures = {unit: calibration_figures(s.probability, s.positive) for unit, s in samples.items()}
-    return {"reviewed": int(taught.sum()), "interventions": positive, **figures}
+    return Judged(artefact, cases, labels, chosen)

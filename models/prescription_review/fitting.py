@@ -1,29 +1,27 @@
-"""From described and labelled orders to a model: learners, references, calibrators, the threshold."""
+"""From described and labelled orders to a model: learners, references, the calibrator, the thresholds."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.calibration import Calibrator, fit_calibrator
-from models.prescription_review import learners, problem, triage
+from models.calibration import fit_calibrator
+from models.prescription_review import learners, problem
 from models.prescription_review.artefact import Artefact
 from models.prescription_review.columns import Columns, take
 from models.prescription_review.config import Config
 from models.prescription_review.features import Cases, Categories, feature_matrix, learn_categories
 from models.prescription_review.knowledge import Knowledge
 from models.prescription_review.learned import Learned, cross_compare
-from models.prescription_review.learners import Learner
 from models.prescription_review.reviewing import inverse_chances
-from models.splits import Cut, assign, choose_cut, person_folds
+from models.splits import Cut, assign, choose_cut
 
 Array = NDArray[np.float64]
 INNER_SHARE = 0.25
-FOLDS = 3  # of the patients whose orders are scored by a model that has not seen them
 NEVER = np.datetime64("2262-01-01")
 
 
@@ -87,45 +85,34 @@ def fit_artefact(
     after, label = cases.only(part == "calibration"), every_label[part == "calibration"]
     raw = learner.predict(feature_matrix(after.rows, learned.compare(after), rows.categories))
     known = ~np.isnan(label)
-    calibrator = fit_calibrator(raw[known], label[known], config.calibration)
-    triaging = _fit_triage(rows, calibrator, config, trees, seed)
-    probability = calibrator.apply(raw)
-    reviewed = triage.rank(triaging, take(after.rows, known), probability[known], config.timezone)
-    every = triage.rank(triaging, after.rows, probability, config.timezone)
     return Artefact(
         config=config,
         learner=learner,
         problem=problem.fit(rows.features[rows.positive == 1], rows.problem[rows.positive == 1], seed),
-        triage=triaging,
         learned=learned,
-        calibrator=calibrator,
-        triage_calibrator=fit_calibrator(reviewed.raw, reviewed.rounds.highest(label[known]), config.calibration),
-        threshold=_threshold(raw, config.budget),
-        triage_threshold=_threshold(every.raw, config.patients_first_per_100 / 100),
+        calibrator=fit_calibrator(raw[known], label[known], config.calibration),
+        threshold=1.0,
+        patients_threshold=1.0,
         categories=rows.categories,
         cut=cut,
         knowledge_sha256=knowledge.sha256,
         trees=trees,
         seed=seed,
-    )
+    ).within_budget_of(after)
 
 
-def _fit_triage(rows: TrainingRows, calibrator: Calibrator, config: Config, trees: int, seed: int) -> Learner:
-    """On orders scored by models that have not seen their patients: else they would look surer than they are."""
-    fold = person_folds(rows.person, FOLDS, seed)
-    raw = np.zeros(len(fold))
-    for number in range(FOLDS):
-        other = fold != number
-        fitted = learners.fit_trees(rows.features[other], rows.positive[other], config.learner, seed, trees)
-        raw[~other] = fitted.predict(rows.features[~other])
-    rounds = triage.Rounds.of(rows.orders, config.timezone)
-    described = triage.describe(rounds, rows.orders, calibrator.apply(raw))
-    return triage.fit(described, rounds.highest(rows.positive), seed)
+def adapt_artefact(
+    came: Artefact, cases: Cases, labels: pd.DataFrame, part: NDArray[Any], cut: Cut, knowledge: Knowledge
+) -> Artefact:
+    """A model from another hospital, made ready for this one: the learners stay, what they are told changes.
 
-
-def _threshold(raw: Array, budget: float) -> float:
-    """The lowest raw probability whose alerts stay within the budget, over all later rows, reviewed or not."""
-    values, counts = np.unique(raw, return_counts=True)
-    above = np.cumsum(counts[::-1])[::-1] / max(len(raw), 1)
-    within = values[above <= budget]
-    return float(within[0]) if len(within) else 1.0
+    The training part shows what is usual here and, where it was reviewed, what pharmacists object to; the part after
+    it how likely a correction is here and what stays within the budget. Arguments as `fit_artefact`.
+    """
+    past, after = part == "train", part == "calibration"
+    label = labels["label"].to_numpy(float)
+    known = after & ~np.isnan(label)
+    told = came.with_usage_of(cases.only(past)).with_objections_of(cases.only(past), label[past])
+    if known.any():
+        told = told.recalibrated(cases.only(known), label[known])
+    return replace(told.within_budget_of(cases.only(after)), cut=cut, knowledge_sha256=knowledge.sha256)

@@ -45,6 +45,11 @@ class Learned:
             associations=Associations.learn(cases.rows, cases.beside, min_patients),
         )
 
+    def with_objections_of(self, cases: Cases, label: Array, min_patients: int) -> Learned:
+        """The same, with the reviews of another hospital beside those known. Arguments as `learn`."""
+        there = Objections.learn(cases.rows, cases.beside, label, min_patients)
+        return replace(self, objections=self.objections.plus(there))
+
     def compare(self, cases: Cases) -> Columns:
         """The features that rest on it, of orders that taught it nothing."""
         return {

@@ -56,6 +56,11 @@ class Objections:
         counts = pd.concat(parts, ignore_index=True)[["level", "key", "orders", "objections"]]
         return cls(counts.astype({"orders": np.int64, "objections": np.int64}))
 
+    def plus(self, other: Objections) -> Objections:
+        """The reviews of both."""
+        both = pd.concat([self.counts, other.counts], ignore_index=True)
+        return type(self)(both.groupby(["level", "key"], as_index=False, sort=False)[["orders", "objections"]].sum())
+
     def write(self, path: Path) -> None:
         """Write the counts as CSV."""
         self.counts.to_csv(path, index=False, lineterminator="\n")

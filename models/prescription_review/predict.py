@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from models.contract import Prediction
 from models.prescription_review.artefact import Artefact
 from models.prescription_review.columns import Columns
-from models.prescription_review.config import load_config
+from models.prescription_review.config import Config, load_config
 from models.prescription_review.explained import Scored, explained
 from models.prescription_review.features import Cases, build_cases
 from models.prescription_review.knowledge import Knowledge, load_knowledge
@@ -23,6 +24,10 @@ from models.prescription_review.read_first import CATEGORY, read_first
 from models.prescription_review.train import identity
 from models.registry import Registry
 from models.view_store import ViewStore, read_views, require_contract
+
+FLOOD = 3  # times the budget
+FEW_ALERTS = 50  # so few are no flood, whatever their share
+logger = logging.getLogger(__name__)
 
 
 def predict(
@@ -56,7 +61,9 @@ def predict(
     wanted = _wanted(scored.cases.rows, since)
     if every_order:
         return ready.orders(scored, wanted, store)
-    found = ready.orders(scored, wanted & ready.is_alert(scored), store)
+    shown = wanted & ready.is_alert(scored)
+    _warn_of_a_flood(int(shown.sum()), int(wanted.sum()), config)
+    found = ready.orders(scored, shown, store)
     return found + [one for one in ready.patients(scored, store) if since is None or one.index_time >= _utc(since)]
 
 
@@ -152,6 +159,16 @@ def _read_with(orders: Columns, since: datetime | None, as_of: datetime | None, 
 def _wanted(orders: Columns, since: datetime | None) -> NDArray[np.bool_]:
     at = orders["index_time"]
     return np.asarray(at >= np.datetime64(naive_utc(since))) if since is not None else np.ones(len(at), dtype=bool)
+
+
+def _warn_of_a_flood(alerts: int, orders: int, config: Config) -> None:
+    """A model that has not learned what is usual here finds nearly everything unusual."""
+    if alerts > max(FLOOD * config.budget * orders, FEW_ALERTS):
+        logger.warning(
+            "%s alerts on %d of %d orders, its budget is %g of 100: it may come from another hospital, or orders are "
+            "written otherwise than when it learned. Before anything is delivered: passerelle adapt %s",
+            config.model, alerts, orders, config.alerts_per_100_orders, config.model,
+        )  # fmt: skip
 
 
 def _utc(instant: datetime) -> datetime:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from models.contract import Contribution, Evidence
-from models.prescription_review import triage
 from models.prescription_review.artefact import Artefact
 from models.prescription_review.explained import Scored
 from models.prescription_review.orders import KEY
-from models.prescription_review.wording import READ_FIRST, TRIAGE_LABELS
+from models.prescription_review.triage import ALARMING, SUREST
+from models.prescription_review.wording import OF_LINE, READ_FIRST
 
 CATEGORY = "PATIENT"
 NAMED = 5  # lines that are named, the likeliest first
@@ -43,34 +42,40 @@ def read_first(artefact: Artefact, scored: Scored) -> Iterator[ReadFirst]:
     rows, timezone = scored.cases.rows, artefact.config.timezone
     if not len(scored.raw):
         return
-    probability = artefact.calibrator.apply(scored.raw)
-    ranked = artefact.patients(rows, probability)
-    chance, shares = artefact.triage_calibrator.apply(ranked.raw), artefact.triage.contributions(ranked.described)
-    order = np.lexsort((-scored.raw, ranked.rounds.number))
-    first = np.searchsorted(ranked.rounds.number[order], np.arange(len(ranked.raw) + 1))
-    for number in np.flatnonzero(ranked.raw >= artefact.triage_threshold).tolist():
+    probability, rounds = artefact.calibrator.apply(scored.raw), artefact.rounds(rows)
+    chance = rounds.chance(probability)
+    order = np.lexsort((-scored.raw, rounds.number))
+    first = np.searchsorted(rounds.number[order], np.arange(len(chance) + 1))
+    for number in np.flatnonzero(chance >= artefact.patients_threshold).tolist():
         lines = order[first[number] : first[number + 1]]
-        named = lines[:1] if probability[lines[0]] < triage.ALARMING else lines[probability[lines] >= triage.ALARMING]
+        named = lines[:1] if probability[lines[0]] < ALARMING else lines[probability[lines] >= ALARMING]
+        told = [
+            _Line(int(rows[KEY][line]), str(rows["drug_name"][line]), float(probability[line]))
+            for line in named[:NAMED].tolist()
+        ]
         at = rows["index_time"][lines].max()
-        names = list(dict.fromkeys(rows["drug_name"][named[:NAMED]].tolist()))
         yield ReadFirst(
             int(rows["person_id"][lines[0]]),
             int(rows["visit_occurrence_id"][lines[0]]),
             pd.Timestamp(at, tz="UTC").tz_convert(timezone).date().isoformat(),
             at,
             float(chance[number]),
-            READ_FIRST.format(lines=len(lines), drugs=", ".join(names)),
-            _contributions(ranked.described[number], shares[number]),
-            tuple(
-                Evidence("drug_exposure", int(rows[KEY][line]), str(rows["drug_name"][line])) for line in named[:NAMED]
-            ),
+            READ_FIRST.format(lines=len(lines), drugs=", ".join(dict.fromkeys(line.drug for line in told))),
+            tuple(line.contribution(float(chance[number])) for line in told),
+            tuple(Evidence("drug_exposure", line.order, line.drug) for line in told),
         )
 
 
-def _contributions(values: Any, shares: Any) -> tuple[Contribution, ...]:
-    told = zip(triage.FEATURES, values.tolist(), shares.tolist(), strict=False)  # the last share is the base value
-    return tuple(
-        Contribution(name, TRIAGE_LABELS[name], None if np.isnan(value) else float(value), round(share, 6))
-        for name, value, share in sorted(told, key=lambda one: -abs(one[2]))
-        if share
-    )
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One of the orders that make a patient be read first."""
+
+    order: int
+    drug: str
+    probability: float
+
+    def contribution(self, chance: float) -> Contribution:
+        """By how much the chance of its patient would be lower without it."""
+        odds = self.probability / (1 - min(self.probability, SUREST))
+        label = OF_LINE.format(drug=self.drug)
+        return Contribution("order", label, round(self.probability, 4), round((1 - chance) * odds, 6), "probability")

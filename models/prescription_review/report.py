@@ -11,7 +11,7 @@ from typing import Any, Literal
 class Report:
     """Plain values only: ``as_json`` gives them. Plots are SVG text by name."""
 
-    action: Literal["train", "evaluate"]
+    action: Literal["train", "evaluate", "adapt"]
     model: str
     model_version: str
     run_id: str
@@ -20,14 +20,13 @@ class Report:
     view_contract: str
     snapshot_id: str
     rows: dict[str, int]
-    evaluation: dict[str, Any]
-    alerts: dict[str, Any]
-    by_problem: list[dict[str, Any]]
-    problem_classes: dict[str, Any]
-    triage: dict[str, Any]
-    examples: list[dict[str, Any]]
+    evaluation: dict[str, Any] = field(default_factory=dict)  # empty, like what follows, without reviewed orders
+    alerts: dict[str, Any] = field(default_factory=dict)
+    by_problem: list[dict[str, Any]] = field(default_factory=list)
+    problem_classes: dict[str, Any] = field(default_factory=dict)
+    triage: dict[str, Any] = field(default_factory=dict)
+    examples: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    recalibrated: dict[str, Any] = field(default_factory=dict)  # at another hospital, on its own earlier reviews
     plots: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -41,21 +40,29 @@ class Report:
 
     def __str__(self) -> str:
         """The figures that a person wants first, with their intervals and the baselines beside them."""
+        return "\n".join(
+            [
+                f"{self.model} {self.model_version}, {self.action}, snapshot {self.snapshot_id}",
+                *(self._figures() if self.evaluation else ["no reviewed orders to judge it by, so no figures"]),
+                *(f"  {note}" for note in self.notes),
+            ]
+        )
+
+    def _figures(self) -> list[str]:
         found = self.evaluation
         lines = [
-            f"{self.model} {self.model_version}, {self.action}, snapshot {self.snapshot_id}: {found['rows']} reviewed "
-            f"orders of {found['persons']} patients, {found['positives']} interventions ({found['prevalence']:.1%})",
+            f"orders to look at: {found['rows']} reviewed orders of {found['persons']} patients, "
+            f"{found['positives']} interventions ({found['prevalence']:.1%})"
         ]
         for name, scores in found["scores"].items():
             figures = (f"{figure} {_shown(scores[figure])}" for figure in ("auroc", "average_precision"))
-            lines.append(f"  {name:<16}" + "   ".join(figures))
+            lines.append(f"  {name:<20}" + "   ".join(figures))
         alerts = self.alerts
         lines.append(
-            f"  alerts          {alerts['alerts_per_100']:.1f} per 100 orders (budget {alerts['budget_per_100']:g}), "
+            f"  {'alerts':<20}{alerts['alerts_per_100']:.1f} per 100 orders (budget {alerts['budget_per_100']:g}), "
             f"{_percent(alerts['precision'])} right, {_percent(alerts['recall'])} of the interventions found"
         )
-        lines += self._of_patients()
-        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
+        return lines + self._of_patients()
 
     def _of_patients(self) -> list[str]:
         found = self.triage
@@ -82,3 +89,4 @@ def _percent(share: float | None) -> str:
 
 TrainReport = Report
 EvaluationReport = Report
+AdaptationReport = Report

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,14 @@ from numpy.typing import NDArray
 from models import plots
 from models.bootstrap import cluster_interval
 from models.evaluation import Sample, evaluate
-from models.prescription_review import problem, triage
+from models.prescription_review import problem
 from models.prescription_review.artefact import Artefact
 from models.prescription_review.columns import columns_of
 from models.prescription_review.examples import examples
 from models.prescription_review.explained import Scored
 from models.prescription_review.features import Cases
 from models.prescription_review.knowledge import Knowledge
+from models.prescription_review.triage import multicriteria
 from models.ranking import Ranking
 
 Array = NDArray[np.float64]
@@ -28,12 +30,18 @@ BUDGETS = (0.004, 0.01, 0.05, 0.1)
 
 
 def score_rows(
-    artefact: Artefact, cases: Cases, labels: pd.DataFrame, knowledge: Knowledge, seed: int
+    artefact: Artefact,
+    cases: Cases,
+    labels: pd.DataFrame,
+    knowledge: Knowledge,
+    seed: int,
+    beside: Mapping[str, Array] | None = None,
 ) -> dict[str, Any]:
     """Figures and plots on labelled orders that the model was not trained on.
 
     Args:
         cases: orders with a label; ``labels``: ``label`` and ``problem`` of each.
+        beside: what else scores these orders, by name, to be compared with the model.
     Returns:
         ``evaluation`` of orders, ``triage`` of the patients that are read on a day, ``alerts`` (at the model's own
         threshold), ``by_problem``, ``problem_classes``, ``examples`` and ``plots``.
@@ -45,6 +53,7 @@ def score_rows(
         MODEL: raw,
         "rule alerts": orders["rules_grave"].to_numpy(float),
         "dose percentile": 1 - scored.learned["daily_share_at_or_above"],
+        **(beside or {}),
     }
     probability = artefact.calibrator.apply(raw)
     sample = Sample(positive, orders["person_id"].to_numpy(), scores, probability, subgroups(orders))
@@ -73,17 +82,13 @@ def scores_of(artefact: Artefact, cases: Cases, label: Array) -> dict[str, Sampl
     Args:
         label: 0 or 1 of each order.
     """
-    raw = artefact.learner.predict(artefact.features(cases))
+    raw = artefact.raw(cases)
     probability = artefact.calibrator.apply(raw)
-    ranked, person = artefact.patients(cases.rows, probability), cases.rows["person_id"]
+    rounds, person = artefact.rounds(cases.rows), cases.rows["person_id"]
+    chance = rounds.chance(probability)
     return {
         "orders": Sample(label, person, {MODEL: raw}, probability),
-        "patients": Sample(
-            ranked.rounds.highest(label),
-            person[ranked.rounds.first],
-            {MODEL: ranked.raw},
-            artefact.triage_calibrator.apply(ranked.raw),
-        ),
+        "patients": Sample(rounds.highest(label), person[rounds.first], {MODEL: chance}, chance),
     }
 
 
@@ -101,15 +106,17 @@ def _alerts(alert: NDArray[np.bool_], positive: NDArray[np.float64], budget: flo
 
 def _triage(artefact: Artefact, orders: pd.DataFrame, probability: Array, positive: Array, seed: int) -> dict[str, Any]:
     """Figures of patient-days: those whose reviewed orders are among these rows."""
-    ranked = artefact.patients(columns_of(orders), probability)
+    rows = columns_of(orders)
+    rounds = artefact.rounds(rows)
+    chance = rounds.chance(probability)
     scores = {
-        MODEL: ranked.raw,
-        "rule alerts": ranked.described[:, triage.FEATURES.index("rules")],
-        "multicriteria query": triage.multicriteria(ranked.described),
+        MODEL: chance,
+        "rule alerts": rounds.sum(rows["rules_grave"]),
+        "multicriteria query": multicriteria(rounds, rows),
     }
-    first, chance = orders.iloc[ranked.rounds.first], artefact.triage_calibrator.apply(ranked.raw)
+    first = orders.iloc[rounds.first]
     sample = Sample(
-        ranked.rounds.highest(positive), first["person_id"].to_numpy(), scores, chance,
+        rounds.highest(positive), first["person_id"].to_numpy(), scores, chance,
         {name: groups for name, groups in subgroups(first).items() if name in OF_PATIENTS},
     )  # fmt: skip
     return evaluate(sample, budgets=ROUND_BUDGETS, resamples=artefact.config.bootstrap, seed=seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,17 +17,23 @@ from models.evaluation import headline
 from models.prescription_review.artefact import Artefact
 from models.prescription_review.config import Config, load_config
 from models.prescription_review.features import Cases, build_cases
-from models.prescription_review.fitting import fit_artefact
+from models.prescription_review.fitting import adapt_artefact, fit_artefact
 from models.prescription_review.knowledge import Knowledge, load_knowledge
 from models.prescription_review.labels import order_labels
 from models.prescription_review.report import TrainReport
 from models.prescription_review.scoring import score_rows
 from models.registry import Registry, Stored, folder_sha256
-from models.splits import assign, choose_cut
+from models.splits import Cut, assign, choose_cut
 from models.view_store import ViewStore, read_views, require_contract
 from passerelle.errors import TerminalError
 
 MIN_POSITIVES = 20
+ADAPTED_FROM = "adapted_from"  # tag of a run: the run that holds the model as it came
+UNCALIBRATED = (
+    "Probabilities are still those of the hospital that the model came from: there are too few reviews to tell how "
+    "likely a correction is here."
+)
+NO_TAGS: Mapping[str, str] = {}
 
 
 class NotEnoughLabels(TerminalError):
@@ -44,6 +51,11 @@ class Trained:
     rows: dict[str, int]
     notes: list[str]
 
+    @property
+    def judged(self) -> NDArray[np.bool_]:
+        """The reviewed orders of the test part, shape (orders,)."""
+        return (self.part == "test") & self.labels["label"].notna().to_numpy()
+
 
 def train(store: ViewStore, *, tracking_uri: str, seed: int = 0) -> TrainReport:
     """Train, evaluate on the held-out part, log and register.
@@ -56,7 +68,7 @@ def train(store: ViewStore, *, tracking_uri: str, seed: int = 0) -> TrainReport:
     knowledge = load_knowledge()
     trained = fit(store, load_config(), knowledge, seed)
     scored = judge(trained, knowledge, seed)
-    stored = _register(trained, scored, store, tracking_uri)
+    stored = register(trained, scored, store, Registry(tracking_uri))
     return TrainReport(
         action="train",
         **identity(trained.artefact, stored),
@@ -74,9 +86,13 @@ def reproduce(store: ViewStore, *, tracking_uri: str, run_id: str) -> bool:
 
     The recipe is the run's own; the data and the knowledge tables are those of now, so False means that one moved.
     """
-    run = Registry(tracking_uri).run(load_config().model, run_id)
-    recipe = Artefact.read(run.folder)
-    again = fit(store, recipe.config, load_knowledge(), recipe.seed)
+    registry, model = Registry(tracking_uri), load_config().model
+    run = registry.run(model, run_id)
+    if came := run.tags.get(ADAPTED_FROM):
+        again = fit_here(store, Artefact.read(registry.run(model, came).folder), load_knowledge())
+    else:
+        recipe = Artefact.read(run.folder)
+        again = fit(store, recipe.config, load_knowledge(), recipe.seed)
     with tempfile.TemporaryDirectory() as scratch:
         again.artefact.write(Path(scratch))
         return folder_sha256(Path(scratch)) == run.sha256
@@ -84,31 +100,50 @@ def reproduce(store: ViewStore, *, tracking_uri: str, run_id: str) -> bool:
 
 def fit(store: ViewStore, config: Config, knowledge: Knowledge, seed: int) -> Trained:
     """Everything of training that touches no registry."""
+    cases, labels, part, cut = _described(store, config, knowledge)
+    _enough(labels["label"], "in the store", store)
+    _enough(labels["label"][part == "train"], "in its training part", store)
+    artefact = fit_artefact(cases, labels, part, cut, config, knowledge, seed)
+    rows = _count(labels["label"].notna().to_numpy(), labels["label"].to_numpy(), part)
+    notes = [*_notes(rows, cases.orders), _calibrated(artefact, rows)]
+    return Trained(artefact, cases, labels, part, rows, notes)
+
+
+def fit_here(store: ViewStore, came: Artefact, knowledge: Knowledge) -> Trained:
+    """Everything of an adaptation that touches no registry; reviews help, and need not be there.
+
+    Args:
+        came: the model as it left its hospital.
+    """
+    cases, labels, part, cut = _described(store, came.config, knowledge)
+    artefact = adapt_artefact(came, cases, labels, part, cut, knowledge)
+    rows = _count(labels["label"].notna().to_numpy(), labels["label"].to_numpy(), part)
+    told = UNCALIBRATED if artefact.calibrator == came.calibrator else _calibrated(artefact, rows)
+    return Trained(artefact, cases, labels, part, rows, [*_notes(rows, cases.orders), told])
+
+
+def _described(store: ViewStore, config: Config, knowledge: Knowledge) -> tuple[Cases, pd.DataFrame, NDArray[Any], Cut]:
+    """Every order of a store, its label, its part, and where the parts are cut."""
     require_contract(store, config.contract, {**config.views, **config.labels}, config.model)
     views = read_views(store, {**config.views, **config.labels}, model=config.model)
     cases = build_cases(views, config, knowledge)
     orders = cases.orders
     final = order_labels(views["order_reviews"], orders)
-    reviewed = final["label"].notna().to_numpy()
-    _enough(final["label"], "in the store", store)
+    times, reviewed = orders["index_time"].to_numpy(), final["label"].notna().to_numpy()
     cut = choose_cut(
-        orders["index_time"].to_numpy()[reviewed],
+        times[reviewed] if reviewed.any() else times,
         calibration_share=config.split.calibration_share,
         test_share=config.split.test_share,
     )
-    part = assign(orders["index_time"].to_numpy(), orders["person_id"].to_numpy(), cut)
+    part = assign(times, orders["person_id"].to_numpy(), cut)
     # A model built when the test part begins knows no later review, even of an earlier order.
     known_then = order_labels(views["order_reviews"], orders, as_of=cut.test_start)
-    labels = known_then.where(pd.Series(part != "test", index=orders.index), final)
-    rows = _count(labels["label"].notna().to_numpy(), labels["label"].to_numpy(), part)
-    _enough(labels["label"][part == "train"], "in its training part", store)
-    artefact = fit_artefact(cases, labels, part, cut, config, knowledge, seed)
-    return Trained(artefact, cases, labels, part, rows, _notes(rows, artefact, orders))
+    return cases, known_then.where(pd.Series(part != "test", index=orders.index), final), part, cut
 
 
 def judge(trained: Trained, knowledge: Knowledge, seed: int) -> dict[str, Any]:
     """Figures on the reviewed orders of the test part."""
-    rows = (trained.part == "test") & trained.labels["label"].notna().to_numpy()
+    rows = trained.judged
     if not rows.any():
         raise NotEnoughLabels(
             what="no reviewed order is left for the test part",
@@ -129,7 +164,14 @@ def identity(artefact: Artefact, stored: Stored) -> dict[str, Any]:
     }
 
 
-def _register(trained: Trained, scored: dict[str, Any], store: ViewStore, tracking_uri: str) -> Stored:
+def register(
+    trained: Trained, scored: dict[str, Any], store: ViewStore, registry: Registry, tags: Mapping[str, str] = NO_TAGS
+) -> Stored:
+    """Keep a run with its model, parameters, figures and plots.
+
+    Args:
+        scored: as `judge` gives it; empty without reviewed orders to judge by.
+    """
     artefact = trained.artefact
     params = {
         "seed": artefact.seed,
@@ -143,13 +185,13 @@ def _register(trained: Trained, scored: dict[str, Any], store: ViewStore, tracki
     }
     with tempfile.TemporaryDirectory() as scratch:
         artefact.write(Path(scratch))
-        return Registry(tracking_uri).log(
+        return registry.log(
             artefact.config.model,
             Path(scratch),
             params=params,
-            metrics=headline(scored["evaluation"]),
-            tags={"view_contract": store.contract, "snapshot_id": store.snapshot_id},
-            plots=scored["plots"],
+            metrics=headline(scored["evaluation"]) if scored else {},
+            tags={"view_contract": store.contract, "snapshot_id": store.snapshot_id, **tags},
+            plots=scored.get("plots", {}),
             report={name: value for name, value in scored.items() if name != "plots"} | {"notes": trained.notes},
         )
 
@@ -172,7 +214,7 @@ def _count(reviewed: NDArray[np.bool_], label: NDArray[np.float64], part: NDArra
     return counts
 
 
-def _notes(rows: dict[str, int], artefact: Artefact, orders: pd.DataFrame) -> list[str]:
+def _notes(rows: dict[str, int], orders: pd.DataFrame) -> list[str]:
     """What a reader must know before the figures."""
     orders_with_dose = orders["daily"].notna().mean()
     return [
@@ -181,6 +223,11 @@ def _notes(rows: dict[str, int], artefact: Artefact, orders: pd.DataFrame) -> li
         f"{rows['left_out']} reviewed orders were left out: their patient already belongs to an earlier part.",
         f"{orders_with_dose:.0%} of the orders have a daily dose, {orders['clearance'].notna().mean():.0%} a kidney "
         f"function and {(orders['atc'] != '').mean():.0%} an ATC code; rules are silent on the others.",
-        f"Probabilities were calibrated by {artefact.calibrator.kind} on {rows['calibration']} later orders; the alert "
-        "threshold was learned on the same period, reviewed or not.",
     ]
+
+
+def _calibrated(artefact: Artefact, rows: dict[str, int]) -> str:
+    return (
+        f"Probabilities were calibrated by {artefact.calibrator.kind} on {rows['calibration']} later orders; the alert "
+        "threshold was learned on the same period, reviewed or not."
+    )

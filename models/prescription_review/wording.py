@@ -252,20 +252,7 @@ STATISTICAL_MESSAGES = {
 # A label with the other drug or the disease (category of ICD-10) that its value is about.
 ABOUT = "{label}, {what}"
 READ_FIRST = "À lire en premier : {lines} ligne(s) à lire ensemble, dont d'abord {drugs}."
-# Of the patients of a day: feature -> label.
-TRIAGE_LABELS = {
-    "any": "probabilité qu'une ligne au moins soit corrigée",
-    "highest": "probabilité de la ligne la plus suspecte",
-    "second": "probabilité de la deuxième",
-    "expected": "nombre attendu de lignes corrigées",
-    "alarming": "lignes très suspectes",
-    "lines": "lignes à lire",
-    "active_orders": "lignes actives",
-    "rules": "règles modérées ou graves",
-    "age": "âge (ans)",
-    "clearance": "fonction rénale (mL/min)",
-    "hours_since_admission": "heures depuis l'admission",
-}
+OF_LINE = "{drug}, probabilité d'être corrigée"
 RESEMBLES = "{drug} : ressemble aux lignes que les pharmaciens corrigent ; à regarder d'abord : {first}."
 # Analysis -> its name and unit on the screen.
 ANALYTES = {

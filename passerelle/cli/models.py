@@ -1,5 +1,6 @@
-"""train, evaluate, predict, card: clinical models on the views, and on nothing else."""
+"""train, adapt, evaluate, predict, card: clinical models on the views, and on nothing else."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,6 +20,10 @@ def register(app: typer.Typer) -> None:
         "passerelle train prescription_review --workspace W",
         "passerelle train prescription_review --workspace W --on postgresql://…    on the published views",
     ))(train)  # fmt: skip
+    app.command("adapt", epilog=examples(
+        "passerelle adapt prescription_review --workspace W --from review.study.zip",
+        "passerelle adapt prescription_review --workspace W    again, on what is usual by now",
+    ))(adapt)  # fmt: skip
     app.command("evaluate", epilog=examples("passerelle evaluate prescription_review --workspace W"))(evaluate)
     app.command("predict", epilog=examples(
         "passerelle predict prescription_review --workspace W    predictions, and what is to be sent of them",
@@ -45,6 +50,39 @@ def train(
         result = step.train(store, tracking_uri=predictions.tracking_uri(settings), seed=seed)
     facts = result.as_json()
     show(facts, json, lambda: str(result))
+
+
+def adapt(
+    model: ModelArgument,
+    workspace: WorkspaceOption = None,
+    on: OnOption = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", exists=True, dir_okay=False, help="study packed at its hospital; default: the newest version here"
+        ),
+    ] = None,
+    seed: SeedOption = 0,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Make MODEL, trained at another hospital, ready for this one.
+
+    It learns what is usual here, what pharmacists object to, and which threshold keeps the alert budget; the result is
+    registered as a new version, which predicts from then on.
+    """
+    from passerelle import predictions, study
+
+    settings = settings_of(workspace=workspace)
+    with progress() as report:
+        report(f"adapting {model}")
+        store = predictions.open_store(settings, on)
+        uri = predictions.tracking_uri(settings)
+        if file is None:
+            result = predictions.step(model, "adapt").adapt(store, tracking_uri=uri, seed=seed)
+        else:
+            result = study.adapt(file, model, store, uri, seed)
+    show(result.as_json(), json, lambda: str(result))
 
 
 def evaluate(

@@ -12,20 +12,14 @@ import pyarrow as pa
 import pytest
 
 from models.card import card
-from models.prescription_review import triage
-from models.prescription_review.artefact import Artefact
 from models.prescription_review.evaluate import evaluate
-from models.prescription_review.features import FEATURES, build_cases
-from models.prescription_review.knowledge import load_knowledge
-from models.prescription_review.labels import order_labels
+from models.prescription_review.features import FEATURES
 from models.prescription_review.predict import predict
 from models.prescription_review.read_first import CATEGORY
 from models.prescription_review.rules import CATEGORIES
-from models.prescription_review.scoring import scores_of
 from models.prescription_review.train import NotEnoughLabels, reproduce, train
 from models.prescription_review.wording import STATISTICAL
 from models.registry import ModelNotFound, Registry
-from models.view_store import read_views
 from passerelle.errors import ContractError
 from tests.models.hospital_views import generate, utc
 
@@ -91,7 +85,10 @@ def test_patients_to_read_first_name_the_lines_that_make_them_so(trained):
         assert one.severity is None and one.message.startswith("À lire en premier : ") and one.evidence
         assert {rows[e.row_id]["person_id"] for e in one.evidence} == {one.person_id}
         assert all(e.label in one.message for e in one.evidence)
-        assert {c.feature for c in one.contributions} <= set(triage.FEATURES)
+        assert [c.label.partition(", ")[0] for c in one.contributions] == [e.label for e in one.evidence]
+        rest = 1 - one.probability
+        for c in one.contributions:  # without this order its patient would be so much less urgent
+            assert c.contribution == pytest.approx(one.probability - (1 - rest / (1 - c.value)), abs=1e-3)
     # What alarms most stands among them: the surest alerts are on a patient of the list.
     listed = {f"drug_exposure:{e.row_id}" for one in patients for e in one.evidence}
     surest = sorted(of_orders, key=of_orders.__getitem__)[-20:]
@@ -159,7 +156,6 @@ def test_the_registry_keeps_contract_snapshot_parameters_plots_and_model(trained
     assert {path.name for path in run.folder.iterdir()} == {
         "learner.txt",
         "problem.txt",
-        "triage.txt",
         "usual_doses.csv",
         "associations.csv",
         "objections.csv",
@@ -186,31 +182,6 @@ def test_another_hospital_is_an_external_test_as_a_whole(trained):
     other = evaluate(generate(patients=150, seed=9), tracking_uri=trained.tracking_uri, rows="all")
     assert 0.5 < other.rows["all"] / other.rows["reviewed"] < 0.8  # the first orders show what is usual there
     assert other.evaluation["scores"]["model"]["auroc"]["value"] > 0.75
-
-
-def test_a_recalibration_there_changes_the_probabilities_and_no_rank(trained):
-    store = generate(patients=600, seed=9)
-    other = evaluate(store, tracking_uri=trained.tracking_uri, rows="all")
-    again = other.recalibrated
-    assert again["interventions"] >= 5 and again["reviewed"] < other.rows["reviewed"] - other.rows["all"]
-    for unit, found in (("orders", other.evaluation), ("patients", other.triage)):
-        assert again[unit]["observed_rate"] == pytest.approx(found["calibration"]["observed_rate"])
-        assert again[unit]["mean_forecast"] != found["calibration"]["mean_forecast"]
-    artefact = Artefact.read(Registry(trained.tracking_uri).load("prescription_review").folder)
-    config = artefact.config
-    views = read_views(store, {**config.views, **config.labels}, model=config.model)
-    cases = build_cases(views, config, load_knowledge())
-    label = order_labels(views["order_reviews"], cases.orders)["label"].to_numpy(float)
-    reviewed = cases.only(~np.isnan(label))
-    there = artefact.recalibrated(reviewed, label[~np.isnan(label)])
-    before, after = (scores_of(one, reviewed, label[~np.isnan(label)])["orders"] for one in (artefact, there))
-    assert (np.argsort(before.scores["model"]) == np.argsort(after.scores["model"])).all()
-    assert abs(after.probability.mean() - after.positive.mean()) < 0.01
-
-
-def test_too_few_reviews_recalibrate_nothing(trained):
-    few = evaluate(generate(patients=60, seed=9), tracking_uri=trained.tracking_uri, rows="all")
-    assert few.recalibrated == {} and few.evaluation["positives"] > 0
 
 
 def test_the_card_shows_the_readme_and_the_figures_of_the_version(trained):
@@ -248,7 +219,7 @@ def test_a_hospital_without_reviews_cannot_train_and_is_told_why(trained):
 def test_a_registry_without_the_model_says_what_to_do(trained, tmp_path: Path):
     with pytest.raises(ModelNotFound) as caught:
         predict(trained.store, tracking_uri=f"sqlite:///{tmp_path}/mlflow.db")
-    assert caught.value.do == "passerelle train prescription_review"
+    assert caught.value.do.startswith("passerelle train prescription_review; ")
 
 
 def test_a_moved_workspace_still_finds_its_model(trained, tmp_path: Path):
