@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks import (
+    prescription_adaptation,
     prescription_doses,
     prescription_errors,
     prescription_interactions,
@@ -21,6 +22,7 @@ MEASUREMENTS: dict[str, tuple[Callable[[Path], Iterator[Goal]], ...]] = {
         prescription_interactions.measure,
         prescription_review.measure,
         prescription_errors.measure,
+        prescription_adaptation.measure,
         prescription_methods.methods,
     ),
 }
@@ -36,9 +38,12 @@ def main(model: str) -> None:
             for goal in measure(Path(folder)):
                 rows.append(goal.row())
                 print(rows[-1], flush=True)
-    head = f"# Goals of {model}\n\nPrinted by `make bench-models MODEL={model}`. What is generated is synthetic.\n"
+    seed, command = prescription_review.SEED, f"make bench-models MODEL={model}"
+    page = PAGES / (f"goals_{model}_seed_{seed}.md" if seed else f"goals_{model}.md")
+    by = f"BENCHMARK_SEED={seed} {command}" if seed else command
+    head = f"# Goals of {model}\n\nPrinted by `{by}`. What is generated is synthetic.\n"
     text = "\n".join([head, *(f"- {fact}" for fact in facts), "", *rows, ""])
-    (PAGES / f"goals_{model}.md").write_text(text, encoding="utf-8")
+    page.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

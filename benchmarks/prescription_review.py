@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 # At home as many reviewed orders to learn from as Corny had (JAMIA 2020;27:1688: 133,179).
 PATIENTS = int(os.environ.get("BENCHMARK_PATIENTS", "48000"))
 AT_SECOND = int(os.environ.get("BENCHMARK_PATIENTS_SECOND", "16000"))
+# Not 0: other hospitals than those that were looked at while the model was made.
+SEED = int(os.environ.get("BENCHMARK_SEED", "0"))
 WHERE = {"home": "temporal split", "away": "other hospital", "adapted": "other hospital, adapted"}
 SECRETS = ("identity", "stays", "rest", "crosswalk", "notes")
 TRAIN_SECONDS, ORDERS_PER_SECOND = 300, 2_000
@@ -71,10 +73,10 @@ def hospitals(folder: Path) -> Hospitals:
 
     home, away = settings_of(folder, "home"), settings_of(folder, "away")
     with tempfile.TemporaryDirectory(dir="/tmp") as data, demo_server(Path(data) / "pg") as dsn:
-        chu_demo.generate(dsn, PATIENTS)
+        chu_demo.generate(dsn, PATIENTS, chu_demo.SEED + SEED)
         keep_truth(dsn, truth_of(folder, "home"))
         _to_views(home, "chu_demo", dsn)
-    chu_second.generate(folder / "dump", AT_SECOND, truth=truth_of(folder, "away"))
+    chu_second.generate(folder / "dump", AT_SECOND, chu_second.SEED + SEED, truth=truth_of(folder, "away"))
     _to_views(away, "chu_second", str(folder / "dump"))
     started = time.perf_counter()
     with opened(home) as store:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calibration import Calibrator, fit_calibrator
+from models.calibration import Calibrator, update_calibrator
 from models.prescription_review.columns import Columns
 from models.prescription_review.config import Config
 from models.prescription_review.features import FEATURES, Cases, Categories, feature_matrix
@@ -69,13 +69,10 @@ class Artefact:
     def recalibrated(self, cases: Cases, label: NDArray[np.float64]) -> Artefact:
         """The same model with probabilities that mean what they say at another hospital; the ranks of orders stay.
 
-        Fewer than ``calibration.MIN_POSITIVES`` of a kind change nothing.
-
         Args:
             cases: reviewed orders of that hospital that taught it nothing; ``label``: 0 or 1 of each.
         """
-        found = fit_calibrator(self.raw(cases), label, "platt")
-        return self if found.kind == "identity" else replace(self, calibrator=found)
+        return replace(self, calibrator=update_calibrator(self.calibrator, self.raw(cases), label))
 
     def within_budget_of(self, cases: Cases) -> Artefact:
         """The same model with the thresholds whose alerts on these orders, reviewed or not, stay within the budget."""

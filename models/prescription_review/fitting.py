@@ -113,6 +113,5 @@ def adapt_artefact(
     label = labels["label"].to_numpy(float)
     known = after & ~np.isnan(label)
     told = came.with_usage_of(cases.only(past)).with_objections_of(cases.only(past), label[past])
-    if known.any():
-        told = told.recalibrated(cases.only(known), label[known])
+    told = told.recalibrated(cases.only(known), label[known])
     return replace(told.within_budget_of(cases.only(after)), cut=cut, knowledge_sha256=knowledge.sha256)

@@ -30,8 +30,8 @@ from passerelle.errors import TerminalError
 MIN_POSITIVES = 20
 ADAPTED_FROM = "adapted_from"  # tag of a run: the run that holds the model as it came
 UNCALIBRATED = (
-    "Probabilities are still those of the hospital that the model came from: there are too few reviews to tell how "
-    "likely a correction is here."
+    "Probabilities are still those of the hospital that the model came from: the reviews here are too few to tell "
+    "otherwise."
 )
 NO_TAGS: Mapping[str, str] = {}
 
@@ -100,7 +100,7 @@ def reproduce(store: ViewStore, *, tracking_uri: str, run_id: str) -> bool:
 
 def fit(store: ViewStore, config: Config, knowledge: Knowledge, seed: int) -> Trained:
     """Everything of training that touches no registry."""
-    cases, labels, part, cut = _described(store, config, knowledge)
+    cases, labels, part, cut = described(store, config, knowledge)
     _enough(labels["label"], "in the store", store)
     _enough(labels["label"][part == "train"], "in its training part", store)
     artefact = fit_artefact(cases, labels, part, cut, config, knowledge, seed)
@@ -115,14 +115,14 @@ def fit_here(store: ViewStore, came: Artefact, knowledge: Knowledge) -> Trained:
     Args:
         came: the model as it left its hospital.
     """
-    cases, labels, part, cut = _described(store, came.config, knowledge)
+    cases, labels, part, cut = described(store, came.config, knowledge)
     artefact = adapt_artefact(came, cases, labels, part, cut, knowledge)
     rows = _count(labels["label"].notna().to_numpy(), labels["label"].to_numpy(), part)
     told = UNCALIBRATED if artefact.calibrator == came.calibrator else _calibrated(artefact, rows)
     return Trained(artefact, cases, labels, part, rows, [*_notes(rows, cases.orders), told])
 
 
-def _described(store: ViewStore, config: Config, knowledge: Knowledge) -> tuple[Cases, pd.DataFrame, NDArray[Any], Cut]:
+def described(store: ViewStore, config: Config, knowledge: Knowledge) -> tuple[Cases, pd.DataFrame, NDArray[Any], Cut]:
     """Every order of a store, its label, its part, and where the parts are cut."""
     require_contract(store, config.contract, {**config.views, **config.labels}, config.model)
     views = read_views(store, {**config.views, **config.labels}, model=config.model)

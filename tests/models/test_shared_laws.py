@@ -128,6 +128,33 @@ def test_too_few_positives_leave_the_probability_alone_and_say_so():
     assert calibration.fit_calibrator([0.1] * 50, [1.0] * 4 + [0.0] * 46).kind == "identity"
 
 
+CALIBRATORS = [
+    calibration.Calibrator("identity"),
+    calibration.Calibrator("platt", (1.3, -0.4)),
+    calibration.Calibrator("isotonic", (0.05, 0.2, 0.6), (0.01, 0.3, 0.5)),
+]
+
+
+@given(st.sampled_from(CALIBRATORS), st.floats(-5, 5), probabilities)
+def test_a_shifted_calibrator_adds_the_same_log_odds_everywhere(calibrator, more, raw):
+    at = np.array(calibrator.x) if calibrator.kind == "isotonic" else raw  # between its points it is a straight line
+    before, after = (calibration.logit(one.apply(at)) for one in (calibrator, calibrator.shifted(more)))
+    assert after == pytest.approx(before + more, abs=1e-6)
+
+
+@pytest.mark.parametrize("calibrator", CALIBRATORS, ids=lambda one: one.kind)
+def test_few_rows_do_not_move_a_calibrator_and_many_do(calibrator):
+    rng = np.random.default_rng(4)
+    raw = rng.uniform(0.02, 0.7, 20_000)
+    there = rng.random(20_000) < calibrator.shifted(-1.0).apply(raw)  # corrections are much rarer there
+    here = rng.random(20_000) < calibrator.apply(raw)
+    few, error = slice(0, 60), calibration.expected_calibration_error
+    assert calibration.update_calibrator(calibrator, raw[few], there[few]) == calibrator
+    assert calibration.update_calibrator(calibrator, raw, here) == calibrator
+    moved = calibration.update_calibrator(calibrator, raw, there)
+    assert error(calibrator.apply(raw), there) > 0.05 and error(moved.apply(raw), there) < 0.02
+
+
 @given(probabilities)
 def test_calibration_error_is_between_0_and_1_and_0_for_its_own_observed_share(raw):
     positive = np.arange(len(raw)) % 2
