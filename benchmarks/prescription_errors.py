@@ -42,6 +42,7 @@ def measure(folder: Path) -> Iterator[Goal]:
     from models.prescription_review.artefact import Artefact
     from models.prescription_review.config import load_config
     from models.prescription_review.evaluate import judged
+    from models.prescription_review.knowledge import load_knowledge
     from models.registry import Registry
 
     values: dict[str, dict[str, float]] = {}
@@ -51,7 +52,8 @@ def measure(folder: Path) -> Iterator[Goal]:
         registry, hospital = ("away" if name == "adapted" else "home"), ("home" if name == "home" else "away")
         newest = Registry(tracking_uri(settings_of(folder, registry))).load(load_config().model)
         with opened(settings_of(folder, hospital)) as store:
-            rows = judged(store, Artefact.read(newest.folder), rows="all" if name == "away" else "test")
+            artefact = Artefact.read(newest.folder)
+            rows = judged(store, artefact, load_knowledge(), rows="all" if name == "away" else "test")
         for what, goal in _found(rows, mechanisms[hospital], where):
             values.setdefault(what, {})[name] = goal.value
             yield goal

@@ -50,6 +50,23 @@ def tracking_uri(settings: Settings) -> str:
     return settings.mlflow_uri or workspace.mlflow_uri
 
 
+def own_knowledge(settings: Settings, model: str) -> Path | None:
+    """What this hospital knows better than what ships with a model: its folder, where there is one.
+
+    Raises: UsageError: the folder that is set does not exist.
+    """
+    if settings.knowledge is None:
+        return None
+    if not settings.knowledge.is_dir():
+        raise UsageError(
+            "the folder of own knowledge does not exist",
+            looked=str(settings.knowledge),
+            do="correct PASSERELLE_KNOWLEDGE",
+        )
+    folder = settings.knowledge / model
+    return folder if folder.is_dir() else None
+
+
 def save_results(workspace: Workspace, model: str, results: dict[str, Any]) -> Path:
     """Keep the results of an evaluation beside the report, which shows them."""
     path = workspace.report.parent / "models" / f"{model}.json"

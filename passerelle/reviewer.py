@@ -30,9 +30,10 @@ class ModelReviewer:
     def load(cls, settings: Settings, on: str | None) -> "ModelReviewer":
         """The newest model of a workspace beside its views, or those of a database."""
         from models.prescription_review.review import OrderReview
-        from passerelle.predictions import open_store, tracking_uri
+        from passerelle.predictions import open_store, own_knowledge, tracking_uri
 
-        return cls(OrderReview(lambda: open_store(settings, on), tracking_uri(settings)))
+        site = own_knowledge(settings, "prescription_review")
+        return cls(OrderReview(lambda: open_store(settings, on), tracking_uri(settings), site=site))
 
     @property
     def snapshot_id(self) -> str:

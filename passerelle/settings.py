@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     )
     outbox_url: str | None = Field(None, description="SQLAlchemy URL of the outbox; default: SQLite in the workspace")
     mlflow_uri: str | None = Field(None, description="MLflow tracking URI; default: SQLite in the workspace")
+    knowledge: Path | None = Field(
+        None, description="folder of this hospital's own knowledge, a folder a model: docs/howto/own_knowledge.md"
+    )
     fhir_url: str | None = Field(None, description="base URL of the FHIR server that receives results")
     fhir_file: Path | None = Field(
         None, description="YAML: the hospital's names in FHIR, and several servers with keys, certificates and limits"

@@ -78,7 +78,7 @@ def run(file: Path, store: "ViewStore", centre: str) -> dict[str, Any]:
     return {**result, "views": {name: store.versions[name] for name in plan["views"]}}
 
 
-def adapt(file: Path, model: str, store: "ViewStore", tracking_uri: str, seed: int) -> Any:
+def adapt(file: Path, model: str, store: "ViewStore", tracking_uri: str, seed: int, site: Path | None = None) -> Any:
     """Make a packed model ready for the hospital of these views, and register it; gives the report of the model.
 
     Raises:
@@ -90,7 +90,7 @@ def adapt(file: Path, model: str, store: "ViewStore", tracking_uri: str, seed: i
     with _opened(file) as (plan, folder):
         if plan["model"] != model:
             raise UsageError(f"the file holds {plan['model']}, not {model}", looked=str(file), do="name its model")
-        return step.adapt_folder(store, folder, named=plan, tracking_uri=tracking_uri, seed=seed)
+        return step.adapt_folder(store, folder, named=plan, tracking_uri=tracking_uri, seed=seed, site=site)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from models.prescription_review.artefact import Artefact
 from models.prescription_review.config import load_config
 from models.prescription_review.features import Cases, build_cases
-from models.prescription_review.knowledge import load_knowledge
+from models.prescription_review.knowledge import Knowledge, load_knowledge
 from models.prescription_review.labels import order_labels
 from models.prescription_review.report import EvaluationReport
 from models.prescription_review.scoring import score_rows
@@ -34,6 +34,7 @@ def evaluate(
     version: int | None = None,
     rows: Literal["test", "all"] = "test",
     seed: int = 0,
+    site: Path | None = None,
 ) -> EvaluationReport:
     """Figures of a registered model on a store.
 
@@ -42,6 +43,7 @@ def evaluate(
             ``all``: another hospital, which the model has never seen: what is usual is learned from its first orders,
             and the later reviewed orders of other patients are judged. No review tells the model anything: what it
             gains by them, and keeps, is the work of ``adapt``.
+        site: folder of this hospital's own lines of knowledge (`load_knowledge`).
 
     Raises:
         ContractError: the store lacks the contract, a view or a column that the model declares.
@@ -49,7 +51,9 @@ def evaluate(
     """
     stored = Registry(tracking_uri).load(load_config().model, version=version)
     artefact = Artefact.read(stored.folder)
-    return evaluate_artefact(store, artefact, identity(artefact, stored), rows=rows, seed=seed)
+    return evaluate_artefact(
+        store, artefact, identity(artefact, stored), rows=rows, seed=seed, knowledge=load_knowledge(site)
+    )
 
 
 def evaluate_folder(store: ViewStore, folder: Path, *, named: Mapping[str, str], seed: int = 0) -> EvaluationReport:
@@ -60,15 +64,21 @@ def evaluate_folder(store: ViewStore, folder: Path, *, named: Mapping[str, str],
     """
     artefact = Artefact.read(folder)
     names = {**named, "knowledge_sha256": artefact.knowledge_sha256}
-    return evaluate_artefact(store, artefact, names, rows="all", seed=seed)
+    return evaluate_artefact(store, artefact, names, rows="all", seed=seed, knowledge=load_knowledge())
 
 
 def evaluate_artefact(
-    store: ViewStore, artefact: Artefact, names: Mapping[str, Any], *, rows: Literal["test", "all"], seed: int
+    store: ViewStore,
+    artefact: Artefact,
+    names: Mapping[str, Any],
+    *,
+    rows: Literal["test", "all"],
+    seed: int,
+    knowledge: Knowledge,
 ) -> EvaluationReport:
     """Figures of a model that has been read. Arguments and errors as `evaluate`."""
     started = time.monotonic()
-    found = judged(store, artefact, rows=rows)
+    found = judged(store, artefact, knowledge, rows=rows)
     return EvaluationReport(
         action="evaluate",
         **names,
@@ -79,9 +89,7 @@ def evaluate_artefact(
             rows: int(found.chosen.sum()),
         },
         seconds=round(time.monotonic() - started, 2),
-        **score_rows(
-            found.artefact, found.cases.only(found.chosen), found.labels[found.chosen], load_knowledge(), seed
-        ),
+        **score_rows(found.artefact, found.cases.only(found.chosen), found.labels[found.chosen], knowledge, seed),
     )  # fmt: skip
 
 
@@ -101,12 +109,12 @@ class Judged:
     chosen: NDArray[np.bool_]
 
 
-def judged(store: ViewStore, artefact: Artefact, *, rows: Literal["test", "all"]) -> Judged:
+def judged(store: ViewStore, artefact: Artefact, knowledge: Knowledge, *, rows: Literal["test", "all"]) -> Judged:
     """Describe every order of a store, and choose those that count. Arguments and errors as `evaluate`."""
     config = artefact.config
     require_contract(store, config.contract, {**config.views, **config.labels}, config.model)
     views = read_views(store, {**config.views, **config.labels}, model=config.model)
-    cases = build_cases(views, config, load_knowledge())
+    cases = build_cases(views, config, knowledge)
     labels = order_labels(views["order_reviews"], cases.orders)
     times, persons = (cases.orders[name].to_numpy() for name in ("index_time", "person_id"))
     cut = choose_cut(times, calibration_share=0, test_share=1 - USAGE_SHARE) if rows == "all" else artefact.cut

@@ -91,7 +91,7 @@ TABLES = tuple(name for name, kind in Knowledge.__annotations__.items() if kind 
 
 
 @lru_cache
-def load_knowledge(folder: Path = FOLDER, site: Path | None = None) -> Knowledge:
+def load_knowledge(site: Path | None = None, folder: Path = FOLDER) -> Knowledge:
     """Read and check every table of a folder, and the thesaurus in its folder ``ansm`` (else the one that ships).
 
     Args:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,7 @@ def predict(
     as_of: datetime | None = None,
     version: int | None = None,
     every_order: bool = False,
+    site: Path | None = None,
 ) -> list[Prediction]:
     """One prediction per order to be looked at, in the order of patients and time; then one per patient and day whose
     orders, read together, are among the first to be read.
@@ -47,12 +49,13 @@ def predict(
         as_of: the store as it was known at this instant; no later order is scored.
         version: of the model; default: the newest.
         every_order: every order and no patient (for audits; nothing to be delivered).
+        site: folder of this hospital's own lines of knowledge (`load_knowledge`).
 
     Raises:
         ContractError: the store lacks the contract, a view or a column that the model declares.
         ModelNotFound: nothing was trained yet.
     """
-    ready = ReadyModel.load(tracking_uri, version)
+    ready = ReadyModel.load(tracking_uri, version, site)
     config = ready.artefact.config
     require_contract(store, config.contract, config.views, config.model)
     views = read_views(store, config.views, model=config.model, as_of=as_of)
@@ -76,16 +79,25 @@ class ReadyModel:
     names: Mapping[str, Any]  # model, model_version, model_sha256
 
     @classmethod
-    def load(cls, tracking_uri: str, version: int | None = None) -> ReadyModel:
+    def load(cls, tracking_uri: str, version: int | None = None, site: Path | None = None) -> ReadyModel:
         """A registered version; the newest when none is named.
+
+        Args:
+            site: folder of this hospital's own lines of knowledge.
 
         Raises:
             ModelNotFound: nothing was trained yet.
         """
         stored = Registry(tracking_uri).load(load_config().model, version=version)
         artefact = Artefact.read(stored.folder)
-        names = identity(artefact, stored)
-        return cls(artefact, load_knowledge(), {k: names[k] for k in ("model", "model_version", "model_sha256")})
+        names, knowledge = identity(artefact, stored), load_knowledge(site)
+        if knowledge.sha256 != artefact.knowledge_sha256:
+            logger.warning(
+                "the knowledge tables are not those of version %s of %s: rules say what they say now, and weigh what "
+                "they weighed then. Train or adapt it again",
+                names["model_version"], names["model"],
+            )  # fmt: skip
+        return cls(artefact, knowledge, {k: names[k] for k in ("model", "model_version", "model_sha256")})
 
     def predictions(self, cases: Cases, store: ViewStore) -> list[Prediction]:
         """One prediction per order above the alert threshold, in the order of the cases, which are from the store."""

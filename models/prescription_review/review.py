@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,14 +46,21 @@ class OrderReview:
 
     Args:
         open_store: opens the views as they are now.
+        site: folder of this hospital's own lines of knowledge.
         patients: how many are kept in memory; those not asked about for longest go first.
         max_age_s: after so long a patient is read again, and a new publication is noticed.
     """
 
     def __init__(
-        self, open_store: Callable[[], ViewStore], tracking_uri: str, *, patients: int = 5_000, max_age_s: float = 600.0
+        self,
+        open_store: Callable[[], ViewStore],
+        tracking_uri: str,
+        *,
+        site: Path | None = None,
+        patients: int = 5_000,
+        max_age_s: float = 600.0,
     ) -> None:
-        self.model = ReadyModel.load(tracking_uri)
+        self.model = ReadyModel.load(tracking_uri, site=site)
         self._open, self._patients, self._max_age_s = open_store, patients, max_age_s
         self._kept: OrderedDict[int, _Kept] = OrderedDict()
         self._opened, self._views = time.monotonic(), _Views.of(open_store(), self.model.artefact.config)

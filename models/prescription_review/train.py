@@ -57,15 +57,19 @@ class Trained:
         return (self.part == "test") & self.labels["label"].notna().to_numpy()
 
 
-def train(store: ViewStore, *, tracking_uri: str, seed: int = 0) -> TrainReport:
+def train(store: ViewStore, *, tracking_uri: str, seed: int = 0, site: Path | None = None) -> TrainReport:
     """Train, evaluate on the held-out part, log and register.
+
+    Args:
+        site: folder of this hospital's own lines of knowledge (`load_knowledge`).
 
     Raises:
         ContractError: the store lacks the contract, a view or a column that the model declares.
+        KnowledgeError: a line of the site cannot be used.
         NotEnoughLabels: the reviews of the store are too few.
     """
     started = time.monotonic()
-    knowledge = load_knowledge()
+    knowledge = load_knowledge(site)
     trained = fit(store, load_config(), knowledge, seed)
     scored = judge(trained, knowledge, seed)
     stored = register(trained, scored, store, Registry(tracking_uri))
@@ -81,18 +85,18 @@ def train(store: ViewStore, *, tracking_uri: str, seed: int = 0) -> TrainReport:
     )
 
 
-def reproduce(store: ViewStore, *, tracking_uri: str, run_id: str) -> bool:
+def reproduce(store: ViewStore, *, tracking_uri: str, run_id: str, site: Path | None = None) -> bool:
     """Train again as a registered run did, and tell whether the model is the same to the byte.
 
     The recipe is the run's own; the data and the knowledge tables are those of now, so False means that one moved.
     """
-    registry, model = Registry(tracking_uri), load_config().model
+    registry, model, knowledge = Registry(tracking_uri), load_config().model, load_knowledge(site)
     run = registry.run(model, run_id)
     if came := run.tags.get(ADAPTED_FROM):
-        again = fit_here(store, Artefact.read(registry.run(model, came).folder), load_knowledge())
+        again = fit_here(store, Artefact.read(registry.run(model, came).folder), knowledge)
     else:
         recipe = Artefact.read(run.folder)
-        again = fit(store, recipe.config, load_knowledge(), recipe.seed)
+        again = fit(store, recipe.config, knowledge, recipe.seed)
     with tempfile.TemporaryDirectory() as scratch:
         again.artefact.write(Path(scratch))
         return folder_sha256(Path(scratch)) == run.sha256

@@ -47,7 +47,8 @@ def train(
         report(f"training {model}")
         step = predictions.step(model, "train")
         store = predictions.open_store(settings, on)
-        result = step.train(store, tracking_uri=predictions.tracking_uri(settings), seed=seed)
+        site = predictions.own_knowledge(settings, model)
+        result = step.train(store, tracking_uri=predictions.tracking_uri(settings), seed=seed, site=site)
     facts = result.as_json()
     show(facts, json, lambda: str(result))
 
@@ -77,11 +78,11 @@ def adapt(
     with progress() as report:
         report(f"adapting {model}")
         store = predictions.open_store(settings, on)
-        uri = predictions.tracking_uri(settings)
+        uri, site = predictions.tracking_uri(settings), predictions.own_knowledge(settings, model)
         if file is None:
-            result = predictions.step(model, "adapt").adapt(store, tracking_uri=uri, seed=seed)
+            result = predictions.step(model, "adapt").adapt(store, tracking_uri=uri, seed=seed, site=site)
         else:
-            result = study.adapt(file, model, store, uri, seed)
+            result = study.adapt(file, model, store, uri, seed, site)
     show(result.as_json(), json, lambda: str(result))
 
 
@@ -101,7 +102,8 @@ def evaluate(
         report(f"evaluating {model}")
         step = predictions.step(model, "evaluate")
         store = predictions.open_store(settings, on)
-        result = step.evaluate(store, tracking_uri=predictions.tracking_uri(settings))
+        site = predictions.own_knowledge(settings, model)
+        result = step.evaluate(store, tracking_uri=predictions.tracking_uri(settings), site=site)
     facts = result.as_json()
     predictions.save_results(Workspace(settings.workspace), model, facts)
     show(facts, json, lambda: str(result))
@@ -123,7 +125,8 @@ def predict(
         report(f"predicting with {model}")
         step = predictions.step(model, "predict")
         store = predictions.open_store(settings, on)
-        found = step.predict(store, tracking_uri=predictions.tracking_uri(settings))
+        site = predictions.own_knowledge(settings, model)
+        found = step.predict(store, tracking_uri=predictions.tracking_uri(settings), site=site)
         result = predictions.keep(settings, found, model)
     show(result, json, lambda: f"{result['predictions']} predictions: {result['new']} new, {result['changed']} changed")
 

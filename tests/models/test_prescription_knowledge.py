@@ -7,9 +7,15 @@ import pandas as pd
 import pytest
 
 from models.prescription_review import wording
+from models.prescription_review.evaluate import evaluate
 from models.prescription_review.features import FEATURES
 from models.prescription_review.knowledge import FOLDER, TABLES, KnowledgeError, load_knowledge
+from models.prescription_review.predict import predict
 from models.prescription_review.rules import CATEGORIES, act_ip
+from models.prescription_review.train import reproduce, train
+from passerelle.errors import UsageError
+from passerelle.predictions import own_knowledge
+from passerelle.settings import load_settings
 
 KNOWLEDGE = load_knowledge()
 ATC = re.compile(r"-?[A-Z](\d{2}([A-Z]([A-Z](\d{2})?)?)?)?$")
@@ -118,7 +124,7 @@ def test_a_line_that_cannot_be_used_is_named_with_its_file_and_column(tmp_path: 
         (tmp_path / path.name).write_bytes(path.read_bytes())
     first = edit(tmp_path, name, column, value)
     with pytest.raises(KnowledgeError, match=word) as caught:
-        load_knowledge(tmp_path)
+        load_knowledge(folder=tmp_path)
     assert f"{name}.csv" in caught.value.what
     assert column in caught.value.looked or first in caught.value.looked or word == "twice"
 
@@ -135,13 +141,14 @@ def test_a_table_without_a_column_is_named(tmp_path: Path):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     pd.read_csv(tmp_path / "stopp.csv", dtype=str).drop(columns="reason").to_csv(tmp_path / "stopp.csv", index=False)
     with pytest.raises(KnowledgeError, match="reason") as caught:
-        load_knowledge(tmp_path)
+        load_knowledge(folder=tmp_path)
     assert "stopp.csv" in caught.value.what
 
 
 # ------------------------------------------------------------------ a hospital's own knowledge
 def own_folder(tmp_path: Path, *lines: str) -> Path:
     header = (FOLDER / "maximum_daily_dose.csv").read_text(encoding="utf-8").splitlines()[0]
+    tmp_path.mkdir(parents=True, exist_ok=True)
     (tmp_path / "maximum_daily_dose.csv").write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
     return tmp_path
 
@@ -152,7 +159,7 @@ def test_a_hospital_replaces_a_line_and_adds_others(tmp_path: Path):
         "DOSE-001,N02BE01,paracétamol,any,18,,,,3000,,mg,livret du CHU,2025,texte,",
         "CHU-001,A06AD15,macrogol,oral,18,,,,40000,,mg,livret du CHU,2025,texte,",
     )
-    found = load_knowledge(FOLDER, own)
+    found = load_knowledge(own)
     table = found.maximum_daily_dose.set_index("line")
     assert table.loc["DOSE-001", "max_daily"] == 3000 and table.loc["CHU-001", "substance"] == "macrogol"
     assert len(table) == len(KNOWLEDGE.maximum_daily_dose) + 1
@@ -162,16 +169,45 @@ def test_a_hospital_replaces_a_line_and_adds_others(tmp_path: Path):
 def test_a_hospitals_line_that_cannot_be_used_is_named(tmp_path: Path):
     own = own_folder(tmp_path, "CHU-001,A06AD15,macrogol,oral,18,,,,beaucoup,,mg,livret du CHU,2025,texte,")
     with pytest.raises(KnowledgeError, match="maximum_daily_dose") as caught:
-        load_knowledge(FOLDER, own)
+        load_knowledge(own)
     assert "CHU-001: max_daily" in caught.value.looked and "beaucoup" in caught.value.looked
 
 
 def test_a_hospitals_table_that_there_is_not_is_refused(tmp_path: Path):
     (tmp_path / "doses_max.csv").write_text("line\n", encoding="utf-8")
     with pytest.raises(KnowledgeError, match="doses_max"):
-        load_knowledge(FOLDER, tmp_path)
+        load_knowledge(tmp_path)
 
 
 def test_a_hospitals_folder_that_there_is_not_is_refused(tmp_path: Path):
     with pytest.raises(KnowledgeError, match="no such folder"):
-        load_knowledge(FOLDER, tmp_path / "nowhere")
+        load_knowledge(tmp_path / "nowhere")
+
+
+def test_a_hospitals_own_lines_reach_every_step(tmp_path: Path, hospital, caplog):
+    """A maximum of one gram a day for paracetamol makes each of its orders an overdose, in training and after."""
+    line = "DOSE-001,N02BE01,paracétamol,any,0,,,,1000,,mg,livret du CHU,2025,texte,"
+    own = own_folder(tmp_path / "own" / "prescription_review", line)
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    settings = load_settings(workspace=tmp_path, knowledge=tmp_path / "own")
+    assert own_knowledge(settings, "prescription_review") == own
+    report = train(hospital, tracking_uri=uri, site=own)
+    assert report.knowledge_sha256 == load_knowledge(own).sha256
+    assert reproduce(hospital, tracking_uri=uri, run_id=report.run_id, site=own)
+    assert evaluate(hospital, tracking_uri=uri, site=own).knowledge_sha256 == report.knowledge_sha256
+
+    def told(**which):
+        found = predict(hospital, tracking_uri=uri, every_order=True, **which)
+        return sum("livret du CHU" in one.message for one in found)
+
+    assert told(site=own) > 100 and not caplog.text
+    assert told() == 0 and "Train or adapt it again" in caplog.text
+
+
+def test_a_folder_of_own_knowledge_is_a_setting(tmp_path: Path):
+    assert own_knowledge(load_settings(workspace=tmp_path), "prescription_review") is None
+    (tmp_path / "own").mkdir()
+    settings = load_settings(workspace=tmp_path, knowledge=tmp_path / "own")
+    assert own_knowledge(settings, "prescription_review") is None  # it knows better about other models only
+    with pytest.raises(UsageError, match="does not exist"):
+        own_knowledge(load_settings(workspace=tmp_path, knowledge=tmp_path / "nowhere"), "prescription_review")
