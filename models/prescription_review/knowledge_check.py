@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from models.prescription_review.units import DOSE_UNITS, LAB_UNITS, ROUTES
+from models.prescription_review.routes import OTHER, ROUTES
+from models.prescription_review.units import DOSE_UNITS, LAB_UNITS
 from passerelle.errors import TerminalError
 
 
@@ -66,7 +67,7 @@ _ATC = re.compile(r"-?[A-Z](\d{2}([A-Z]([A-Z](\d{2})?)?)?)?")
 _ICD10 = re.compile(r"-?[A-Z](\d{1,2}\w*)?")
 CODES = {"atc": _ATC, "with_atc": _ATC, "unless_atc": _ATC, "icd10": _ICD10, "unless_icd10": _ICD10}
 PATTERNS = {"allergies": ("pattern",), "administration": ("label",)}  # on a plain text: lower case, no accents
-_ROUTES = {"", "any", "oral", "parenteral", "other", *ROUTES.values()}
+_ROUTES = {"", "any", OTHER, *ROUTES}
 LISTS = {
     "unit": {"", *(unit for unit, _ in DOSE_UNITS.values())},
     "route": _ROUTES,

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from models.prescription_review.columns import INSTANT, Columns, Rows, instants, pairs, plain, take, texts
 from models.prescription_review.interactions.routes import route_number
-from models.prescription_review.units import CANONICAL, canonical_dose, route_detail, route_group
+from models.prescription_review.routes import FAMILY, route_of
+from models.prescription_review.units import CANONICAL, canonical_dose
 
 Instants = NDArray[Any]  # datetime64[us], naive UTC
 NO_END = pd.Timestamp("2262-01-01")
@@ -37,7 +38,8 @@ def prepare_orders(drug_orders: Columns) -> Columns:
     started, available, ended = (instants(rows[name]) for name in ("started_at", "available_at", "ended_at"))
     atc, local = np.array([_atc(text) for text in texts(rows["atc_code"])], dtype=object), texts(rows["source_code"])
     per_day = rows["doses_per_day"].astype(float)
-    routes = (pd.Series(rows["route_source"]), pd.Series(rows["route_concept_id"]))
+    written = list(zip(texts(rows["route_source"]), rows["route_concept_id"].tolist(), strict=True))
+    routes = [route_of(text, concept) for text, concept in written]
     dose = canonical_dose(pd.Series(rows["dose_value"]), pd.Series(rows["dose_unit"]))
     orders: Columns = {
         KEY: rows[KEY].astype(np.int64),
@@ -51,9 +53,9 @@ def prepare_orders(drug_orders: Columns) -> Columns:
         "drug": drug_key(rows["drug_concept_id"], local, atc),
         "drug_name": _names(texts(rows["concept_name"]), local),
         "label": _labels(texts(rows["concept_name"]), local),
-        "route_number": _route_numbers(rows, atc),
-        "route": route_group(*routes).to_numpy(object),
-        "route_detail": route_detail(*routes).to_numpy(object),
+        "route_number": np.array([route_number(*one, code) for one, code in zip(written, atc, strict=True)], np.int64),
+        "route": np.array([FAMILY.get(route, route) for route in routes], dtype=object),
+        "route_detail": np.array(routes, dtype=object),
         "route_code": _route_codes(rows),
         "per_day": np.where(per_day > 0, per_day, np.nan),
         "dose": dose["dose"].to_numpy(float),
@@ -86,12 +88,6 @@ def judged_at(
 def naive_utc(instant: datetime) -> datetime:
     """Instants are compared in naive UTC; one without a zone is taken as UTC."""
     return instant.astimezone(UTC).replace(tzinfo=None) if instant.tzinfo else instant
-
-
-def _route_numbers(rows: Columns, atc: NDArray[np.object_]) -> Rows:
-    """The route as finely as interactions need it (``interactions.routes``)."""
-    written = zip(texts(rows["route_source"]), rows["route_concept_id"].tolist(), atc, strict=True)
-    return np.array([route_number(text, concept, code) for text, concept, code in written], dtype=np.int64)
 
 
 def _route_codes(rows: Columns) -> NDArray[np.float64]:

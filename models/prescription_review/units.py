@@ -8,7 +8,6 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from models.prescription_review.columns import plain
 from passerelle.errors import TerminalError
 
 
@@ -93,61 +92,6 @@ IMPLAUSIBLE = {
     "weight": (0.3, 400),
 }  # fmt: skip
 
-# Routes as hospitals write them: lower case, without accents, without "voie". What is not here is "other".
-ROUTES: dict[str, str] = {
-    **dict.fromkeys(("po", "oral", "orale", "per os", "bouche", "po/ng", "dysphagia", "by mouth"), "oral"),
-    **dict.fromkeys(
-        ("ng", "og", "ng/og", "sng", "peg", "gpe", "sonde", "sonde nasogastrique", "sonde naso-gastrique",
-         "gastrostomie", "jejunostomie", "enterale", "enteral", "enteral tube only – not oral", "g tube", "j tube",
-         "nasogastric", "nasogastrique", "sonde enterale", "sonde gastrique"),
-        "tube",
-    ),
-    **dict.fromkeys(
-        ("iv", "ivd", "ivl", "ivse", "ivs", "ivpca", "ivci", "iv drip", "iv bolus", "iv infusion", "iv flush",
-         "iv continu",
-         "intraveineuse", "intraveineuse directe", "intraveineuse lente", "intravenous", "perfusion", "perfusion iv",
-         "pse", "picc", "cvl", "injectable intraveineuse", "iv lente", "iv directe"),
-        "iv",
-    ),
-    **dict.fromkeys(("im", "intramusculaire", "intramuscular"), "im"),
-    **dict.fromkeys(
-        ("sc", "s/c", "sous-cutanee", "sous cutanee", "subcut", "subcutaneous", "sc infusion", "subcut infusion",
-         "scpca"),
-        "sc",
-    ),
-    **dict.fromkeys(("injectable", "parenterale", "parenteral", "injection"), "parenteral"),
-    **dict.fromkeys(
-        ("it", "ith", "itpca", "intrathecale", "intrathecal", "intrarachidienne", "rachianesthesie"), "intrathecal"
-    ),
-    **dict.fromkeys(("ed", "edpca", "peridurale", "epidurale", "epidural"), "epidural"),
-    **dict.fromkeys(
-        ("inh", "ih", "inhalation", "inhalee", "inhaled", "neb", "nebulisation", "nebulisee", "aerosol", "aero",
-         "intratracheale", "et"),
-        "inhaled",
-    ),
-    **dict.fromkeys(("td", "transdermique", "transdermal", "patch", "percutanee"), "transdermal"),
-    **dict.fromkeys(("pr", "rectale", "rectal", "intrarectale", "ir"), "rectal"),
-    **dict.fromkeys(
-        ("tp", "top", "topique", "topical", "locale", "cutanee", "cutaneous", "application locale"), "topical"
-    ),
-    **dict.fromkeys(
-        ("oph", "ophtalmique", "oculaire", "ophthalmic", "both eyes", "left eye", "right eye", "ou", "intravitreal",
-         "conjonctivale"),
-        "eye",
-    ),
-    **dict.fromkeys(("auriculaire", "otic", "both ears", "left ear", "right ear", "au"), "ear"),
-    **dict.fromkeys(("nasale", "nasal", "nas", "in", "intranasale", "intranasal"), "nasal"),
-    **dict.fromkeys(
-        ("sl", "sublinguale", "sublingual", "bu", "buccal", "buccale", "perlinguale", "transmuqueuse"), "buccal"
-    ),
-    **dict.fromkeys(("pv", "vaginale", "vaginal", "intravaginale"), "vaginal"),
-    **dict.fromkeys(("id", "intradermique", "intradermal"), "intradermal"),
-}  # fmt: skip
-# Standard concepts of routes (SNOMED CT in the OMOP vocabularies).
-ROUTE_CONCEPTS = {4132161: "oral", 4171047: "iv", 4142048: "sc", 4302612: "im"}
-# Routes between which a usual dose or a maximum does not differ.
-FAMILY = {"tube": "oral", "iv": "parenteral", "im": "parenteral", "sc": "parenteral"}
-
 
 def canonical_dose(value: pd.Series, unit: pd.Series) -> pd.DataFrame:
     """Dose and unit: mg, UI or mL where the unit is known, else the hospital's own unit, lower case.
@@ -184,23 +128,6 @@ def lab_value(analyte: str, value: pd.Series, unit: pd.Series, *, of_all: bool =
         )
     low, high = IMPLAUSIBLE[analyte]
     return pd.Series(np.where((converted >= low) & (converted <= high), converted, np.nan), index=value.index)
-
-
-def route_detail(route_source: pd.Series, route_concept_id: pd.Series) -> pd.Series:
-    """The route (``ROUTES``), other (one we know nothing of) or "" (none written)."""
-    found = map(_route, route_source, route_concept_id.tolist())
-    return pd.Series(np.array(list(found), dtype=object), index=route_source.index)
-
-
-def route_group(route_source: pd.Series, route_concept_id: pd.Series) -> pd.Series:
-    """Routes between which doses do not differ as one: oral with the feeding tube, parenteral; the others apart."""
-    return route_detail(route_source, route_concept_id).map(lambda route: FAMILY.get(route, route)).astype(object)
-
-
-@lru_cache(maxsize=10_000)
-def _route(written: str | None, concept: int) -> str:
-    text = "" if _is_missing(written) else plain(str(written)).strip().removeprefix("voie ").strip()
-    return ROUTES.get(text, "") or ROUTE_CONCEPTS.get(int(concept), "") or ("other" if text else "")
 
 
 @lru_cache(maxsize=10_000)

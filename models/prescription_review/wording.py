@@ -305,7 +305,8 @@ ROUTES = {
     "parenteral": "injectable", "intrathecal": "intrathécale", "epidural": "péridurale", "inhaled": "inhalée",
     "transdermal": "transdermique", "rectal": "rectale", "topical": "cutanée", "eye": "ophtalmique",
     "ear": "auriculaire", "nasal": "nasale", "buccal": "sublinguale", "vaginal": "vaginale",
-    "intradermal": "intradermique",
+    "intradermal": "intradermique", "perineural": "péri-nerveuse", "line": "dans le cathéter ou le circuit",
+    "rinse": "par rinçage ou irrigation",
 }  # fmt: skip
 # Act-IP grid (SFPC): what is shown of the problem and of the intervention. Wording from memory: to be read in the grid.
 PROBLEMS = {

@@ -1,4 +1,4 @@
-"""Units of doses, laboratory results and routes."""
+"""Units of doses and laboratory results."""
 
 import numpy as np
 import pandas as pd
@@ -13,12 +13,9 @@ from models.prescription_review.renal import ckd_epi_2009, cockcroft_gault
 from models.prescription_review.units import (
     IMPLAUSIBLE,
     LAB_UNITS,
-    ROUTE_CONCEPTS,
     UnitError,
     canonical_dose,
     lab_value,
-    route_detail,
-    route_group,
 )
 
 
@@ -76,22 +73,6 @@ def test_an_impossible_value_is_missing():
 def test_a_column_in_mg_dl_that_says_umol_l_is_refused():
     with pytest.raises(UnitError, match="mg/dL"):
         lab_value("creatinine", pd.Series([0.8, 1.1, 0.9]), pd.Series(["umol/L"] * 3))
-
-
-def test_routes_are_grouped():
-    source = pd.Series(["PO", "IV", "sous-cutanée", "INH", None, None, "SNG", "Voie intrathécale", "par drone"])
-    concept = pd.Series([0, 0, 0, 0, 4132161, 0, 0, 0, 0])
-    assert route_group(source, concept).tolist() == [
-        "oral", "parenteral", "parenteral", "inhaled", "oral", "", "oral", "intrathecal", "other",
-    ]  # fmt: skip
-    assert route_detail(source, concept).tolist() == [
-        "oral", "iv", "sc", "inhaled", "oral", "", "tube", "intrathecal", "other",
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize("concept", ROUTE_CONCEPTS)
-def test_a_route_is_known_by_its_concept_where_no_word_says_it(concept):
-    assert route_detail(pd.Series([None]), pd.Series([concept])).tolist() == [ROUTE_CONCEPTS[concept]]
 
 
 @pytest.mark.parametrize(
