@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from models.prescription_review.config import load_config
 from models.prescription_review.knowledge import Knowledge, load_knowledge
 from models.prescription_review.report import AdaptationReport
 from models.prescription_review.scoring import score_rows
-from models.prescription_review.train import ADAPTED_FROM, Trained, fit_here, identity, register
+from models.prescription_review.train import ADAPTED_FROM, Trained, fit_here, keep
 from models.registry import Registry, Stored
 from models.view_store import ViewStore
 
@@ -39,12 +39,11 @@ def adapt(
         KnowledgeError: a line of the site cannot be used.
         ModelNotFound: nothing is registered.
     """
-    started, registry, model = time.monotonic(), Registry(tracking_uri), load_config().model
+    registry, model = Registry(tracking_uri), load_config().model
     came = registry.load(model, version=version)
     if ADAPTED_FROM in came.tags:
         came = registry.run(model, came.tags[ADAPTED_FROM])
-    artefact, knowledge = Artefact.read(came.folder), load_knowledge(site)
-    return _keep(fit_here(store, artefact, knowledge), artefact, came, store, registry, knowledge, seed, started)
+    return _adapt(store, registry, Artefact.read(came.folder), lambda: came, seed, site)
 
 
 def adapt_folder(
@@ -61,37 +60,29 @@ def adapt_folder(
     Args:
         named: ``model_version``, ``contract`` and ``trained_on``, as the files were packed.
     """
-    started, registry = time.monotonic(), Registry(tracking_uri)
-    artefact, knowledge = Artefact.read(folder), load_knowledge(site)
-    here = fit_here(store, artefact, knowledge)
+    registry, artefact = Registry(tracking_uri), Artefact.read(folder)
     tags = {"view_contract": named["contract"], "snapshot_id": named["trained_on"], "came_as": named["model_version"]}
-    came = registry.log(artefact.config.model, folder, params={}, metrics={}, tags=tags, plots={}, report={})
-    return _keep(here, artefact, came, store, registry, knowledge, seed, started)
+
+    def came() -> Stored:
+        return registry.log(artefact.config.model, folder, params={}, metrics={}, tags=tags, plots={}, report={})
+
+    return _adapt(store, registry, artefact, came, seed, site)
 
 
-def _keep(
-    here: Trained,
-    as_it_came: Artefact,
-    came: Stored,
+def _adapt(
     store: ViewStore,
     registry: Registry,
-    knowledge: Knowledge,
+    as_it_came: Artefact,
+    registered: Callable[[], Stored],
     seed: int,
-    started: float,
+    site: Path | None,
 ) -> AdaptationReport:
+    """Args: ``registered``: the model as it came, asked for once it is adapted: what fails before leaves nothing."""
+    started, knowledge = time.monotonic(), load_knowledge(site)
+    here = fit_here(store, as_it_came, knowledge)
     scored = _scored(here, as_it_came, knowledge, seed)
     here.notes.append(_told(here, as_it_came))
-    stored = register(here, scored, store, registry, {ADAPTED_FROM: came.run_id})
-    return AdaptationReport(
-        action="adapt",
-        **identity(here.artefact, stored),
-        view_contract=store.contract,
-        snapshot_id=store.snapshot_id,
-        rows=here.rows,
-        notes=here.notes,
-        seconds=round(time.monotonic() - started, 2),
-        **scored,
-    )
+    return keep("adapt", here, scored, store, registry, started, {ADAPTED_FROM: registered().run_id})
 
 
 def _scored(here: Trained, as_it_came: Artefact, knowledge: Knowledge, seed: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ from models.prescription_review.features import Cases, build_cases
 from models.prescription_review.fitting import adapt_artefact, fit_artefact
 from models.prescription_review.knowledge import Knowledge, load_knowledge
 from models.prescription_review.labels import order_labels
-from models.prescription_review.report import TrainReport
+from models.prescription_review.report import Report, TrainReport
 from models.prescription_review.scoring import score_rows
 from models.registry import Registry, Stored, folder_sha256
 from models.splits import Cut, assign, choose_cut
@@ -72,17 +72,7 @@ def train(store: ViewStore, *, tracking_uri: str, seed: int = 0, site: Path | No
     knowledge = load_knowledge(site)
     trained = fit(store, load_config(), knowledge, seed)
     scored = judge(trained, knowledge, seed)
-    stored = register(trained, scored, store, Registry(tracking_uri))
-    return TrainReport(
-        action="train",
-        **identity(trained.artefact, stored),
-        view_contract=store.contract,
-        snapshot_id=store.snapshot_id,
-        rows=trained.rows,
-        notes=trained.notes,
-        seconds=round(time.monotonic() - started, 2),
-        **scored,
-    )
+    return keep("train", trained, scored, store, Registry(tracking_uri), started)
 
 
 def reproduce(store: ViewStore, *, tracking_uri: str, run_id: str, site: Path | None = None) -> bool:
@@ -168,14 +158,37 @@ def identity(artefact: Artefact, stored: Stored) -> dict[str, Any]:
     }
 
 
-def register(
-    trained: Trained, scored: dict[str, Any], store: ViewStore, registry: Registry, tags: Mapping[str, str] = NO_TAGS
-) -> Stored:
-    """Keep a run with its model, parameters, figures and plots.
+def keep(
+    action: Literal["train", "adapt"],
+    trained: Trained,
+    scored: dict[str, Any],
+    store: ViewStore,
+    registry: Registry,
+    started: float,
+    tags: Mapping[str, str] = NO_TAGS,
+) -> Report:
+    """Register a run with its model, parameters, figures and plots, and report it.
 
     Args:
         scored: as `judge` gives it; empty without reviewed orders to judge by.
+        started: by `time.monotonic`.
     """
+    stored = _register(trained, scored, store, registry, tags)
+    return Report(
+        action=action,
+        **identity(trained.artefact, stored),
+        view_contract=store.contract,
+        snapshot_id=store.snapshot_id,
+        rows=trained.rows,
+        notes=trained.notes,
+        seconds=round(time.monotonic() - started, 2),
+        **scored,
+    )
+
+
+def _register(
+    trained: Trained, scored: dict[str, Any], store: ViewStore, registry: Registry, tags: Mapping[str, str]
+) -> Stored:
     artefact = trained.artefact
     params = {
         "seed": artefact.seed,
