@@ -55,7 +55,7 @@ class Artefact:
         return self.learner.predict(self.features(cases))
 
     def with_usage_of(self, cases: Cases) -> Artefact:
-        """The same model beside the usage of another hospital, learned from its orders; no review is needed."""
+        """The same model, told what is usual at another hospital by its orders; no review is needed."""
         return replace(self, learned=self.learned.with_usage_of(cases, self.config.learned.min_patients))
 
     def with_objections_of(self, cases: Cases, label: NDArray[np.float64]) -> Artefact:

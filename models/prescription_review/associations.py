@@ -47,6 +47,11 @@ class Associations:
         kept = counts[counts["patients"] >= min_patients]
         return cls(kept.sort_values(["drug", "what"], ignore_index=True))
 
+    def plus(self, other: Associations) -> Associations:
+        """The patients of both."""
+        both = pd.concat([self.counts, other.counts], ignore_index=True)
+        return type(self)(both.groupby(["drug", "what"], as_index=False)[["patients"]].sum())
+
     def write(self, path: Path) -> None:
         """Write the counts as CSV."""
         self.counts.to_csv(path, index=False, lineterminator="\n")

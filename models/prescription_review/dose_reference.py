@@ -24,6 +24,7 @@ MEASURES: dict[str, tuple[str, tuple[str, ...]]] = {
     "per_day": ("per_day", ("drug", "route")),
     "route_code": ("route_code", ("drug",)),
 }
+OWN_WORDS = "route_code"  # the measure that is a hospital's way to write, and says nothing elsewhere
 MIN_SPREAD = 0.1  # log scale: a drug given at one dose only still has some play
 FURTHEST = 10.0
 SAME = 1e-6  # relative: a dose and another one times the factor of an error are computed differently
@@ -54,6 +55,19 @@ class DoseReference:
             parts.append(counts.assign(measure=measure))
         counts = pd.concat(parts, ignore_index=True)[["measure", "key", "value", "n"]]
         return cls(counts.sort_values(["measure", "key", "value"], ignore_index=True))
+
+    def beside(self, here: DoseReference) -> DoseReference:
+        """What is usual at both hospitals, seen from here: of no key more orders from there than from here.
+
+        A key that is unknown here is taken whole; a hospital's own words are not taken.
+        """
+        by = ["measure", "key"]
+        there = self.counts[self.counts["measure"] != OWN_WORDS]
+        most = here.counts.groupby(by)["n"].sum().reindex(pd.MultiIndex.from_frame(there[by])).to_numpy()
+        share = np.fmin(most / there.groupby(by)["n"].transform("sum").to_numpy(), 1.0)  # NaN: unknown here
+        taken = there.assign(n=np.rint(there["n"].to_numpy() * share).astype(np.int64))
+        both = pd.concat([here.counts, taken[taken["n"] > 0]], ignore_index=True)
+        return type(self)(both.groupby([*by, "value"], as_index=False)[["n"]].sum())
 
     def write(self, path: Path) -> None:
         """Write the counts as CSV, doses with every digit."""

@@ -38,11 +38,11 @@ class Learned:
         )
 
     def with_usage_of(self, cases: Cases, min_patients: int) -> Learned:
-        """The same beside the usage of another hospital; its reviews are not needed."""
+        """The same, with the usage of another hospital, from where it is seen; its reviews are not needed."""
         return replace(
             self,
-            doses=DoseReference.learn(cases.rows, min_patients),
-            associations=Associations.learn(cases.rows, cases.beside, min_patients),
+            doses=self.doses.beside(DoseReference.learn(cases.rows, min_patients)),
+            associations=self.associations.plus(Associations.learn(cases.rows, cases.beside, min_patients)),
         )
 
     def with_objections_of(self, cases: Cases, label: Array, min_patients: int) -> Learned:

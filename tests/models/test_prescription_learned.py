@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.prescription_review.associations import RARE, Associations
+from models.prescription_review.dose_reference import OWN_WORDS, DoseReference
 from models.prescription_review.features import Cases
 from models.prescription_review.learned import Learned, cross_compare
 from models.prescription_review.objections import KINDS, LEVELS, OBJECTED, Objections
@@ -140,6 +141,54 @@ def test_what_fewer_than_three_patients_had_is_not_kept(rows):
     orders, beside, label = drawn([(person % 2, *rest) for person, *rest in rows])
     assert (Associations.learn(orders, beside, 3).counts["drug"] == "").all()
     assert not set(Objections.learn(orders, beside, label, 3).counts["level"]) & set(LEVELS)
+
+
+def elsewhere(rows):
+    """The same orders of other people."""
+    return [(person + 100, *rest) for person, *rest in rows]
+
+
+@given(reviewed, reviewed)
+def test_the_counts_of_two_hospitals_are_those_of_one_that_holds_both(here, there):
+    there = elsewhere(there)
+    (o1, b1, l1), (o2, b2, l2), (orders, beside, label) = (drawn(rows) for rows in (here, there, here + there))
+    together = Associations.learn(o1, b1, 1).plus(Associations.learn(o2, b2, 1))
+    pd.testing.assert_frame_equal(together.counts, Associations.learn(orders, beside, 1).counts)
+    added = Objections.learn(o1, b1, l1, 1).plus(Objections.learn(o2, b2, l2, 1))
+    np.testing.assert_array_equal(added.rates(beside), Objections.learn(orders, beside, label, 1).rates(beside))
+
+
+dose_counts = st.dictionaries(
+    st.tuples(
+        st.sampled_from(["daily", "per_day", OWN_WORDS]), st.sampled_from("AB"), st.sampled_from([1.0, 2.0, 4.0])
+    ),
+    st.integers(1, 50),
+    min_size=1,
+)
+
+
+def reference(counts):
+    rows = [(*key, n) for key, n in sorted(counts.items())]
+    return DoseReference(pd.DataFrame(rows, columns=["measure", "key", "value", "n"]))
+
+
+@given(dose_counts, dose_counts)
+def test_what_is_usual_elsewhere_never_outweighs_what_is_usual_here(there, here):
+    both = reference(there).beside(reference(here)).counts.set_index(["measure", "key", "value"])["n"]
+
+    def number(counts, measure, key):
+        return sum(n for (m, k, _), n in counts.items() if (m, k) == (measure, key))
+
+    for (measure, key, value), n in here.items():
+        assert both[measure, key, value] >= n
+        added = number(both.to_dict(), measure, key) - number(here, measure, key)
+        assert added <= number(here, measure, key) + 2  # a rounding for each value
+    for (measure, key, value), n in there.items():
+        if measure == OWN_WORDS:
+            assert both.get((measure, key, value), 0) == here.get((measure, key, value), 0)
+        elif not number(here, measure, key):
+            assert both[measure, key, value] == n
+    assert reference(there).beside(reference(here)).counts.equals(both.reset_index())
 
 
 @settings(max_examples=20)
