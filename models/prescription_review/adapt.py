@@ -26,10 +26,10 @@ def adapt(
 ) -> AdaptationReport:
     """Tell a registered model what is usual here, what pharmacists object to, how likely and how many alerts are.
 
-    Its learners stay. The first orders, reviewed or not, say what is usual (doses, rhythms, routes, what goes together),
-    and their reviews what pharmacists object to: both are counted beside what it knew from its own hospital. The next
-    orders give the probabilities and the alert thresholds; the last ones judge it, beside itself as it came. Without
-    reviews the probabilities stay.
+    Its learners stay. The first orders, reviewed or not, say what is usual (doses, rhythms, routes, what goes
+    together), and their reviews what pharmacists object to: both are counted beside what it knew from its own
+    hospital. The next orders give the probabilities and the alert thresholds; the last ones judge it, beside itself as
+    it came. Without reviews the probabilities stay.
 
     Args:
         version: default: the newest. A version that was adapted before is adapted again from what it was made of.
