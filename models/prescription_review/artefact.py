@@ -110,12 +110,12 @@ class Artefact:
         """Read a model's folder.
 
         Raises:
-            ContractError: the model was trained on other features than this program computes.
+            ContractError: the model is of another form, or of other features, than this program knows.
         """
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         if manifest.get("format") != FORMAT or manifest["features"] != list(FEATURES):
             raise ContractError(
-                what="the model was trained on other features than this version of the program computes",
+                what="the model is of another form, or of other features, than this version of the program knows",
                 looked=f"{len(manifest['features'])} features, format {manifest.get('format', 1)} in the model; "
                 f"{len(FEATURES)}, {FORMAT} here",
                 do="train again: passerelle train prescription_review",

@@ -127,6 +127,6 @@ def judged(store: ViewStore, artefact: Artefact, knowledge: Knowledge, *, rows: 
         raise NotEnoughLabels(
             what=f"the {rows} rows of this store do not hold both interventions and accepted orders",
             looked=f"{int(chosen.sum())} reviewed orders, snapshot {store.snapshot_id}",
-            do="choose --rows all on another hospital, or train on this one",
+            do=f"a model from another hospital: passerelle adapt {config.model}; else wait for more reviews",
         )
     return Judged(artefact, cases, labels, chosen)

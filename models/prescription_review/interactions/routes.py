@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from models.prescription_review.routes import route_of
+from models.prescription_review.routes import OTHER, route_of
 
 # Where interactions need a coarser route than doses do; an injection without a site is none that they know.
 _COARSER = {
-    "tube": "oral", "buccal": "sublingual", "topical": "skin", "nasal": "nose", "parenteral": "", "other": "",
+    "tube": "oral", "buccal": "sublingual", "topical": "skin", "nasal": "nose", "parenteral": "", OTHER: "",
     **dict.fromkeys(("intrathecal", "epidural", "perineural"), "nerve"),
 }  # fmt: skip
 # Where no route is written, the beginning of the ATC code says the form.
