@@ -184,7 +184,7 @@ def test_a_hospitals_folder_that_there_is_not_is_refused(tmp_path: Path):
         load_knowledge(tmp_path / "nowhere")
 
 
-def test_a_hospitals_own_lines_reach_every_step(tmp_path: Path, hospital, caplog):
+def test_a_hospitals_own_lines_reach_every_step(tmp_path: Path, hospital, advice):
     """A maximum of one gram a day for paracetamol makes each of its orders an overdose, in training and after."""
     line = "DOSE-001,N02BE01,paracétamol,any,0,,,,1000,,mg,livret du CHU,2025,texte,"
     own = own_folder(tmp_path / "own" / "prescription_review", line)
@@ -200,8 +200,8 @@ def test_a_hospitals_own_lines_reach_every_step(tmp_path: Path, hospital, caplog
         found = predict(hospital, tracking_uri=uri, every_order=True, **which)
         return sum("livret du CHU" in one.message for one in found)
 
-    assert told(site=own) > 100 and not caplog.text
-    assert told() == 0 and "Train or adapt it again" in caplog.text
+    assert told(site=own) > 100 and not advice()
+    assert told() == 0 and "Train or adapt it again" in advice()
 
 
 def test_a_folder_of_own_knowledge_is_a_setting(tmp_path: Path):
