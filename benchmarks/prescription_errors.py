@@ -11,11 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from benchmarks.goals import Goal, goal_of
 from benchmarks.prescription_review import WHERE, opened, settings_of
-from benchmarks.prescription_truth import injected
+from benchmarks.prescription_truth import injected, objected
+from etl.demo.draws import weekday_of
+from etl.demo.habits import CHU_DEMO, CHU_SECOND
 from etl.demo.injected_errors import ACT_IP
+from etl.demo.orders import ORDINARY
+from etl.demo.pharmacists import chance_of_objection
 from models.bootstrap import cluster_interval
 from models.ranking import Ranking
 from passerelle.predictions import tracking_uri
@@ -34,6 +40,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 REASONS = 3  # told first
 RESAMPLES = 200
+HABITS = {"home": CHU_DEMO, "away": CHU_SECOND}
 NO_ERROR = "1"  # what one who knows the errors says of an intervention on a right line: any class is as good
 
 
@@ -46,7 +53,10 @@ def measure(folder: Path) -> Iterator[Goal]:
     from models.registry import Registry
 
     values: dict[str, dict[str, float]] = {}
-    mechanisms = {name: injected(folder, name, settings_of(folder, name).workspace) for name in ("home", "away")}
+    mechanisms, chances = (
+        {name: read(folder, name, settings_of(folder, name).workspace) for name in HABITS}
+        for read in (injected, objected)
+    )
     for name, where in WHERE.items():
         # The adapted model is registered where it was adapted, and has a test part there.
         registry, hospital = ("away" if name == "adapted" else "home"), ("home" if name == "home" else "away")
@@ -58,6 +68,7 @@ def measure(folder: Path) -> Iterator[Goal]:
             values.setdefault(what, {})[name] = goal.value
             yield goal
         yield _known_classes(rows, mechanisms[hospital], where)
+        yield from _best_possible(rows, hospital, mechanisms[hospital], chances[hospital], where)
     for what, by_place in values.items():
         if not what.endswith("alerts"):
             for name in ("away", "adapted"):
@@ -97,6 +108,42 @@ def _found(rows: "Judged", mechanism: Mapping[int, str], where: str) -> Iterator
             beside = f"on the reviews {of_reviews():.3f}; errors in {truth.mean():.1%} of the rows; {seen}"
             what = f"{unit}, {name}"
             yield what, goal_of(_id(what), f"{unit}, {where}, errors put in: {name}", None, interval, beside)
+
+
+def _best_possible(
+    rows: "Judged", hospital: str, mechanism: Mapping[int, str], chance: Mapping[int, float], where: str
+) -> Iterator[Goal]:
+    """What nobody can do better on these reviews: to know with which chance each was drawn.
+
+    Goals of A4 and A5 are read beside it; what it lacks to 1 is the pharmacists' own chance, which nothing tells.
+    """
+    from models.prescription_review.orders import KEY
+    from models.prescription_review.triage import Rounds
+
+    orders, label = rows.cases.only(rows.chosen).rows, rows.labels["label"].to_numpy(float)[rows.chosen]
+    numbers, timezone = orders[KEY].tolist(), rows.artefact.config.timezone
+    concern, wrong = (
+        np.array(of_each) for of_each in ([chance.get(n, ORDINARY) for n in numbers], [n in mechanism for n in numbers])
+    )
+    local = pd.DatetimeIndex(orders["index_time"], tz="UTC").tz_convert(timezone).tz_localize(None)
+    known = chance_of_objection(HABITS[hospital], concern, wrong, weekday_of(local.to_numpy()) == 0)
+    rounds = Rounds.of(orders, timezone)
+    of_orders = Ranking.of(label, known)
+    of_patients = Ranking.of(rounds.highest(label), rounds.chance(known))
+    person = orders["person_id"]
+    found: tuple[tuple[str, Statistic, NDArray[np.int64]], ...] = (
+        ("patients", of_patients.auroc, person[rounds.first]),
+        ("patients", of_patients.average_precision, person[rounds.first]),
+        ("orders", of_orders.auroc, person),
+        ("orders", of_orders.average_precision, person),
+        ("orders", partial(of_orders.precision_at, 0.004), person),
+        ("orders", partial(of_orders.recall_at, 0.05), person),
+    )
+    names = ("AUROC", "AUPRC", "AUROC", "AUPRC", "right at 0.4% alerts", "found at 5.0% alerts")
+    for (unit, statistic, whose), name in zip(found, names, strict=True):
+        interval = cluster_interval(statistic, whose, resamples=RESAMPLES).as_dict()
+        words = f"{unit}, {where}, by the chance that each review was drawn with: {name}"
+        yield goal_of(_id(unit), words, None, interval, "nothing can be better")
 
 
 def _known_classes(rows: "Judged", mechanism: Mapping[int, str], where: str) -> Goal:

@@ -15,34 +15,49 @@ from etl.demo.chu_second import ENCODING
 
 # Hospital of the benchmark → its source, and the table that holds its order lines.
 LINES = {"home": ("chu_demo", "prescription"), "away": ("chu_second", "lignes")}
+ERRORS, READINGS = "injected_error", "reading"  # tables of the truth
 
 
 def truth_of(folder: Path, hospital: str) -> Path:
-    """Where the errors of a hospital are kept, beside its workspace."""
-    return folder / f"truth_{hospital}.csv"
+    """The folder where the errors of a hospital are kept, beside its workspace."""
+    return folder / f"truth_{hospital}"
 
 
-def keep_truth(dsn: str, path: Path) -> None:
-    """Write the errors of the generated PostgreSQL as those of the other hospital are written."""
+def keep_truth(dsn: str, folder: Path) -> None:
+    """Write the truth of the generated PostgreSQL as that of the other hospital is written."""
     import psycopg
 
-    query = "COPY truth.injected_error TO STDOUT (FORMAT csv, HEADER, DELIMITER ';', ENCODING 'WIN1252')"
-    with psycopg.connect(dsn) as connection, path.open("wb") as file, connection.cursor().copy(query) as rows:
-        for row in rows:
-            file.write(row)
+    folder.mkdir(parents=True, exist_ok=True)
+    with psycopg.connect(dsn) as connection:
+        for table in (ERRORS, READINGS):
+            query = f"COPY truth.{table} TO STDOUT (FORMAT csv, HEADER, DELIMITER ';', ENCODING 'WIN1252')"
+            with (folder / f"{table}.csv").open("wb") as file, connection.cursor().copy(query) as rows:
+                for row in rows:
+                    file.write(row)
 
 
 def injected(folder: Path, hospital: str, workspace: Path) -> dict[int, str]:
     """Order of the CDM → how it was made wrong, by the numbers of the lines."""
-    source, table = LINES[hospital]
-    lines = _rows(workspace / "lake" / "bronze" / source / table, ["_row", "ligne_id"])
+    return _told(folder, hospital, workspace, ERRORS, "mechanism")
+
+
+def objected(folder: Path, hospital: str, workspace: Path) -> dict[int, float]:
+    """Order of the CDM → the chance that a pharmacist who reads it objects, were every error seen; the ordinary ones
+    are left out (`ORDINARY`)."""
+    chance = _told(folder, hospital, workspace, READINGS, "chance")
+    return {order: float(value) for order, value in chance.items()}
+
+
+def _told(folder: Path, hospital: str, workspace: Path, table: str, column: str) -> dict[int, str]:
+    source, lines_table = LINES[hospital]
+    lines = _rows(workspace / "lake" / "bronze" / source / lines_table, ["_row", "ligne_id"])
     traced = _rows(workspace / "lake" / "ops" / "provenance", ["target_id", "source_table", "source_row", "mapping"])
     traced = traced.filter(pc.equal(traced["mapping"], "drug_exposure.prescription"))
     number = dict(zip(lines["_row"].to_pylist(), map(str, lines["ligne_id"].to_pylist()), strict=True))
-    with truth_of(folder, hospital).open(encoding=ENCODING, newline="") as file:
-        mechanism = {row["ligne_id"]: row["mechanism"] for row in DictReader(file, delimiter=";")}
+    with (truth_of(folder, hospital) / f"{table}.csv").open(encoding=ENCODING, newline="") as file:
+        told = {row["ligne_id"]: row[column] for row in DictReader(file, delimiter=";")}
     pairs = zip(traced["target_id"].to_pylist(), traced["source_row"].to_pylist(), strict=True)
-    return {target: mechanism[number[row]] for target, row in pairs if number.get(row) in mechanism}
+    return {target: told[number[row]] for target, row in pairs if number.get(row) in told}
 
 
 def _rows(table: Path, columns: list[str]) -> pa.Table:

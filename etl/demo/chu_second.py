@@ -17,7 +17,7 @@ from etl.demo.catalogue import load_catalogue
 from etl.demo.draws import Block
 from etl.demo.next_day import SHARE, as_of
 from etl.demo.people import EXTRACTION
-from etl.demo.record import TRUTH, Tables, block_tables, loads
+from etl.demo.record import READINGS, TRUTH, Tables, block_tables, loads
 from etl.demo.second_codes import RHYTHMS, WARD_KINDS
 from etl.demo.second_products import formulary
 from etl.demo.second_record import coded, second_tables
@@ -48,21 +48,26 @@ def generate(
         seed: another seed, another hospital.
         day: 0 for the first dump, 1 for that of the night after…
         share: of the patients that each day after the first touches.
-        truth: a file outside ``folder`` for the errors that were put in on purpose; nothing of the pipeline reads it.
+        truth: a folder outside ``folder`` for the errors that were put in on purpose, and the chance that a pharmacist
+            objects; nothing of the pipeline reads it.
 
     Returns: rows of each table.
     """
     if patients < 1:
         raise UsageError(f"a hospital needs at least one patient, not {patients}", do="give --patients N")
-    folder.mkdir(parents=True, exist_ok=True)
+    for made in filter(None, (folder, truth)):
+        made.mkdir(parents=True, exist_ok=True)
     rows: dict[str, int] = {}
     for tables in (reference_tables(), *_loads(patients, seed, day, share)):
         for name, table in tables.items():
-            if name != TRUTH or truth is not None:
-                path = truth if name == TRUTH else folder / f"{name.upper()}.csv"
-                assert path is not None
-                _append(path, table, first=name not in rows)
-                rows[name] = rows.get(name, 0) + table.num_rows
+            if name not in (TRUTH, READINGS):
+                path = folder / f"{name.upper()}.csv"
+            elif truth is not None:
+                path = truth / f"{name.removeprefix('truth.')}.csv"
+            else:
+                continue
+            _append(path, table, first=name not in rows)
+            rows[name] = rows.get(name, 0) + table.num_rows
     return rows
 
 
@@ -105,7 +110,7 @@ def block_of_day(block: Block, day: int, share: float, patients: int) -> Tables:
     """Every table of one block as of a day, with the patient's index in ``_p``."""
     book = load_catalogue(HOSPITAL)
     care = block_tables(block, book)
-    tables = {**second_tables(block, care, book), TRUTH: care[TRUTH]}
+    tables = {**second_tables(block, care, book), TRUTH: care[TRUTH], READINGS: care[READINGS]}
     tables = as_of(tables, feeds.chu_second(), block, day, share, patients)
     known = pc.less(tables["fusions"]["date_fusion"], pa.scalar(EXTRACTION + np.timedelta64(day, "D")))
     return {**tables, "fusions": tables["fusions"].filter(known)}

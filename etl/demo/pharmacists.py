@@ -106,9 +106,7 @@ def _opinion(
 ) -> Reviews:
     n = len(line)
     concern = orders.concern[line]
-    wrong = ~orders.right[line]
-    chance = concern * np.where(wrong, habits.errors_seen, 1.0) * np.where(busy, 0.85, 1.0)
-    intervention = rng.random(n) < chance
+    intervention = rng.random(n) < chance_of_objection(habits, concern, ~orders.right[line], busy)
     looks_like = orders.filed[line]
     other = np.array([OTHER_CLASS.get(c, 8) for c in looks_like.tolist()], dtype=np.int64)
     drawn = np.array(list(ANY_CLASS))[choose(rng, list(ANY_CLASS.values()), n)]
@@ -117,6 +115,11 @@ def _opinion(
     plain = concern > PLAIN_TO_SEE
     accepted = rng.random(n) < np.where(plain, habits.accepted_plain, habits.accepted)
     return Reviews(line, moment, intervention, np.where(intervention, problem, 0), accepted & intervention)
+
+
+def chance_of_objection(habits: Habits, concern: Floats, wrong: Flags, busy: Flags) -> Floats:
+    """Of each line that is read: less where errors are overlooked, and on the days that hold the week-end's orders."""
+    return concern * np.where(wrong, habits.errors_seen, 1.0) * np.where(busy, 0.85, 1.0)
 
 
 def apply_interventions(orders: Orders, reviews: Reviews, catalogue: Catalogue) -> Orders:

@@ -84,14 +84,18 @@ class DoseReference:
 
         ``share_at_or_above`` counts one side only: an order above all others has 0. ``error_ratio`` is the log of how
         likely the dose is as a usual one written wrongly (``dose_errors``), over how likely as a usual one. NaN where
-        the key is unknown.
+        the key is unknown. A word that no drug is known with is another hospital's way to write, not an unusual one.
         """
         key = {keys: joined(*(orders[name] for name in keys)) for _, keys in MEASURES.values()}
-        return {
+        found = {
             f"{measure}_{name}": values
             for measure, (column, keys) in MEASURES.items()
             for name, values in self._usages[measure].compare(key[keys], orders[column].astype(float)).items()
         }
+        word, share = orders[OWN_WORDS].astype(float), f"{OWN_WORDS}_share_equal"
+        foreign = ~np.isnan(word) & ~np.isin(word, self._usages[OWN_WORDS].levels)
+        found[share] = np.where(foreign, 1.0, found[share])
+        return found
 
     @cached_property
     def _usages(self) -> dict[str, _Usage]:

@@ -35,7 +35,7 @@ def frames(tables) -> dict[str, pd.DataFrame]:
 @pytest.fixture(scope="module")
 def dump(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("chu_second")
-    chu_second.generate(folder / "dump", patients=40, truth=folder / "truth.csv")
+    chu_second.generate(folder / "dump", patients=40, truth=folder / "truth")
     return folder / "dump"
 
 
@@ -112,7 +112,7 @@ def test_the_check_of_a_source_finds_no_error_in_the_dump(dump, capsys):
 
 
 def test_the_truth_stays_out_of_the_dump(dump):
-    assert (dump.parent / "truth.csv").is_file()
+    assert {path.name for path in (dump.parent / "truth").iterdir()} == {"injected_error.csv", "reading.csv"}
     assert not [path for path in dump.iterdir() if "truth" in path.name.lower()]
     for path in (SOURCES / "chu_second").rglob("*.sql"):
         assert "truth" not in path.read_text(encoding="utf-8")

@@ -247,9 +247,8 @@ def test_scoring_twice_gives_the_same():
 # --- the same as a feature of the model ------------------------------------------------------------------------------
 
 
-def test_a_dose_that_explains_itself_as_an_error_has_a_high_ratio():
-    doses = [40.0] * 50 + [20.0] * 10
-    past = pd.DataFrame(
+def past_orders(doses):
+    return pd.DataFrame(
         {
             "drug": "enoxaparin",
             "product": "enoxaparin",
@@ -263,10 +262,25 @@ def test_a_dose_that_explains_itself_as_an_error_has_a_high_ratio():
             "daily_by_clearance": np.nan,
             "filtration_band": "0",
             "daily_by_filtration": np.nan,
+            "person_id": range(len(doses)),
         }
     )
-    reference = DoseReference.learn(columns_of(past.assign(person_id=range(60))), min_patients=3)
+
+
+def test_a_dose_that_explains_itself_as_an_error_has_a_high_ratio():
+    past = past_orders([40.0] * 50 + [20.0] * 10)
+    reference = DoseReference.learn(columns_of(past), min_patients=3)
     asked = past.iloc[:4].assign(dose=[40.0, 400.0, 80.0, 57.0]).assign(daily=lambda rows: rows["dose"])
     ratio = reference.compare(columns_of(asked))["dose_error_ratio"]
     assert ratio[0] < 0 < ratio[3] + 1e-9  # nobody wrote 57, and no error makes it of a usual dose
     assert ratio[2] > ratio[1] > ratio[3]  # doubling is a more common error than tenfold
+
+
+def test_another_hospitals_word_for_a_route_is_not_an_unusual_route():
+    past = pd.concat([past_orders([40.0] * 9).assign(route_code=[7.0] * 6 + [8.0] * 3),
+                      past_orders([40.0] * 9).assign(drug="morphine", route_code=9.0)])  # fmt: skip
+    reference = DoseReference.learn(columns_of(past), min_patients=3)
+    asked = past_orders([40.0] * 5).assign(route_code=[7.0, 8.0, 9.0, 10.0, np.nan])
+    share = reference.compare(columns_of(asked))["route_code_share_equal"]
+    assert share[:4].tolist() == pytest.approx([2 / 3, 1 / 3, 0, 1])  # 9 is for another drug, 10 for none
+    assert np.isnan(share[4])
