@@ -26,7 +26,7 @@ from models.prescription_review.objections import OBJECTED
 from models.prescription_review.orders import KEY, count_active, judged_at
 from models.prescription_review.patient_facts import add_patient_facts
 
-CATEGORICAL = ("atc2", "atc4", "route", "stay_kind")
+CATEGORICAL = ("atc2", "atc4", "route")
 RULE_FEATURES = tuple(f"rule_{rule}" for rule in rules.CATEGORIES)
 CLASS = len("A00AA")  # level 4 of the ATC
 CLEARANCES = (20, 30, 45, 60)  # mL/min; from the last on no dose is reduced

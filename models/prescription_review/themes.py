@@ -42,9 +42,7 @@ THEMES: dict[str, tuple[str, ...]] = {
     "missing treatment": ("rule_untreated", "objected_untreated"),
     "not given": ("given_share",),
     "drug": ("atc2", "atc4"),
-    "context": (
-        "stay_kind", "hour", "weekend", "hours_since_admission", "active_orders", "rules_total", "rules_grave",
-    ),
+    "context": ("hour", "weekend", "hours_since_admission", "active_orders", "rules_total", "rules_grave"),
 }  # fmt: skip
 BACKGROUND = ("drug", "context")  # they say how risky such an order is, and give no reason
 OF_FEATURE = {name: theme for theme, names in THEMES.items() for name in names}

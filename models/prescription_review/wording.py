@@ -5,7 +5,6 @@ LABELS = {
     "atc2": "classe thérapeutique",
     "atc4": "sous-classe thérapeutique",
     "route": "voie d'administration",
-    "stay_kind": "type de séjour",
     "age": "âge (ans)",
     "female": "sexe féminin",
     "clearance": "fonction rénale (mL/min)",
