@@ -30,7 +30,7 @@ def generate(
     ] = 0,
     share: Annotated[float, typer.Option("--share", min=0, max=1, help="patients that each later day touches")] = 0.01,
     truth: Annotated[
-        Path | None, typer.Option("--truth", help="a CSV for the errors put in on purpose (files)")
+        Path | None, typer.Option("--truth", file_okay=False, help="a folder for the errors put in on purpose (files)")
     ] = None,
     json: JsonOption = False,
     verbose: VerboseOption = False,
