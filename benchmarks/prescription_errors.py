@@ -143,7 +143,7 @@ def _best_possible(
     for (unit, statistic, whose), name in zip(found, names, strict=True):
         interval = cluster_interval(statistic, whose, resamples=RESAMPLES).as_dict()
         words = f"{unit}, {where}, by the chance that each review was drawn with: {name}"
-        yield goal_of(_id(unit), words, None, interval, "nothing can be better")
+        yield goal_of(_id(unit), words, None, interval, "on average nothing is better")
 
 
 def _known_classes(rows: "Judged", mechanism: Mapping[int, str], where: str) -> Goal:
