@@ -25,7 +25,8 @@ def measure(folder: Path) -> Iterator[Figure]:
     """Bulk, unchanged day, next day, at each size; and what a patient costs where there are more of them."""
     cost = {}
     for patients in SIZES:
-        bulk, unchanged, day = _days(folder / f"days_{patients}", patients)
+        with tempfile.TemporaryDirectory(dir=folder) as place:  # what the larger one writes is some gigabytes
+            bulk, unchanged, day = _days(Path(place), patients)
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # the highest so far
         cost[patients] = bulk / patients
         who = f"{patients:,} synthetic patients"
