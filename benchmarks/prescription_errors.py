@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from benchmarks.goals import Goal, goal_of
 from benchmarks.prescription_review import WHERE, opened, settings_of
-from benchmarks.prescription_truth import injected, objected
+from benchmarks.prescription_truth import Truth, read_truth
 from etl.demo.draws import weekday_of
-from etl.demo.habits import CHU_DEMO, CHU_SECOND
+from etl.demo.habits import CHU_DEMO, CHU_SECOND, Habits
 from etl.demo.injected_errors import ACT_IP
 from etl.demo.orders import ORDINARY
 from etl.demo.pharmacists import chance_of_objection
@@ -53,10 +52,7 @@ def measure(folder: Path) -> Iterator[Goal]:
     from models.registry import Registry
 
     values: dict[str, dict[str, float]] = {}
-    mechanisms, chances = (
-        {name: read(folder, name, settings_of(folder, name).workspace) for name in HABITS}
-        for read in (injected, objected)
-    )
+    truth = {name: read_truth(folder, name, settings_of(folder, name).workspace) for name in HABITS}
     for name, where in WHERE.items():
         # The adapted model is registered where it was adapted, and has a test part there.
         registry, hospital = ("away" if name == "adapted" else "home"), ("home" if name == "home" else "away")
@@ -64,17 +60,17 @@ def measure(folder: Path) -> Iterator[Goal]:
         with opened(settings_of(folder, hospital)) as store:
             artefact = Artefact.read(newest.folder)
             rows = judged(store, artefact, load_knowledge(), rows="all" if name == "away" else "test")
-        for what, goal in _found(rows, mechanisms[hospital], where):
+        for what, goal in _found(rows, truth[hospital].mechanism, where):
             values.setdefault(what, {})[name] = goal.value
             yield goal
-        yield _known_classes(rows, mechanisms[hospital], where)
-        yield from _best_possible(rows, hospital, mechanisms[hospital], chances[hospital], where)
+        yield _known_classes(rows, truth[hospital].mechanism, where)
+        yield from _best_possible(rows, HABITS[hospital], truth[hospital], where)
     for what, by_place in values.items():
         if not what.endswith("alerts"):
             for name in ("away", "adapted"):
                 lost = by_place["home"] - by_place[name]
                 yield Goal(_id(what), f"{what}, {WHERE[name]}, errors put in: lost", None, lost)
-    yield from cause_goals(folder, mechanisms["home"])
+    yield from cause_goals(folder, truth["home"].mechanism)
 
 
 def _found(rows: "Judged", mechanism: Mapping[int, str], where: str) -> Iterator[tuple[str, Goal]]:
@@ -110,9 +106,7 @@ def _found(rows: "Judged", mechanism: Mapping[int, str], where: str) -> Iterator
             yield what, goal_of(_id(what), f"{unit}, {where}, errors put in: {name}", None, interval, beside)
 
 
-def _best_possible(
-    rows: "Judged", hospital: str, mechanism: Mapping[int, str], chance: Mapping[int, float], where: str
-) -> Iterator[Goal]:
+def _best_possible(rows: "Judged", habits: Habits, truth: Truth, where: str) -> Iterator[Goal]:
     """What nobody can do better on these reviews: to know with which chance each was drawn.
 
     Goals of A4 and A5 are read beside it; what it lacks to 1 is the pharmacists' own chance, which nothing tells.
@@ -122,26 +116,23 @@ def _best_possible(
 
     orders, label = rows.cases.only(rows.chosen).rows, rows.labels["label"].to_numpy(float)[rows.chosen]
     numbers, timezone = orders[KEY].tolist(), rows.artefact.config.timezone
-    concern, wrong = (
-        np.array(of_each) for of_each in ([chance.get(n, ORDINARY) for n in numbers], [n in mechanism for n in numbers])
-    )
+    concern = np.array([truth.chance.get(number, ORDINARY) for number in numbers])
+    wrong = np.array([number in truth.mechanism for number in numbers])
     local = pd.DatetimeIndex(orders["index_time"], tz="UTC").tz_convert(timezone).tz_localize(None)
-    known = chance_of_objection(HABITS[hospital], concern, wrong, weekday_of(local.to_numpy()) == 0)
+    known = chance_of_objection(habits, concern, wrong, weekday_of(local.to_numpy()) == 0)
     rounds = Rounds.of(orders, timezone)
-    of_orders = Ranking.of(label, known)
-    of_patients = Ranking.of(rounds.highest(label), rounds.chance(known))
-    person = orders["person_id"]
-    found: tuple[tuple[str, Statistic, NDArray[np.int64]], ...] = (
-        ("patients", of_patients.auroc, person[rounds.first]),
-        ("patients", of_patients.average_precision, person[rounds.first]),
-        ("orders", of_orders.auroc, person),
-        ("orders", of_orders.average_precision, person),
-        ("orders", partial(of_orders.precision_at, 0.004), person),
-        ("orders", partial(of_orders.recall_at, 0.05), person),
-    )
-    names = ("AUROC", "AUPRC", "AUROC", "AUPRC", "right at 0.4% alerts", "found at 5.0% alerts")
-    for (unit, statistic, whose), name in zip(found, names, strict=True):
-        interval = cluster_interval(statistic, whose, resamples=RESAMPLES).as_dict()
+    of_orders, of_patients = Ranking.of(label, known), Ranking.of(rounds.highest(label), rounds.chance(known))
+    person = {"orders": orders["person_id"], "patients": orders["person_id"][rounds.first]}
+    figures: dict[tuple[str, str], Statistic] = {
+        ("patients", "AUROC"): of_patients.auroc,
+        ("patients", "AUPRC"): of_patients.average_precision,
+        ("orders", "AUROC"): of_orders.auroc,
+        ("orders", "AUPRC"): of_orders.average_precision,
+        ("orders", "right at 0.4% alerts"): partial(of_orders.precision_at, 0.004),
+        ("orders", "found at 5.0% alerts"): partial(of_orders.recall_at, 0.05),
+    }
+    for (unit, name), statistic in figures.items():
+        interval = cluster_interval(statistic, person[unit], resamples=RESAMPLES).as_dict()
         words = f"{unit}, {where}, by the chance that each review was drawn with: {name}"
         yield goal_of(_id(unit), words, None, interval, "on average nothing is better")
 

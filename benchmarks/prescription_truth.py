@@ -3,7 +3,9 @@
 For those who measure; nothing that learns or predicts can reach it.
 """
 
+from collections.abc import Mapping
 from csv import DictReader
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -36,28 +38,36 @@ def keep_truth(dsn: str, folder: Path) -> None:
                     file.write(row)
 
 
-def injected(folder: Path, hospital: str, workspace: Path) -> dict[int, str]:
-    """Order of the CDM → how it was made wrong, by the numbers of the lines."""
-    return _told(folder, hospital, workspace, ERRORS, "mechanism")
+@dataclass(frozen=True)
+class Truth:
+    """What is known of the generated orders alone, by order of the CDM.
+
+    Attributes:
+        mechanism: how it was made wrong.
+        chance: that a pharmacist who reads it objects, were every error seen; the ordinary ones are left out.
+    """
+
+    mechanism: Mapping[int, str]
+    chance: Mapping[int, float]
 
 
-def objected(folder: Path, hospital: str, workspace: Path) -> dict[int, float]:
-    """Order of the CDM → the chance that a pharmacist who reads it objects, were every error seen; the ordinary ones
-    are left out (`ORDINARY`)."""
-    chance = _told(folder, hospital, workspace, READINGS, "chance")
-    return {order: float(value) for order, value in chance.items()}
-
-
-def _told(folder: Path, hospital: str, workspace: Path, table: str, column: str) -> dict[int, str]:
-    source, lines_table = LINES[hospital]
-    lines = _rows(workspace / "lake" / "bronze" / source / lines_table, ["_row", "ligne_id"])
+def read_truth(folder: Path, hospital: str, workspace: Path) -> Truth:
+    """The truth of a hospital, found by the numbers of the lines."""
+    source, table = LINES[hospital]
+    lines = _rows(workspace / "lake" / "bronze" / source / table, ["_row", "ligne_id"])
     traced = _rows(workspace / "lake" / "ops" / "provenance", ["target_id", "source_table", "source_row", "mapping"])
     traced = traced.filter(pc.equal(traced["mapping"], "drug_exposure.prescription"))
     number = dict(zip(lines["_row"].to_pylist(), map(str, lines["ligne_id"].to_pylist()), strict=True))
-    with (truth_of(folder, hospital) / f"{table}.csv").open(encoding=ENCODING, newline="") as file:
-        told = {row["ligne_id"]: row[column] for row in DictReader(file, delimiter=";")}
     pairs = zip(traced["target_id"].to_pylist(), traced["source_row"].to_pylist(), strict=True)
-    return {target: told[number[row]] for target, row in pairs if number.get(row) in told}
+    line = {target: number[row] for target, row in pairs if row in number}
+
+    def told(name: str, column: str) -> dict[int, str]:
+        with (truth_of(folder, hospital) / f"{name}.csv").open(encoding=ENCODING, newline="") as file:
+            value = {row["ligne_id"]: row[column] for row in DictReader(file, delimiter=";")}
+        return {target: value[number] for target, number in line.items() if number in value}
+
+    chance = told(READINGS, "chance")
+    return Truth(told(ERRORS, "mechanism"), {target: float(value) for target, value in chance.items()})
 
 
 def _rows(table: Path, columns: list[str]) -> pa.Table:
