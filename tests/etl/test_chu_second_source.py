@@ -331,6 +331,13 @@ def test_every_death_is_captured(generated, drawn):
     assert len(table(workspace, "death")) == len(dead) > 3 and len(left) > 0
 
 
+def test_every_death_leads_back_to_its_row(generated):
+    _, workspace = generated
+    traced = dataset(Lake(workspace).ops("provenance")).to_table().to_pylist()
+    deaths = [row["target_id"] for row in traced if row["target_table"] == "death"]
+    assert sorted(deaths) == sorted(row["person_id"] for row in table(workspace, "death"))
+
+
 def test_the_same_tables_are_filled_as_for_the_first_hospital_and_two_more(generated):
     first, second = ({m.table.name for m in compile_source(SOURCES / n).mappings} for n in ("chu_demo", "chu_second"))
     assert first < second and second - first == {"device_exposure", "specimen"}
