@@ -59,11 +59,13 @@ DUMP: dict[str, list[str]] = {
         "701;71;;L024A;XARELTO 20 mg;1 ou 2;cp;HEBDO;ORALE;01/04/2024 10:00;01/04/2024 09:00;EC;;01/04/2024 10:00",
         "702;71;;L024A;XARELTO 20 mg;1;cp;1J;ORALE;01/04/2024 10:00;;EC;O;01/04/2024 10:00",
         "703;71;3400999990011;;INCONNU;1;g;1J;ORALE;01/04/2024 10:00;;AN;;01/04/2024 10:00",
+        "704;71;;;PANTOPRAZOLE 40 mg cp (pantoprazole);40;mg;1J;ORALE;01/04/2024 10:00;02/04/2024 20:00;EC;;01/04/2024 10:00",
     ],
     "ADMINISTRATIONS": [
         "administration_id;ligne_id;ipp;nda;code_livret;prevue_le;realisee_le;etat;quantite;unite;voie;date_maj",
         "9000;700;A100;H2301;L024A;29/10/2023 08:00;29/10/2023 08:10;R;0,5;cp;ORALE;29/10/2023 08:10",
         "9001;700;A100;H2301;L024A;30/10/2023 08:00;;F;0,5;cp;ORALE;30/10/2023 08:00",
+        "9002;704;C200;H2402;;02/04/2024 08:00;02/04/2024 08:05;R;40;mg;ORALE;02/04/2024 08:05",
     ],
     "AVIS_PHARMA": [
         "avis_id;ligne_id;redige_le;rpps_pharmacien;conclusion;motif_ip;issue",
@@ -166,6 +168,12 @@ def test_a_stay_follows_the_one_that_was_entered_under_the_old_number(workspace,
         key=lambda row: row["visit_start_datetime"],
     )
     assert second["preceding_visit_occurrence_id"] == first["visit_occurrence_id"]
+
+
+def test_a_gift_without_a_number_is_of_the_drug_of_its_line(workspace):
+    pantoprazole = 2060020002
+    given = [row for row in table(workspace, "drug_exposure") if row["drug_concept_id"] == pantoprazole]
+    assert sorted(row["drug_type_concept_id"] for row in given) == [32818, 32838]  # administered, ordered
 
 
 def test_creatinine_stays_a_mass(workspace):

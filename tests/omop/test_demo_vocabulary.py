@@ -154,8 +154,15 @@ def test_every_code_of_the_demo_hospital_is_known_but_the_deliberate_ones(
     assert found - known == set(unknown)
 
 
-@pytest.mark.parametrize(("hospital", "vocabulary"), [("chu_demo", "CHU_LIBELLE"), ("chu_second", "CHU2_LIBELLE")])
-def test_the_words_of_a_line_lead_where_its_code_would(concepts, hospital, vocabulary):
+# At the second hospital an administration has no words of its own: those of its line serve.
+@pytest.mark.parametrize(
+    ("hospital", "vocabulary", "written"),
+    [
+        ("chu_demo", "CHU_LIBELLE", lambda drug: {order_label(drug), drug.label}),
+        ("chu_second", "CHU2_LIBELLE", lambda drug: {order_label(drug)}),
+    ],
+)
+def test_the_words_of_a_line_or_of_a_gift_lead_where_its_code_would(concepts, hospital, vocabulary, written):
     code = {number: row["concept_code"] for number, row in concepts.items() if row["vocabulary_id"] == "ATC"}
     target = {
         code[int(row["concept_id_1"])]: int(row["concept_id_2"])
@@ -164,7 +171,7 @@ def test_the_words_of_a_line_lead_where_its_code_would(concepts, hospital, vocab
     }
     maps = read_concept_maps(SOURCES / hospital).to_pylist()
     words = {row["source_code"]: row["target_concept_id"] for row in maps if row["vocabulary"] == vocabulary}
-    assert words == {order_label(drug): target[drug.atc] for drug in load_catalogue(hospital).drugs}
+    assert words == {text: target[drug.atc] for drug in load_catalogue(hospital).drugs for text in written(drug)}
 
 
 def test_numbers_of_others_agree_with_an_omop_vocabulary(concepts, shared_data):
