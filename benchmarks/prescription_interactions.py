@@ -225,7 +225,8 @@ def _stays(admissions: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({
         "visit_occurrence_id": admissions["hadm_id"].astype(np.int64), "kind": "inpatient",
         "person_id": admissions["subject_id"].astype(np.int64),
-        "started_at": _time(admissions["admittime"]), "available_at": _time(admissions["admittime"]),
+        "started_at": _time(admissions["admittime"]), "ended_at": _time(admissions["dischtime"]),
+        "available_at": _time(admissions["admittime"]),
     })  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from models.prescription_review.columns import INSTANT, Columns, columns_of, instants, plain, stacked, take, texts
 from models.prescription_review.config import Analyte, Config
-from models.prescription_review.orders import KEY, drug_key, prepare_orders
+from models.prescription_review.orders import KEY, drug_key, ended_with_stay, prepare_orders
 from models.prescription_review.units import lab_value
 
 WEIGHT = "weight"
@@ -83,11 +83,12 @@ def known(views: Mapping[str, pd.DataFrame], config: Config, *, of_all: bool = T
         of_all: the rows are those of a whole hospital, whose units can be judged; of a few patients they cannot.
     """
     results = _lab_results(views["lab_results"], config.analytes, of_all=of_all)
+    stays = _stays(views["stays"])
     return Known({
         "persons": _persons(views["persons"]),
-        "stays": _stays(views["stays"]),
+        "stays": stays,
         "critical_care": _critical_care(views["stay_units"]),
-        "orders": prepare_orders(columns_of(views["drug_orders"])),
+        "orders": ended_with_stay(prepare_orders(columns_of(views["drug_orders"])), stays),
         "diagnoses": _diagnoses(views["diagnoses"]),
         "lab_results": results,
         "weights": _weights(views["observations"]),
@@ -134,6 +135,7 @@ def _stays(stays: pd.DataFrame) -> Columns:
         STAY: real[STAY].to_numpy(np.int64),
         "kind": np.array([text or "unknown" for text in texts(real["kind"])], dtype=object),
         "started_at": instants(real["started_at"]),
+        "ended_at": instants(real["ended_at"]),
         "available_at": instants(real["available_at"]),
     }))  # fmt: skip
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.prescription_review.columns import INSTANT, Columns, Rows, instants, pairs, plain, take, texts
+from models.prescription_review.columns import INSTANT, Columns, Rows, found_at, instants, pairs, plain, take, texts
 from models.prescription_review.interactions.routes import route_number
 from models.prescription_review.routes import FAMILY, route_of
 from models.prescription_review.units import CANONICAL, canonical_dose
@@ -19,6 +19,7 @@ from models.prescription_review.units import CANONICAL, canonical_dose
 Instants = NDArray[Any]  # datetime64[us], naive UTC
 NO_END = pd.Timestamp("2262-01-01")
 KEY = "drug_exposure_id"
+ADMITTED = ("inpatient", "emergency")  # kinds of stay that the patient leaves with nothing of it going on
 GAP_DAYS = 7  # a treatment goes on over a gap of this length: a transfer, a week-end at home
 
 
@@ -66,6 +67,25 @@ def prepare_orders(drug_orders: Columns) -> Columns:
     orders["product"] = np.where(measured, orders["drug"], local)
     orders["daily"] = (orders["dose"] * orders["per_day"]).round(9)
     return take(orders, np.lexsort((orders[KEY], orders["written_at"], orders["person_id"])))
+
+
+def ended_with_stay(orders: Columns, stays: Columns) -> Columns:
+    """The same orders, those without an end ended with the stay in which they were written.
+
+    Records leave lines open, and a ward does not go on with them once the patient has left. What a consultation
+    ordered is for home, and stays open.
+
+    Args:
+        stays: columns visit_occurrence_id, kind and ended_at (NaT: not left yet), each stay once.
+    """
+    by_number = np.argsort(stays["visit_occurrence_id"])
+    at, known = found_at(stays["visit_occurrence_id"][by_number], orders["visit_occurrence_id"])
+    endless = np.flatnonzero(known & (orders["end_time"] == np.asarray(NO_END, INSTANT)))
+    stay = by_number[at[endless]]
+    left = np.isin(stays["kind"][stay], ADMITTED) & ~np.isnat(stays["ended_at"][stay])
+    end = orders["end_time"].copy()
+    end[endless[left]] = stays["ended_at"][stay[left]]
+    return orders | {"end_time": end}
 
 
 def judged_at(
