@@ -33,7 +33,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "lab_limits": ("atc", "substance", "kind", "analyte", "side", "limit", "value_from", "value_below", "after_hours",
                    "severity"),
     "duplicate_classes": ("class", "label", "atc", "kind", "severity"),
-    "contraindications": ("atc", "substance", "icd10", "condition", "severity"),
+    "contraindications": ("atc", "substance", "icd10", "condition", "within_days", "severity"),
     "interactions": (),
     "allergies": ("allergen", "pattern", "icd10", "atc", "kind", "severity"),
     "pregnancy_limits": ("atc", "substance", "who", "week_from", "week_below", "severity", "reason"),
@@ -45,7 +45,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 NUMBERS = ("age_from", "age_below", "weight_from", "weight_below", "max_daily", "max_daily_per_kg", "min_daily",
            "clearance_from", "clearance_below", "max_per_day", "limit", "value_from", "value_below", "after_hours",
-           "week_from", "week_below", "days_from", "daily_above", "max_days", "dose_from")  # fmt: skip
+           "week_from", "week_below", "days_from", "within_days", "daily_above", "max_days", "dose_from")  # fmt: skip
 _SIDES, _SEVERITIES = ("above", "below"), ("low", "moderate", "high")
 # (table or "", column) -> its words.
 WORDS: dict[tuple[str, str], tuple[str, ...]] = {

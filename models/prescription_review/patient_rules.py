@@ -37,7 +37,8 @@ def age(lookup: Lookup) -> Iterator[Columns]:
 def contraindication(lookup: Lookup) -> Iterator[Columns]:
     """A diagnosis already coded when the order is judged (an earlier stay) speaks against the substance.
 
-    ICD-10 only: the tables hold no code that an ICD-9 code could begin with.
+    Some speak for so many days only: an ulcer that bled last year does not bleed now. ICD-10 only: the tables hold no
+    code that an ICD-9 code could begin with.
     """
     table = lookup.knowledge.by_code["contraindications"]
     at, line = table.of(lookup.drugs)
@@ -45,6 +46,8 @@ def contraindication(lookup: Lookup) -> Iterator[Columns]:
         return
     ill = lookup.diagnosed(at, line, "contraindications.icd10")
     rows = {"at": at[ill["row"]], "line_at": line[ill["row"]], "other": ill["id"]}
+    days = (lookup.facts["index_time"][rows["at"]] - ill["then"]) / np.timedelta64(1, "D")
+    rows = take(rows, ~(days > table.columns["within_days"][rows["line_at"]]))
     lines = take(table.columns, rows["line_at"])
     yield findings(
         lookup.facts, rows | {"line": lines["line"]}, "contraindication", severity=lines["severity"],

@@ -77,10 +77,11 @@ def observation_row(row):
 def stay_row(row):
     at = instant(row["at"])
     return {
-        "visit_occurrence_id": number_of(row["who"]),
+        "visit_occurrence_id": number_of(row.get("stay", row["who"])),
         "person_id": number_of(row["who"]),
-        "kind": "inpatient",
+        "kind": row.get("kind", "inpatient"),
         "started_at": at,
+        "ended_at": instant(row["left"]) if "left" in row else None,
         "available_at": at,
     }
 
@@ -100,7 +101,7 @@ def order_row(row):
     return {
         "drug_exposure_id": number_of(row["order"]),
         "person_id": number_of(row["who"]),
-        "visit_occurrence_id": number_of(row["who"]),
+        "visit_occurrence_id": number_of(row.get("stay", row["who"])),
         "drug_concept_id": 0,
         "concept_name": row.get("label", row["atc"]),
         "source_code": row["atc"],
