@@ -29,10 +29,13 @@ MIN_SPREAD = 0.1  # log scale: a drug given at one dose only still has some play
 FURTHEST = 10.0
 SAME = 1e-6  # relative: a dose and another one times the factor of an error are computed differently
 FLOOR = 0.002  # of a share: no dose is impossible
-NAMES = ("log_ratio", "z", "share_at_or_above", "share_equal", "error_ratio")
-OF_KIDNEYS = ("log_ratio", "share_at_or_above", "share_equal", "error_ratio")
+# Orders for which all drugs together count beside those of one: that nobody of twenty had half of the most usual dose
+# says less than that nobody of two thousand had.
+OF_ALL = 50.0
+NAMES = ("log_ratio", "z", "share_above", "commonness", "error_ratio")
+OF_KIDNEYS = ("log_ratio", "share_above", "commonness", "error_ratio")
 SAID = {"daily": NAMES, "kidney": OF_KIDNEYS, "filtration": OF_KIDNEYS, "dose": NAMES,
-        "per_day": ("log_ratio", "share_at_or_above", "share_equal"), "route_code": ("share_equal",)}  # fmt: skip
+        "per_day": ("share_above", "commonness"), "route_code": ("commonness",)}  # fmt: skip
 COMPARED = tuple(f"{measure}_{name}" for measure, names in SAID.items() for name in names)
 
 
@@ -80,11 +83,14 @@ class DoseReference:
         return cls(counts)
 
     def compare(self, orders: Columns) -> Columns:
-        """For each order and measure: log of dose over median, robust z, share of orders at or above, share equal.
+        """For each order and measure: log of dose over median, robust z, share of orders above, and how common it is.
 
-        ``share_at_or_above`` counts one side only: an order above all others has 0. ``error_ratio`` is the log of how
-        likely the dose is as a usual one written wrongly (``dose_errors``), over how likely as a usual one. NaN where
-        the key is unknown. A word that no drug is known with is another hospital's way to write, not an unusual one.
+        Each says the same where many orders are known and where few are: shares are drawn towards those of all drugs,
+        told by how many times its most usual dose is taken. ``share_above`` counts half of the equal ones: the lowest
+        of the usual doses has less than a dose below all of them. ``commonness`` is 1 for the most usual dose, in
+        proportion to it for the others. ``error_ratio`` is the log of how likely the dose is as a
+        usual one written wrongly (``dose_errors``), over how likely as a usual one. NaN where the key is unknown. A
+        word that no drug is known with is another hospital's way to write, not an unusual one.
         """
         key = {keys: joined(*(orders[name] for name in keys)) for _, keys in MEASURES.values()}
         found = {
@@ -92,7 +98,7 @@ class DoseReference:
             for measure, (column, keys) in MEASURES.items()
             for name, values in self._usages[measure].compare(key[keys], orders[column].astype(float)).items()
         }
-        word, share = orders[OWN_WORDS].astype(float), f"{OWN_WORDS}_share_equal"
+        word, share = orders[OWN_WORDS].astype(float), f"{OWN_WORDS}_commonness"
         foreign = ~np.isnan(word) & ~np.isin(word, self._usages[OWN_WORDS].levels)
         found[share] = np.where(foreign, 1.0, found[share])
         return found
@@ -110,10 +116,13 @@ class _Usage:
     total: NDArray[Any]  # orders of each key
     median: NDArray[Any]
     spread: NDArray[Any]  # of the logarithms
+    mode: NDArray[Any]  # the most usual dose of each key; of several the lowest
     first: NDArray[Any]  # of the rows of each key
     levels: NDArray[Any]  # distinct doses
     place: NDArray[Any]  # of each row: key, then dose
     before: NDArray[Any]  # orders in the rows before each
+    times: NDArray[Any]  # distinct multiples of the most usual dose, over all keys
+    lower: NDArray[Any]  # share of all orders with a smaller one than each; one more at the end
 
     @classmethod
     def of(cls, counts: pd.DataFrame) -> _Usage:
@@ -121,14 +130,17 @@ class _Usage:
         number, keys = pd.factorize(counts["key"], sort=True)
         code, value, n = np.asarray(number), counts["value"].to_numpy(float), counts["n"].to_numpy(float)
         if not len(keys):
-            return cls(pd.Index(keys), *(np.empty(0),) * 3, code, value, code, np.empty(0))
+            return cls(pd.Index(keys), *(np.empty(0),) * 10)
         median = _weighted_median(code, value, n)
         deviation = np.abs(np.log(value) - np.log(median)[code])
         spread = np.maximum(1.4826 * _weighted_median(code, deviation, n), MIN_SPREAD)
-        levels = np.unique(value)
+        first, levels = np.searchsorted(code, np.arange(len(keys))), np.unique(value)
+        mode = value[np.lexsort((value, -n, code))][first]
+        times, at = np.unique(value / mode[code], return_inverse=True)
         return cls(
-            pd.Index(keys), np.bincount(code, n), median, spread, np.searchsorted(code, np.arange(len(keys))), levels,
+            pd.Index(keys), np.bincount(code, n), median, spread, mode, first, levels,
             code * (len(levels) + 1) + np.searchsorted(levels, value), np.r_[0, np.cumsum(n)],
+            times, np.r_[0, np.cumsum(np.bincount(at, n))] / n.sum(),
         )  # fmt: skip
 
     def compare(self, key: NDArray[Any], dose: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
@@ -138,33 +150,28 @@ class _Usage:
         row = self.keys.get_indexer(pd.Index(key))
         known = (row >= 0) & ~np.isnan(dose)
         at, x = np.where(known, row, 0), np.where(known, dose, 1.0)
-        start = at * (len(self.levels) + 1)
-        below, up_to = (
-            self.before[np.searchsorted(self.place, start + np.searchsorted(self.levels, x, side))]
-            for side in ("left", "right")
-        )
         log_ratio = np.log(x) - np.log(self.median[at])
-        equal, source = (up_to - below) / self.total[at], self._share_of_sources(start, x, at)
+        equal, most = self._equal(at, x), self._equal(at, self.mode[at])
+        source = np.stack([self._equal(at, x / factor) for factor in FACTORS]).T @ SHARES
         found = {
             "log_ratio": np.clip(log_ratio, -FURTHEST, FURTHEST),
             "z": np.clip(log_ratio / self.spread[at], -FURTHEST, FURTHEST),
-            "share_at_or_above": 1 - (below - self.before[self.first[at]]) / self.total[at],
-            "share_equal": equal,
+            "share_above": 1 - self._below(at, x * (1 - SAME)) - equal / 2,
+            "commonness": equal / most,
             "error_ratio": np.log((source + FLOOR) / (equal + FLOOR)),
             "median": self.median[at],
         }
         return {name: np.where(known, column, np.nan) for name, column in found.items()}
 
-    def _share_of_sources(
-        self, start: NDArray[Any], dose: NDArray[np.float64], at: NDArray[Any]
-    ) -> NDArray[np.float64]:
-        """Share of a key's orders that an error would turn into this dose, times how often that error is made."""
-        source = dose[:, None] / FACTORS
-        low, high = (
-            self.before[np.searchsorted(self.place, start[:, None] + np.searchsorted(self.levels, bound))]
-            for bound in (source * (1 - SAME), source * (1 + SAME))
-        )
-        found: NDArray[np.float64] = (high - low) @ SHARES / self.total[at]
+    def _equal(self, at: NDArray[Any], dose: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self._below(at, dose * (1 + SAME)) - self._below(at, dose * (1 - SAME))
+
+    def _below(self, at: NDArray[Any], dose: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Share of the orders of a key with a lower dose, drawn towards that of all keys."""
+        place = at * (len(self.levels) + 1) + np.searchsorted(self.levels, dose)
+        own = self.before[np.searchsorted(self.place, place)] - self.before[self.first[at]]
+        of_all = self.lower[np.searchsorted(self.times, dose / self.mode[at])]
+        found: NDArray[np.float64] = (own + OF_ALL * of_all) / (self.total[at] + OF_ALL)
         return found
 
 

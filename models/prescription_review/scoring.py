@@ -52,7 +52,7 @@ def score_rows(
     scores = {
         MODEL: raw,
         "rule alerts": orders["rules_grave"].to_numpy(float),
-        "dose percentile": 1 - scored.learned["daily_share_at_or_above"],
+        "dose percentile": 1 - scored.learned["daily_share_above"],
         **(beside or {}),
     }
     probability = artefact.calibrator.apply(raw)

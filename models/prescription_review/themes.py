@@ -11,7 +11,7 @@ THEMES: dict[str, tuple[str, ...]] = {
         "objected_underdose",
     ),
     "rhythm": ("per_day", *(f"per_day_{name}" for name in SAID["per_day"]), "rule_rhythm", "objected_rhythm"),
-    "route": ("route", "route_code_share_equal", "rule_route", "objected_route"),
+    "route": ("route", "route_code_commonness", "rule_route", "objected_route"),
     "kidney": (
         "clearance", "filtration", "creatinine", "creatinine_change", "ill_kidney", "rule_renal", "objected_renal",
         "objected_kidneys", "rare_kidneys", "objected_filtration",

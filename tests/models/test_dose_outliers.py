@@ -281,6 +281,6 @@ def test_another_hospitals_word_for_a_route_is_not_an_unusual_route():
                       past_orders([40.0] * 9).assign(drug="morphine", route_code=9.0)])  # fmt: skip
     reference = DoseReference.learn(columns_of(past), min_patients=3)
     asked = past_orders([40.0] * 5).assign(route_code=[7.0, 8.0, 9.0, 10.0, np.nan])
-    share = reference.compare(columns_of(asked))["route_code_share_equal"]
-    assert share[:4].tolist() == pytest.approx([2 / 3, 1 / 3, 0, 1])  # 9 is for another drug, 10 for none
-    assert np.isnan(share[4])
+    common = reference.compare(columns_of(asked))["route_code_commonness"]
+    assert 1 == common[0] > common[1] > common[2] == 0 and common[3] == 1  # 9 is for another drug, 10 for none
+    assert np.isnan(common[4])

@@ -223,8 +223,8 @@ def test_a_dose_of_one_patient_alone_is_not_usual_for_them(trained_cases):
     rows = {**found.rows, "daily": found.rows["daily"].copy()}
     rows["daily"][first] = 1e6
     odd = Cases(rows, found.found, found.beside)
-    alone = cross_compare(odd, label, folds=5, min_patients=3, seed=0)["daily_share_at_or_above"][first]
-    itself = Learned.learn(odd, label, 3).compare(odd)["daily_share_at_or_above"][first]
+    alone = cross_compare(odd, label, folds=5, min_patients=3, seed=0)["daily_share_above"][first]
+    itself = Learned.learn(odd, label, 3).compare(odd)["daily_share_above"][first]
     assert alone == 0 < itself
 
 
