@@ -39,7 +39,7 @@ LABELS = {
     "per_day_commonness": "fréquence de ce nombre de prises (1 : le plus usuel)",
     "route_code_commonness": "fréquence de cette voie pour ce médicament (1 : la plus usuelle)",
     "treated_hours": "heures de traitement",
-    "given_share": "part des prises prévues qui ont été données",
+    "given_share": "part des prises prévues qui ont été données (une de plus de chaque)",
     "after_other": "prescrit après l'autre ligne",
     "interaction_level": "niveau de l'interaction",
     "allergies": "allergies connues",
