@@ -209,10 +209,11 @@ def test_times_are_read_in_paris_at_both_changes_of_the_clocks(workspace, woman)
 def test_orders_are_packages_with_the_substance_behind_them(workspace, woman):
     lines = [row for row in table(workspace, "drug_exposure") if row["drug_type_concept_id"] == 32838]
     hers = next(row for row in lines if row["person_id"] == woman)
-    his = next(row for row in lines if row["person_id"] != woman)
+    his = next(row for row in lines if row["person_id"] != woman and row["drug_source_value"] == "L024A")
     assert (hers["drug_source_value"], his["drug_source_value"]) == ("3400921922974", "L024A")
     assert hers["drug_concept_id"] == his["drug_concept_id"] > 0
-    assert (hers["quantity"], hers["dose_unit_source_value"], hers["stop_reason"]) == (0.5, "cp", "AR")
+    # Half a tablet of 20 mg.
+    assert (hers["quantity"], hers["dose_unit_source_value"], hers["stop_reason"]) == (10.0, "mg", "AR")
     assert hers["sig"].startswith("1/24h 0,5 cp") and his["sig"].startswith("0.143/24h 1 ou 2 cp")
     # It ended before it began: the end goes, the day that was written stays.
     assert (
