@@ -106,6 +106,7 @@ def _train(
         "lambda_l2": config.lambda_l2,
         "feature_fraction": config.feature_fraction,
         "monotone_constraints": [int(name in MONOTONE) for name in FEATURES],
+        "monotone_constraints_method": "intermediate",  # the default bounds whole branches more than it must
         "min_data_per_group": config.min_child_samples,
         "seed": seed,
         "deterministic": True,
