@@ -226,7 +226,7 @@ def _stays(admissions: pd.DataFrame) -> pd.DataFrame:
         "visit_occurrence_id": admissions["hadm_id"].astype(np.int64), "kind": "inpatient",
         "person_id": admissions["subject_id"].astype(np.int64),
         "started_at": _time(admissions["admittime"]), "ended_at": _time(admissions["dischtime"]),
-        "available_at": _time(admissions["admittime"]),
+        "available_at": _time(admissions["admittime"]), "end_available_at": _time(admissions["dischtime"]),
     })  # fmt: skip
 
 

@@ -135,7 +135,7 @@ def _stays(stays: pd.DataFrame) -> Columns:
         STAY: real[STAY].to_numpy(np.int64),
         "kind": np.array([text or "unknown" for text in texts(real["kind"])], dtype=object),
         "started_at": instants(real["started_at"]),
-        "ended_at": instants(real["ended_at"]),
+        "ended_at": np.maximum(instants(real["ended_at"]), instants(real["end_available_at"])),  # when it is known
         "available_at": instants(real["available_at"]),
     }))  # fmt: skip
 

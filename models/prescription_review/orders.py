@@ -70,21 +70,21 @@ def prepare_orders(drug_orders: Columns) -> Columns:
 
 
 def ended_with_stay(orders: Columns, stays: Columns) -> Columns:
-    """The same orders, those without an end ended with the stay in which they were written.
+    """The same orders, none going on when the stay is over in which it was written.
 
     Records leave lines open, and a ward does not go on with them once the patient has left. What a consultation
-    ordered is for home, and stays open.
+    ordered is for home, and goes on.
 
     Args:
         stays: columns visit_occurrence_id, kind and ended_at (NaT: not left yet), each stay once.
     """
     by_number = np.argsort(stays["visit_occurrence_id"])
     at, known = found_at(stays["visit_occurrence_id"][by_number], orders["visit_occurrence_id"])
-    endless = np.flatnonzero(known & (orders["end_time"] == np.asarray(NO_END, INSTANT)))
-    stay = by_number[at[endless]]
-    left = np.isin(stays["kind"][stay], ADMITTED) & ~np.isnat(stays["ended_at"][stay])
+    of_stay = np.flatnonzero(known)
+    stay = by_number[at[of_stay]]
+    left = np.where(np.isin(stays["kind"][stay], ADMITTED), stays["ended_at"][stay], np.datetime64("NaT"))
     end = orders["end_time"].copy()
-    end[endless[left]] = stays["ended_at"][stay[left]]
+    end[of_stay] = np.fmin(end[of_stay], left)
     return orders | {"end_time": end}
 
 

@@ -29,11 +29,11 @@ MODEL = "prescription_review"
 
 
 def elsewhere(patients=600, seed=21, reviewed=True):
-    """A hospital that gives twice the doses, half as often or not."""
+    """A hospital that gives four times the doses."""
     store = generate(patients=patients, seed=seed)
     orders = store.tables["drug_orders"]
-    twice = pc.multiply(orders["dose_value"], 2.0)
-    orders = orders.set_column(orders.column_names.index("dose_value"), "dose_value", twice)
+    more = pc.multiply(orders["dose_value"], 4.0)
+    orders = orders.set_column(orders.column_names.index("dose_value"), "dose_value", more)
     reviews = store.tables["order_reviews"]
     tables = {"drug_orders": orders} | ({} if reviewed else {"order_reviews": reviews.slice(0, 0)})
     return replace(store.but(**tables), snapshot_id="elsewhere")

@@ -83,6 +83,7 @@ def stay_row(row):
         "started_at": at,
         "ended_at": instant(row["left"]) if "left" in row else None,
         "available_at": at,
+        "end_available_at": instant(row["left"]) if "left" in row else None,
     }
 
 
