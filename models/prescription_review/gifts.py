@@ -12,7 +12,7 @@ LEAST = 1.0  # doses that were due; before, nothing can be missing
 
 
 def given_share(orders: Columns, gifts: Columns) -> NDArray[np.float64]:
-    """Doses that were given from the writing of each order until it is judged, over those that were due, one more of each.
+    """Doses given from the writing of each order until it is judged, over those that were due, one more of each.
 
     One more, for to miss the only one that was due says less than to miss all of many.
 
