@@ -15,9 +15,10 @@ import csv
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from sqlglot import exp, parse_one
+from sqlglot.dialects.dialect import Dialect as SqlDialect
 
 from omop.cdm import table as cdm_table
 from omop.views.contract import FOLDER, View, view, views
@@ -40,6 +41,10 @@ OLD_NAMES = {
     "parent_visit_detail_id": "visit_detail_parent_id",
 }
 _NAIVE = exp.DataType.build("TIMESTAMPNTZ")
+# Loaded before two threads ask for one: sqlglot has a dialect on its list before it is complete, and who then takes it
+# from there writes the SQL of no engine.
+for _name in get_args(Dialect):
+    SqlDialect.get_or_raise(_name)
 
 
 def render(name: str, dialect: Dialect, resolve: Resolve, view_at: Resolve, shape: Shape | None = None) -> str:

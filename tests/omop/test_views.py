@@ -1,5 +1,7 @@
 """The views on Sail, PostgreSQL and DuckDB: the same rows, and those that a clinician expects."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -252,3 +254,27 @@ def test_gibleed_gives_the_same_rows_on_the_embedded_engine(gibleed_on_duckdb, s
 def test_gibleed_gives_the_same_rows_on_apache_spark(gibleed_on_duckdb, shared_data, delta_jars, repository, tmp_path):
     _, _, found = gibleed_on_duckdb
     assert differing(delta_jars, repository, tmp_path, shared_data / "omop-gibleed", found) == []
+
+
+# Makes a dialect slowly, and asks for one from many threads while it is being made.
+AT_ONCE = """
+import time
+from concurrent.futures import ThreadPoolExecutor
+from sqlglot.dialects import dialect
+
+made = dialect.new_trie
+dialect.new_trie = lambda *words: (time.sleep(0.02), made(*words))[1]
+from omop.views.render import render
+
+def later(number):
+    time.sleep(number * 0.01)
+    return render("diagnoses", "postgres", str, str)
+
+with ThreadPoolExecutor(20) as threads:
+    print(len(set(threads.map(later, range(20)))))
+"""
+
+
+def test_threads_that_ask_at_once_get_the_same_sql(repository):
+    done = subprocess.run([sys.executable, "-c", AT_ONCE], cwd=repository, check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["1"]
