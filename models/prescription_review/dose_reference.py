@@ -30,7 +30,7 @@ FURTHEST = 10.0
 SAME = 1e-6  # relative: a dose and another one times the factor of an error are computed differently
 FLOOR = 0.002  # of a share: no dose is impossible
 # Orders for which all drugs together count beside those of one: that nobody of twenty had half of the most usual dose
-# says less than that nobody of two thousand had.
+# says less than that nobody of two thousand had. (Of a route: how often this word stands where that one is most usual.)
 OF_ALL = 50.0
 NAMES = ("log_ratio", "z", "share_above", "commonness", "error_ratio")
 OF_KIDNEYS = ("log_ratio", "share_above", "commonness", "error_ratio")
@@ -98,9 +98,9 @@ class DoseReference:
             for measure, (column, keys) in MEASURES.items()
             for name, values in self._usages[measure].compare(key[keys], orders[column].astype(float)).items()
         }
-        word, share = orders[OWN_WORDS].astype(float), f"{OWN_WORDS}_commonness"
+        word, common = orders[OWN_WORDS].astype(float), f"{OWN_WORDS}_commonness"
         foreign = ~np.isnan(word) & ~np.isin(word, self._usages[OWN_WORDS].levels)
-        found[share] = np.where(foreign, 1.0, found[share])
+        found[common] = np.where(foreign, 1.0, found[common])
         return found
 
     @cached_property
