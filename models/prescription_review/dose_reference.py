@@ -88,9 +88,9 @@ class DoseReference:
         Each says the same where many orders are known and where few are: shares are drawn towards those of all drugs,
         told by how many times its most usual dose is taken. ``share_above`` counts half of the equal ones: the lowest
         of the usual doses has less than a dose below all of them. ``commonness`` is 1 for the most usual dose, in
-        proportion to it for the others. ``error_ratio`` is the log of how likely the dose is as a
-        usual one written wrongly (``dose_errors``), over how likely as a usual one. NaN where the key is unknown. A
-        word that no drug is known with is another hospital's way to write, not an unusual one.
+        proportion to it for the others. ``error_ratio`` is the log of how likely the dose is as a usual one written
+        wrongly (``dose_errors``), over how likely as a usual one. NaN where the key is unknown. A word that no drug is
+        known with is another hospital's way to write, not an unusual one.
         """
         key = {keys: joined(*(orders[name] for name in keys)) for _, keys in MEASURES.values()}
         found = {
