@@ -49,15 +49,9 @@ def underdose(lookup: Lookup) -> Iterator[Columns]:
         return
     applies = of_that_age(orders, lines) & of_that_route(orders, lines) & (orders["unit"] == lines["unit"])
     low = applies & (orders["daily"] * ROUNDING < lines["min_daily"])
-    low &= ~np.isin(at, lookup.same_substance[0]) & ~np.isin(at, _reduced_for_the_kidney(lookup))
+    low &= ~np.isin(at, lookup.same_substance[0]) & ~(orders["clearance"] < lookup.kidneys_matter_below[at])
     rows = kept(low, at=at, line=lines["line"], value=orders["daily"], limit=lines["min_daily"])
     rows = first_each(rows, "at", by="limit")
     ratio = rows["value"] / rows["limit"]
     severity = np.select([ratio < 0.2, ratio < 0.6], ["high", "moderate"], "low").astype(object)
     yield findings(lookup.facts, rows, "underdose", severity=severity, value=rows["value"], limit=rows["limit"])
-
-
-def _reduced_for_the_kidney(lookup: Lookup) -> np.ndarray:
-    """Orders asked about whose substance has a limit at this kidney function."""
-    at, orders, lines = lookup.lines("renal_limits")
-    return at[orders["clearance"] < lines["clearance_below"]]

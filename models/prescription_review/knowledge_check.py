@@ -27,7 +27,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "maximum_daily_dose": ("atc", "substance", "route", "age_from", "age_below", "weight_from", "weight_below",
                            "max_daily", "max_daily_per_kg", "unit"),
     "minimum_daily_dose": ("atc", "substance", "route", "age_from", "age_below", "min_daily", "unit"),
-    "renal_limits": ("atc", "substance", "clearance_from", "clearance_below", "action", "max_daily", "unit",
+    "renal_limits": ("atc", "substance", "route", "clearance_from", "clearance_below", "action", "max_daily", "unit",
                      "max_per_day", "severity"),
     "age_limits": ("atc", "substance", "age_from", "age_below", "severity"),
     "lab_limits": ("atc", "substance", "kind", "analyte", "side", "limit", "value_from", "value_below", "after_hours",
@@ -51,7 +51,7 @@ _SIDES, _SEVERITIES = ("above", "below"), ("low", "moderate", "high")
 WORDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("", "severity"): _SEVERITIES,
     ("", "checked"): ("texte", "mémoire"),
-    ("renal_limits", "action"): ("contraindicated", "reduce"),
+    ("renal_limits", "action"): ("contraindicated", "reduce", "adapt"),
     ("lab_limits", "kind"): ("limit", "adverse"),
     ("lab_limits", "side"): (*_SIDES, "rise", "fall"),
     ("lab_limits", "analyte"): tuple(LAB_UNITS),

@@ -103,6 +103,16 @@ class Lookup:
         return first_each(take(columns, applies & ~np.isnan(limit)), "at", by="max_daily")
 
     @cached_property
+    def kidneys_matter_below(self) -> NDArray[np.float64]:
+        """Clearance below which a line speaks of each order asked about, the highest one; NaN where none does."""
+        at, orders, lines = self.lines("renal_limits")
+        found = np.full(len(self.asked), np.nan)
+        if len(at):
+            of_route = of_that_route(orders, lines)
+            np.fmax.at(found, at[of_route], lines["clearance_below"][of_route])
+        return found
+
+    @cached_property
     def same_substance(self) -> tuple[Rows, Rows]:
         """Orders asked about with the other active orders of the same full ATC code: positions, and in ``orders``."""
         full = np.array([len(code) == FULL_CODE for code in self.orders["atc"]], dtype=bool)

@@ -80,7 +80,8 @@ def test_a_patient_sees_only_french_names_and_complete_sentences():
 
 @pytest.mark.parametrize("rule", CATEGORIES)
 def test_every_rule_has_a_problem_and_an_intervention_of_the_act_ip_grid(rule):
-    lines = [line for line in KNOWLEDGE.lines.values() if line["line"].startswith(PREFIXES[rule])] or [{}]
+    lines = [line for line in KNOWLEDGE.lines.values() if line["line"].startswith(PREFIXES[rule])]
+    lines = [line for line in lines if line.get("action") != "adapt"] or [{}]  # which finds nothing
     for line in lines:
         problem, intervention = act_ip(rule, line)
         assert problem in wording.PROBLEMS and intervention in wording.INTERVENTIONS
