@@ -17,7 +17,7 @@ from models.prescription_review.associations import RARE
 from models.prescription_review.columns import Columns, Rows, codes, found_at, take
 from models.prescription_review.config import Config
 from models.prescription_review.dose_reference import COMPARED
-from models.prescription_review.gifts import given_share
+from models.prescription_review.gifts import given
 from models.prescription_review.illnesses import ILLNESSES, illnesses
 from models.prescription_review.knowledge import Knowledge
 from models.prescription_review.known import Known, known
@@ -44,10 +44,13 @@ NUMERIC = (
     "female",
     "clearance",
     "filtration",
+    "filtration_lowest",
+    "kidney_margin",
     "creatinine",
     "creatinine_age_h",
     "creatinine_change",
     "potassium",
+    "potassium_highest",
     "potassium_age_h",
     "INR",
     "INR_age_h",
@@ -61,6 +64,7 @@ NUMERIC = (
     "active_same_class",
     "change_from_previous",
     "treated_hours",
+    "given_doses",
     "given_share",
     "after_other",
     "allergies",
@@ -138,7 +142,8 @@ def cases_of(known: Known, asked: Rows, config: Config, knowledge: Knowledge) ->
         "dose_missing": np.isnan(facts["daily"]).astype(float),
         "creatinine_change": np.log(facts["creatinine"] / facts["creatinine_previous"]),
         "treated_hours": lookup.treated_hours,
-        "given_share": given_share(facts, known.tables["gifts"]),
+        "kidney_margin": facts["filtration_lowest"] / lookup.kidneys_matter_below,
+        **given(facts, known.tables["gifts"]),
         **_with_such_kidneys(facts),
     }
     facts |= _rule_features(facts[KEY], found) | {"after_other": _after_other(lookup, found)}

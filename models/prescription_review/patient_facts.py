@@ -57,10 +57,16 @@ def _critical_care(orders: Columns, units: Columns) -> Columns:
 
 def _kidney(orders: Columns) -> Columns:
     """Clearance by Cockcroft–Gault where a weight is known, as product information does, else by CKD-EPI, which needs
-    none; and filtration by CKD-EPI, as laboratories report it: wards reduce doses by the one or by the other."""
+    none; and filtration by CKD-EPI, as laboratories report it: wards reduce doses by the one or by the other. The
+    lowest filtration of the last days too: a dose was chosen for kidneys that may have recovered since."""
     age, female, creatinine = orders["age"], orders["female"], orders["creatinine"]
     gault = renal.cockcroft_gault(age, orders["weight"], creatinine, female)
-    rate = renal.ckd_epi_2009(age, creatinine, female)
+    rate, lowest = (renal.ckd_epi_2009(age, value, female) for value in (creatinine, orders["creatinine_highest"]))
     method = np.where(~np.isnan(gault), "Cockcroft-Gault", np.where(~np.isnan(rate), "CKD-EPI", ""))
     clearance = np.where(np.isnan(gault), rate, gault)
-    return {"clearance": clearance, "clearance_method": method.astype(object), "filtration": rate}
+    return {
+        "clearance": clearance,
+        "clearance_method": method.astype(object),
+        "filtration": rate,
+        "filtration_lowest": np.fmin(rate, lowest),
+    }

@@ -21,11 +21,12 @@ GROUP = len("A00")  # level 2 of the ATC: two drugs of one group are told apart 
 CATEGORY = len("I48")  # of ICD-10
 AGE = "age_and_sex"
 FILTRATIONS = (15, 30, 45, 60)  # mL/min/1.73 m², stages of KDIGO 2012; from the last on no dose is reduced
-# State of a patient → what tells it, and where one ends and the next begins.
+# State of a patient → what tells it, and where one ends and the next begins (mL/min, mmol/L, g/dL, years).
 BANDS = {
     "kidneys": ("clearance", (15, 20, 25, 30, 35, 45, 60)),
     "filtration": ("filtration", FILTRATIONS),
     "potassium_level": ("potassium", (3.5, 5.0, 5.5)),
+    "haemoglobin_level": ("haemoglobin", (7, 8, 9, 10, 12)),
     AGE: ("age", (18, 45, 65, 80)),
 }
 BESIDE = (OTHER_DRUG, SAME_GROUP, ILLNESS, *BANDS)

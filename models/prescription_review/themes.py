@@ -13,13 +13,14 @@ THEMES: dict[str, tuple[str, ...]] = {
     "rhythm": ("per_day", *(f"per_day_{name}" for name in SAID["per_day"]), "rule_rhythm", "objected_rhythm"),
     "route": ("route", "route_code_commonness", "rule_route", "objected_route"),
     "kidney": (
-        "clearance", "filtration", "creatinine", "creatinine_change", "ill_kidney", "rule_renal", "objected_renal",
-        "objected_kidneys", "rare_kidneys", "objected_filtration",
+        "clearance", "filtration", "filtration_lowest", "kidney_margin", "creatinine", "creatinine_change",
+        "ill_kidney", "rule_renal", "objected_renal", "objected_kidneys", "rare_kidneys", "objected_filtration",
         "rare_filtration", *(f"{measure}_{name}" for measure in ("kidney", "filtration") for name in SAID[measure]),
     ),
     "laboratory": (
-        "potassium", "INR", "sodium", "glucose", "haemoglobin", "platelets", "ALT", "rule_lab", "rule_adverse",
-        "objected_lab", "objected_adverse", "objected_potassium_level", "rare_potassium_level",
+        "potassium", "potassium_highest", "INR", "sodium", "glucose", "haemoglobin", "platelets", "ALT", "rule_lab",
+        "rule_adverse", "objected_lab", "objected_adverse", "objected_potassium_level", "rare_potassium_level",
+        "objected_haemoglobin_level", "rare_haemoglobin_level",
     ),
     "monitoring": (
         "creatinine_age_h", "potassium_age_h", "INR_age_h", "treated_hours", "rule_monitoring", "objected_monitoring",
@@ -40,7 +41,7 @@ THEMES: dict[str, tuple[str, ...]] = {
     "pregnancy": ("pregnant", "female", "rule_pregnancy", "objected_pregnancy"),
     "age": ("age", "rule_age", "objected_age", "objected_age_and_sex", "rare_age_and_sex"),
     "missing treatment": ("rule_untreated", "objected_untreated"),
-    "not given": ("given_share",),
+    "not given": ("given_doses", "given_share"),
     "drug": ("atc2", "atc4"),
     "context": ("hour", "weekend", "hours_since_admission", "active_orders", "rules_total", "rules_grave"),
 }  # fmt: skip

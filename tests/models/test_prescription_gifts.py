@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.prescription_review.gifts import given_share
+from models.prescription_review.gifts import given as found_given
 
 START = np.datetime64("2024-01-01T08:00", "us")
 HOUR = np.timedelta64(1, "h")
@@ -28,11 +28,15 @@ def test_the_share_is_that_of_the_definition(written, given_):
         "drug": np.array([row[1] for row in given_], dtype=object),
         "at": START + np.array([row[2] for row in given_]) * HOUR,
     }
-    found = given_share(columns, doses)
-    for (person, drug, start, hours), share in zip(written, found, strict=True):
+    found = found_given(columns, doses)
+    told = zip(written, found["given_doses"], found["given_share"], strict=True)
+    for (person, drug, start, hours), number, share in told:
         due = 2 * hours / 24
         count = sum(1 for p, d, at in given_ if (p, d) == (person, drug) and start <= at <= start + hours)
-        assert np.isnan(share) if due < 1 else abs(share - (count + 1) / (due + 1)) < 1e-9
+        if due < 1:
+            assert np.isnan([number, share]).all()
+        else:
+            assert number == count and abs(share - (count + 1) / (due + 1)) < 1e-9
 
 
 def test_a_hospital_that_records_no_gift_says_nothing():
@@ -41,4 +45,5 @@ def test_a_hospital_that_records_no_gift_says_nothing():
         "written_at": np.array([START]), "index_time": np.array([START + 72 * HOUR]),
     }  # fmt: skip
     none = {"person_id": np.empty(0, np.int64), "drug": np.empty(0, object), "at": np.empty(0, "datetime64[us]")}
-    assert np.isnan(given_share(one, none)).all()
+    found = found_given(one, none)
+    assert list(found) == ["given_doses", "given_share"] and np.isnan(list(found.values())).all()

@@ -18,7 +18,7 @@ def folder(tmp_path_factory):
 def hospitals(folder):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(goals, "PATIENTS", 1_500)
-        patched.setattr(goals, "AT_SECOND", 1_300)
+        patched.setattr(goals, "AT_SECOND", 2_000)
         yield goals.hospitals(folder)
 
 
