@@ -151,17 +151,22 @@ class _Usage:
         known = (row >= 0) & ~np.isnan(dose)
         at, x = np.where(known, row, 0), np.where(known, dose, 1.0)
         log_ratio = np.log(x) - np.log(self.median[at])
-        equal, most = self._equal(at, x), self._equal(at, self.mode[at])
+        equal = self._equal(at, x)
         source = np.stack([self._equal(at, x / factor) for factor in FACTORS]).T @ SHARES
         found = {
             "log_ratio": np.clip(log_ratio, -FURTHEST, FURTHEST),
             "z": np.clip(log_ratio / self.spread[at], -FURTHEST, FURTHEST),
             "share_above": 1 - self._below(at, x * (1 - SAME)) - equal / 2,
-            "commonness": equal / most,
+            "commonness": equal / self._most[at],
             "error_ratio": np.log((source + FLOOR) / (equal + FLOOR)),
             "median": self.median[at],
         }
         return {name: np.where(known, column, np.nan) for name, column in found.items()}
+
+    @cached_property
+    def _most(self) -> NDArray[np.float64]:
+        """Share of the most usual dose of each key."""
+        return self._equal(np.arange(len(self.keys)), self.mode)
 
     def _equal(self, at: NDArray[Any], dose: NDArray[np.float64]) -> NDArray[np.float64]:
         return self._below(at, dose * (1 + SAME)) - self._below(at, dose * (1 - SAME))
