@@ -18,14 +18,14 @@ HOUR = np.timedelta64(3600 * 10**6, "us")
 def renal(lookup: Lookup) -> Iterator[Columns]:
     """Contra-indicated, too high or too often at this kidney function.
 
-    A line that asks to adapt the dose, and gives no number, finds nothing: it tells the learner alone.
+    A line that asks to adapt the dose finds nothing, whatever else it says: it tells the learner alone.
     """
     at, orders, lines = lookup.lines("renal_limits")
     if not len(at):
         return
     clearance = orders["clearance"]
     applies = (clearance >= lines["clearance_from"]) & (clearance < lines["clearance_below"])
-    applies &= of_that_route(orders, lines)
+    applies &= of_that_route(orders, lines) & (lines["action"] != "adapt")
     too_much = (orders["unit"] == lines["unit"]) & (orders["daily"] > lines["max_daily"] * ROUNDING)
     too_often = orders["per_day"] > lines["max_per_day"] * ROUNDING
     met = applies & ((lines["action"] == "contraindicated") | too_much | too_often)

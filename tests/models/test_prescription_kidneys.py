@@ -25,8 +25,8 @@ def result(number, days_ago, value, *, concept=3020564, unit="µmol/L"):
     }  # fmt: skip
 
 
-def facts_of(results, atc="C08CA01", route="PO"):
-    """The facts of one order, judged when it is written."""
+def cases_of(results, atc="C08CA01", route="PO", knowledge=KNOWLEDGE):
+    """One order, judged when it is written."""
     config = load_config().model_copy(update={"judged_within_hours": 0})
     order = {
         "drug_exposure_id": 1, "person_id": 1, "visit_occurrence_id": 1, "drug_concept_id": 0, "concept_name": atc,
@@ -34,8 +34,11 @@ def facts_of(results, atc="C08CA01", route="PO"):
         "dose_value": 10.0, "dose_unit": "mg", "doses_per_day": 2.0, "available_at": NOW,
     }  # fmt: skip
     store = store_of(persons=[PERSON], lab_results=results, drug_orders=[order])
-    rows = build_cases(read_views(store, config.views, model="test"), config, KNOWLEDGE).rows
-    return {name: column[0] for name, column in rows.items()}
+    return build_cases(read_views(store, config.views, model="test"), config, knowledge)
+
+
+def facts_of(*case):
+    return {name: column[0] for name, column in cases_of(*case).rows.items()}
 
 
 def filtration(creatinine, age):
@@ -75,3 +78,14 @@ def test_the_margin_tells_how_far_the_kidneys_are_from_where_they_matter_to_the_
     found = facts_of([result(1, 1, 200.0)], atc, route)
     margin = found["filtration_lowest"] / (np.nan if below is None else below)
     assert found["kidney_margin"] == pytest.approx(margin, nan_ok=True)
+
+
+@pytest.mark.parametrize(("action", "found"), [("adapt", []), ("reduce", ["renal"])])
+def test_a_line_that_says_adapt_finds_nothing_even_with_a_maximum(tmp_path, action, found):
+    line = KNOWLEDGE.renal_limits.head(1).assign(
+        line="OWN-1", atc="C08CA01", route="any", clearance_from=0, clearance_below=90, action=action, max_daily=1,
+        unit="mg", max_per_day="",
+    )  # fmt: skip
+    line.to_csv(tmp_path / "renal_limits.csv", index=False)
+    cases = cases_of([result(1, 1, 200.0)], knowledge=load_knowledge(tmp_path))
+    assert [rule for rule in cases.findings["rule"] if rule == "renal"] == found
