@@ -14,7 +14,7 @@ Test.__test__ = False  # not a test of pytest
 
 def read(main, plus, *levels, mechanism=""):
     """Args: levels: (rank, text)."""
-    mentions = tuple(Mention(rank, "", text) for rank, text in levels)
+    mentions = tuple(Mention(rank, "", text, text) for rank, text in levels)
     return readings(Entry(0, main, plus, (main, plus), mentions, mechanism), THESAURUS)
 
 

@@ -6,13 +6,21 @@ import time
 from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models.prescription_review.interactions import patterns
 from models.prescription_review.interactions.atc_table import TABLE, rows
 from models.prescription_review.interactions.conditions import CONDUCT, NONE, READ, UNREAD
 from models.prescription_review.interactions.context import RULES
 from models.prescription_review.interactions.findings import Interactions
-from models.prescription_review.interactions.thesaurus import BY_ROUTE, LEVELS, plain_end, read_thesaurus
+from models.prescription_review.interactions.thesaurus import (
+    BY_ROUTE,
+    LEVELS,
+    plain_end,
+    read_thesaurus,
+    with_line_ends,
+)
 from models.prescription_review.interactions.words import plain
 from models.prescription_review.knowledge import FOLDER, load_knowledge
 
@@ -64,6 +72,24 @@ def test_every_text_beside_a_level_is_read_or_kept():
     print(dict(found))
     assert found.total() == 1837 and set(found) <= {READ, CONDUCT, NONE, UNREAD} and found[UNREAD] <= 6
     assert THESAURUS.all_entries[0].mentions[0].info == "" and CATALOGUE.readings(0)[0].status in {NONE, READ}
+
+
+def test_lines_that_the_files_joined_are_told_apart_again():
+    mentions = [mention for entry in THESAURUS.all_entries for mention in entry.mentions]
+    assert all("".join(one.info.split()) == "".join(one.text.split()) for one in mentions)
+    joined = [one.info for one in mentions if one.text != one.info]
+    assert any("clinique etECG" in info for info in joined) and len(joined) == 1222
+    words = {word for one in mentions for word in one.text.split()}
+    assert "ECG" in words and not {"etECG", "laposologie", "posologiede", "traitementpar"} & words
+
+
+@given(st.lists(st.text("ab.é", min_size=1, max_size=4), min_size=1, max_size=8), st.data())
+def test_a_joined_text_is_printed_as_the_whole_has_it(words, data):
+    ends = data.draw(st.lists(st.sampled_from(["", " "]), min_size=len(words), max_size=len(words)))
+    joined = "".join(word + end for word, end in zip(words, ends, strict=True)).strip()
+    printed = " \n".join(words)
+    assert with_line_ends(joined, f"PE\n{printed}\n\nC").split() == words
+    assert with_line_ends(joined, "Z") == joined
 
 
 def test_the_mirror_of_an_entry_is_read_the_same_way():

@@ -17,7 +17,7 @@ NONE, CONDUCT, READ, UNREAD = "none", "conduct", "read", "unread"
 CONTRAINDICATED = 4
 _MARK = re.compile(r"(?:^|\n)\s*[-–]\s*")
 _PARAGRAPH = re.compile(r"\n\s*\n|\n\s*\.\s")
-_SENTENCE = re.compile(r"\.(?=\s|$)|\n(?=[A-ZÉÀ])|(?<=[a-zé])(?=Si l)")
+_SENTENCE = re.compile(r"\.(?=\s|$)|\n(?=[A-ZÉÀ])")
 _CONDUCT, _ALONE = re.compile(rf"\b(?:{patterns.CONDUCT})"), re.compile(patterns.RESTRICTS_ALONE)
 
 
@@ -84,7 +84,7 @@ class _Reader:
     thesaurus: Thesaurus
 
     def read(self, mention: Mention) -> Iterator[Reading]:
-        text = re.sub(r"(?i)^association déconseillée\s*\n", "", mention.info.strip())  # the level once more
+        text = re.sub(r"(?i)^association déconseillée\s*\n", "", mention.text.strip())  # the level once more
         alone = len(self.entry.mentions) == 1 and not _ALONE.match(plain(text))
         if alone and (clauses := self._in_mechanism()):
             yield Reading(mention.level, mention, READ, clauses)
@@ -167,8 +167,8 @@ class _Reader:
                 of_group = [member for name in names for member in self._of(name)]
                 found |= {name: match.start() for name in of_group if name in self._partners}
         for name in self._partners:
-            # The files lack some line ends ("et lapipéraquine"), and have a slip of the pen ("pipéraquinei").
-            if match := re.search(rf"\b(?:la|le|les|l)?{re.escape(_short(name))}i?\b", text):
+            # The files have a slip of the pen ("pipéraquinei").
+            if match := re.search(rf"\b{re.escape(_short(name))}i?\b", text):
                 found[name] = match.start()
         return found
 
@@ -267,7 +267,7 @@ def _with_lower_doses(found: list[Reading]) -> list[Reading]:
     doses = [test for one in found for clause in one.clauses for test in clause.tests if test.kind == "week"]
     return [
         replace(one, status=READ, clauses=(Clause(tests=(replace(doses[0], low=0.0, high=doses[0].low),)),))
-        if doses and re.search(patterns.LOWER_DOSES, plain(one.mention.info))
+        if doses and re.search(patterns.LOWER_DOSES, plain(one.mention.text))
         else one
         for one in found
     ]

@@ -104,7 +104,7 @@ class Context:
         entries = self._catalogue.thesaurus.all_entries
         ends = [(entry.main, entry.plus) for entry in entries]
         mechanism = [plain(entry.mechanism) for entry in entries]
-        conduct = [plain(" ".join(mention.info for mention in entry.mentions)) for entry in entries]
+        conduct = [plain(" ".join(mention.text for mention in entry.mentions)) for entry in entries]
 
         def of_ends(pattern: str) -> NDArray[np.bool_]:
             return np.array([any(re.search(pattern, end) for end in pair) for pair in ends], dtype=bool)

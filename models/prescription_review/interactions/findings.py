@@ -106,7 +106,7 @@ class Interactions:
         found = self.catalogue.entries[entry]
         return {
             "line": line, "substance_a": found.names[0].lower(), "substance_b": found.names[1].lower(),
-            "level": LEVEL_NAMES[reading.level], "condition": _one_line(reading.mention.info),
+            "level": LEVEL_NAMES[reading.level], "condition": _one_line(reading.mention.text),
             "mechanism": _one_line(found.mechanism), "source": SOURCE, "edition": self.catalogue.thesaurus.edition,
             "checked": "texte",
         }  # fmt: skip

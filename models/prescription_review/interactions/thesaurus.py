@@ -51,11 +51,12 @@ class ThesaurusError(TerminalError):
 
 @dataclass(frozen=True)
 class Mention:
-    """A level of an entry with the text that stands beside it, verbatim."""
+    """A level of an entry with the text that stands beside it: as published, and as it is read and shown."""
 
     level: int
     written: str
-    info: str
+    info: str  # verbatim
+    text: str  # with the line ends that the published files lost
 
 
 @dataclass(frozen=True)
@@ -148,9 +149,30 @@ def _newest(folder: Path) -> str:
 def _entry(number: int, row: Mapping[str, Any]) -> Entry:
     names = row["main_drug"], row["plus_drug"]
     levels = [(level["level"], level["info"]) for level in row["severity_levels"]]
-    mentions = tuple(Mention(LEVELS[plain(written)], written, info) for written, info in levels)
+    whole = row["description"]
+    mentions = tuple(
+        Mention(LEVELS[plain(written)], written, info, with_line_ends(info, whole)) for written, info in levels
+    )
     main, plus = map(plain_end, names)
     return Entry(number, main, plus, names, mentions, row["interaction_mechanism"])
+
+
+def with_line_ends(info: str, whole: str) -> str:
+    """A text with a space wherever the whole entry has one: the files joined its lines ("clinique etECG étroite").
+
+    Args:
+        info: the text beside a level.
+        whole: the description of the entry, which says it again as it was printed.
+    Returns:
+        The text unchanged where the description says something else.
+    """
+    start = "".join(whole.split()).find("".join(info.split()))
+    if start < 0:
+        return info
+    printed = [at for at, sign in enumerate(whole) if not sign.isspace()][start:]
+    letters = [at for at, sign in enumerate(info) if not sign.isspace()]
+    lost = {at for at, there in zip(letters[1:], printed[1:], strict=False) if whole[there - 1].isspace()}
+    return "".join(f" {sign}" if at in lost and not info[at - 1].isspace() else sign for at, sign in enumerate(info))
 
 
 # Two names of one class, where "AUTRES …" repeats it in other words.
