@@ -26,7 +26,13 @@ RENAL_DOSE = Prediction(
     model_sha256="5b" * 32,
     visit_occurrence_id=3001,
     contributions=(
-        Contribution("creatinine_clearance_ml_min", "clairance de la créatinine (mL/min)", 26.0, 1.9),
+        Contribution(
+            "creatinine_clearance_ml_min",
+            "clairance de la créatinine (mL/min)",
+            26.0,
+            1.9,
+            said="clairance de la créatinine à 26 mL/min",
+        ),
         Contribution("age_years", "âge (ans)", 82.0, 0.4),
         Contribution("route", "voie d'administration", "orale", -0.05),
     ),

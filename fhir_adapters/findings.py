@@ -53,8 +53,8 @@ FINDINGS = {
     "TOOSOON": "Renouvellement trop tôt",
     "TOOLATE": "Renouvellement trop tard",
 }
-# Of all lines of a patient together; the value set has no code for it.
-WITHOUT_CODE = {"PATIENT": "Prescriptions du patient à lire en premier"}
 OTHER = "Prescription à vérifier"
+# Of all lines of a patient together, and of a line that only resembles those corrected: the value set has no code.
+WITHOUT_CODE = {"PATIENT": "Prescriptions du patient à lire en premier", "REVIEW": OTHER}
 
 SEVERITIES = {"high": "élevée", "moderate": "modérée", "low": "faible"}

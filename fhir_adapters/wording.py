@@ -23,12 +23,16 @@ def strongest(contributions: Iterable[Contribution]) -> list[Contribution]:
 
 
 def reason(contribution: Contribution) -> str:
-    """``créatinine (245) : augmente le risque``."""
+    """``créatinine à 245 µmol/L : augmente le risque``, or ``créatinine (245) : …`` where the model has no words."""
+    direction = "augmente" if contribution.contribution > 0 else "diminue"
+    return f"{clean(contribution.said) or _named(contribution)} : {direction} le risque"
+
+
+def _named(contribution: Contribution) -> str:
     value = contribution.value
     shown = number(f"{value:.4g}") if isinstance(value, float) else clean(str(value or ""))
     named = clean(contribution.label) or clean(contribution.feature)
-    direction = "augmente" if contribution.contribution > 0 else "diminue"
-    return f"{named}{f' ({shown})' if shown else ''} : {direction} le risque"
+    return f"{named}{f' ({shown})' if shown else ''}"
 
 
 def with_reasons(sentence: str, contributions: Iterable[Contribution]) -> str:

@@ -19,6 +19,7 @@ class Contribution:
     value: float | str | None
     contribution: float
     scale: Literal["log-odds", "probability"] = "log-odds"
+    said: str = ""  # French: the feature with its value, as a clinician says it; "" where label and value will do
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ class Prediction:
     index_time: datetime  # nothing that became available later was seen
     valid_from: datetime
     valid_until: datetime | None
-    category: str  # FHIR code of the finding, e.g. DOSEH; a word of our own where FHIR has none (PATIENT)
+    category: str  # FHIR code of the finding, e.g. DOSEH; a word of our own where FHIR has none (PATIENT, REVIEW)
     probability: float
     severity: Severity | None
     message: str  # French sentence

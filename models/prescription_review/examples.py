@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from models.prescription_review.explained import Scored, explained
 from models.prescription_review.knowledge import Knowledge
 from models.prescription_review.wording import PROBLEMS
 
+_UNIT = re.compile(r" \([^)]*\)")
 WRONG = 3  # surest alerts on orders that the pharmacist accepted
 REASONS = 3
 
@@ -38,7 +40,7 @@ def examples(artefact: Artefact, knowledge: Knowledge, scored: Scored, labels: p
                 "problem": PROBLEMS.get(_code(row["problem"]), "") if row["label"] == 1 else "",
                 "probability": told[position].probability,
                 "message": words.message,
-                "reasons": [one.label for one in raising[:REASONS]],
+                "reasons": [_UNIT.sub("", one.label) for one in raising[:REASONS]],  # no value: that is of one patient
             }
         )
     return found

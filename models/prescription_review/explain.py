@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,11 +16,13 @@ from models.prescription_review import wording
 from models.prescription_review.config import load_config
 from models.prescription_review.features import CATEGORICAL, FEATURES
 from models.prescription_review.knowledge import Knowledge
+from models.prescription_review.reasons import number, remarkable, said
 from models.prescription_review.rules import CATEGORIES, NO_ROW, SEVERITY_RANK, act_ip
 from models.prescription_review.themes import BACKGROUND, THEMES
 
 Row = Mapping[str, Any]
 TOP = 6
+MUCH = 0.5  # of what the feature that says most of a theme says
 READ = "texte"  # the limit was read in the text that is cited
 LAB_OF = {
     "clearance": "creatinine",
@@ -29,8 +32,6 @@ LAB_OF = {
     "potassium": "potassium",
     "INR": "INR",
 }
-THOUSAND = 1000
-NARROW_SPACE = "\u202f"
 TREND_DAYS = load_config().trend_days
 HIGHER, LOWER = 1.25, 0.8  # between the two, a dose is not called high or low
 
@@ -41,6 +42,7 @@ class Explanation:
 
     category: str
     severity: Severity | None
+    finding: str  # the first sentence of the message: what is wrong with which drug
     message: str
     contributions: tuple[Contribution, ...]
     evidence: tuple[Evidence, ...]
@@ -65,42 +67,47 @@ def explain(
         about: feature → the other drug or the disease that its value is about.
     """
     named = dict(zip(FEATURES, shares.tolist(), strict=True))
-    labels = wording.LABELS | {name: _label(name, what, knowledge) for name, what in (about or {}).items() if what}
-    contributions = _contributions(order, named, labels)
-    main = _dominating(findings, named)
+    # A substance by its name, a disease by its category.
+    others = {name: knowledge.names.get(what, what) for name, what in (about or {}).items() if what}
+    contributions = _contributions(order, named, others)
+    seen = {name: share if remarkable(name, order) else 0.0 for name, share in named.items()}
+    main = _dominating(findings, seen)
     severity: Severity | None = None  # a number alone does not say how grave a problem is
     if main is None:
-        category, message = _statistical(order, named, labels)
-        if problem is not None:
-            message += " " + wording.PROBABLE.format(problem=problem, problem_name=wording.PROBLEMS[problem])
+        category, sentence = _statistical(order, seen, contributions, others)
+        named_problem = {"problem": problem, "problem_name": wording.PROBLEMS.get(problem or 0, "")}
+        more = "" if problem is None else wording.PROBABLE.format(**named_problem)
     else:
-        category, severity, message = CATEGORIES[main["rule"]], main["severity"], _sentence(order, main, knowledge)
+        category, severity = CATEGORIES[main["rule"]], main["severity"]
+        sentence, more = _sentences(order, main, knowledge)
     evidence = [Evidence("drug_exposure", int(order["drug_exposure_id"]), f"{order['drug_name']}{_dose(order)}")]
     ordered = [finding for finding in [main] if finding] + [finding for finding in findings if finding is not main]
     evidence += [row for finding in ordered for row in _finding_evidence(order, finding, timezone)]
     used = {LAB_OF[c.feature] for c in contributions if c.feature in LAB_OF}
     used |= {"creatinine"} if category == "LAB" else set()
     evidence += [row for analyte in sorted(used) for row in _lab_evidence(order, analyte, timezone)]
-    return Explanation(category, severity, message, contributions, tuple(dict.fromkeys(evidence)))
+    message = f"{sentence} {more}".strip()
+    return Explanation(category, severity, sentence, message, contributions, tuple(dict.fromkeys(evidence)))
 
 
-def _dominating(findings: Sequence[Row], named: dict[str, float]) -> Row | None:
-    """The finding that names the prediction: a grave one in any case, else what moved the score most.
+def _dominating(findings: Sequence[Row], seen: dict[str, float]) -> Row | None:
+    """The finding that names the prediction: a grave one in any case, else what is to be seen and moved the score most.
 
     None where features that no rule speaks for moved it more: a dose ten times the usual one is not announced as
     a duplicate because a second line happens to be active.
     """
     if not findings:
         return None
-    weight = {category: sum(max(named[name], 0.0) for name in names) for category, names in wording.SPEAKS_FOR.items()}
+    weight = {category: sum(max(seen[name], 0.0) for name in names) for category, names in wording.SPEAKS_FOR.items()}
 
     def moved(finding: Row) -> float:
         # The number of rules speaks for whichever rule fired.
-        return weight[_family(finding["rule"])] + max(named["rules_total"], 0.0)
+        return weight[_family(finding["rule"])] + max(seen["rules_total"], 0.0)
 
     grave = [finding for finding in findings if SEVERITY_RANK[finding["severity"]] == SEVERITY_RANK["high"]]
     strongest = max(grave or findings, key=moved)  # the first of equals: findings are in a fixed order
-    if not grave and moved(strongest) < max(weight[name] for name in wording.STATISTICAL):
+    unruled = (sum(max(seen[name], 0.0) for name in names) for names in wording.STATISTICAL.values())
+    if not grave and moved(strongest) < max(unruled):
         return None
     return strongest
 
@@ -111,22 +118,26 @@ def _family(rule: str) -> str:
     return wording.FAMILIES.get(rule, dose)
 
 
-def _label(name: str, what: str, knowledge: Knowledge) -> str:
-    """The label of a feature with the thing that it is about: a substance by its name, a disease by its category."""
-    return wording.ABOUT.format(label=wording.LABELS[name], what=knowledge.names.get(what, what))
-
-
-def _contributions(order: Row, named: dict[str, float], labels: Mapping[str, str]) -> tuple[Contribution, ...]:
-    """Of each theme that is a reason the sum of its features, told by the one that says most in that direction."""
+def _contributions(order: Row, named: dict[str, float], others: Mapping[str, str]) -> tuple[Contribution, ...]:
+    """Of each theme that is a reason the sum of its features, told by one that says much of it."""
     total = {theme: sum(named[name] for name in names) for theme, names in THEMES.items() if theme not in BACKGROUND}
     strongest = sorted(total, key=lambda theme: (-abs(total[theme]), theme))[:TOP]
     found = []
     for theme in strongest:
         if total[theme] != 0:
-            sign = 1 if total[theme] > 0 else -1
-            name = max(THEMES[theme], key=lambda name: sign * named[name])
-            found.append(Contribution(name, labels[name], _value(name, order[name]), round(total[theme], 6)))
+            name = _telling(order, {name: math.copysign(1, total[theme]) * named[name] for name in THEMES[theme]})
+            label, other = wording.LABELS[name], others.get(name, "")
+            label = wording.ABOUT.format(label=label, what=other) if other else label
+            value, share = _value(name, order[name]), round(total[theme], 6)
+            found.append(Contribution(name, label, value, share, said=said(name, order, other)))
     return tuple(found)
+
+
+def _telling(order: Row, shares: Mapping[str, float]) -> str:
+    """The feature that says most; of those that say nearly as much one that a pharmacist can look at."""
+    most = max(shares.values())
+    near = {name: share for name, share in shares.items() if share >= MUCH * most and remarkable(name, order)}
+    return max(near or shares, key=shares.__getitem__)
 
 
 def _value(name: str, value: Any) -> float | str | None:
@@ -135,33 +146,43 @@ def _value(name: str, value: Any) -> float | str | None:
     return None if pd.isna(value) else float(value)
 
 
-def _statistical(order: Row, named: dict[str, float], labels: Mapping[str, str]) -> tuple[str, str]:
-    """Without a rule: the feature that moved the score most, and no claim beyond that it did."""
+def _statistical(
+    order: Row, seen: dict[str, float], contributions: Sequence[Contribution], others: Mapping[str, str]
+) -> tuple[str, str]:
+    """Without a rule: what is to be seen and moved the score most, and no claim beyond that it did."""
     family = {name: category for category, names in wording.STATISTICAL.items() for name in names}
-    first = max(family, key=lambda name: named[name])
+    name = max(family, key=lambda name: seen[name])
+    strongest = max(contributions, key=lambda one: one.contribution, default=None)
+    # Something else moved it more, or something that is not known: that names no category.
+    aside = strongest is not None and (strongest.feature not in family or seen[strongest.feature] <= 0)
+    if strongest is not None and aside and seen[name] < MUCH * strongest.contribution:
+        return wording.REVIEW, wording.RESEMBLES.format(drug=order["drug_name"], first=strongest.said)
     ratio = float(np.exp(order["daily_log_ratio"]))
     if np.isnan(ratio):
         ratio = float(np.exp(order["dose_log_ratio"]))
-    category = family[first]
+    category = family[name]
     if category == "DOSE" and ratio >= HIGHER:
         category = "DOSEH"
     elif category == "DOSE" and ratio <= LOWER:
         category = "DOSEL"
     text = wording.STATISTICAL_MESSAGES.get(category, wording.RESEMBLES)
-    return category, text.format(drug=order["drug_name"], times=number(round(ratio, 2)), first=labels[first])
+    first = said(name, order, others.get(name, ""))
+    return category, text.format(drug=order["drug_name"], times=number(round(ratio, 2)), first=first)
 
 
-def _sentence(order: Row, finding: Row, knowledge: Knowledge) -> str:
-    """What was found, what is proposed, and where the limit comes from."""
+def _sentences(order: Row, finding: Row, knowledge: Knowledge) -> tuple[str, str]:
+    """What was found; what is proposed, and where the limit comes from."""
     rule = finding["rule"]
     if finding["line"] == "SUBSTANCE":
         text = wording.MESSAGES["duplicate_substance"].format(drug=order["drug_name"], other=finding["detail"])
-        return f"{text} {_proposal(rule, {})}"
+        return text, _proposal(rule, {})
     line = knowledge.line(finding["line"])
     source = wording.SOURCE if line["checked"] == READ else wording.SOURCE_UNCHECKED
-    parts = [wording.MESSAGES[_message(rule, finding, line)], _proposal(rule, line)]
-    parts += [source] if rule != "duplicate" else []
-    return " ".join(parts).format(**_words(order, finding, line, knowledge)).replace(" ,", ",")  # INR has no unit
+    more = [_proposal(rule, line), *([source] if rule != "duplicate" else [])]
+    words = _words(order, finding, line, knowledge)
+    parts = wording.MESSAGES[_message(rule, finding, line)], " ".join(more)
+    found, proposed = (part.format(**words).replace(" ,", ",") for part in parts)  # INR has no unit
+    return found, proposed
 
 
 def _message(rule: str, finding: Row, line: Row) -> str:
@@ -219,7 +240,8 @@ def _finding_evidence(order: Row, finding: Row, timezone: str) -> list[Evidence]
     """The other row that a finding rests on, if any."""
     table, row_id = finding["other_table"], int(finding["other_id"])
     if table != "measurement":
-        return [Evidence(table, row_id, str(finding["detail"] or ""))] if table else []
+        label = "" if finding["rule"] == "route" else str(finding["detail"] or "")  # there it is the route
+        return [Evidence(table, row_id, label)] if table else []
     return [row for name in wording.ANALYTES for row in _lab_evidence(order, name, timezone) if row.row_id == row_id]
 
 
@@ -241,12 +263,3 @@ def _dose(order: Row) -> str:
 
 def _years(age: float) -> str:
     return "?" if pd.isna(age) else str(int(age))
-
-
-def number(value: float) -> str:
-    """A number as it is written in French: decimal comma, thousands apart, no useless digit."""
-    if pd.isna(value):
-        return "?"
-    if abs(value) >= THOUSAND:
-        return f"{value:,.0f}".replace(",", NARROW_SPACE)
-    return f"{value:.4g}".replace(".", ",")

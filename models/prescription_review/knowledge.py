@@ -76,14 +76,14 @@ class Knowledge:
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """Full ATC code → French name, where a table has one: the clinician's screen is not in English."""
+        """Full ATC code → French name, of a table, else of the thesaurus: the clinician's screen is not in English."""
         tables = (getattr(self, name) for name in NAMING)
         pairs = (pair for table in tables for pair in zip(table["atc"], table["substance"], strict=True))
         named: dict[str, str] = {}
         for atc, substance in pairs:
             if len(atc) == FULL_CODE:
                 named.setdefault(atc, substance)
-        return named
+        return self.interactions.catalogue.substances.names | named
 
 
 NAMING = ("maximum_daily_dose", "minimum_daily_dose", "renal_limits", "administration", "monitoring", "age_limits")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from models.contract import Prediction
 from models.prescription_review.artefact import Artefact
 from models.prescription_review.columns import Columns
 from models.prescription_review.config import Config, load_config
-from models.prescription_review.explained import Scored, explained
+from models.prescription_review.explained import Explained, Scored, explained
 from models.prescription_review.features import Cases, build_cases
 from models.prescription_review.knowledge import Knowledge, load_knowledge
 from models.prescription_review.orders import KEY, naive_utc
@@ -63,11 +63,12 @@ def predict(
     scored = Scored.of(ready.artefact, cases.only(_read_with(cases.rows, since, as_of, config.timezone)))
     wanted = _wanted(scored.cases.rows, since)
     if every_order:
-        return ready.orders(scored, wanted, store)
-    shown = wanted & ready.is_alert(scored)
-    _warn_of_a_flood(int(shown.sum()), int(wanted.sum()), config)
-    found = ready.orders(scored, shown, store)
-    return found + [one for one in ready.patients(scored, store) if since is None or one.index_time >= _utc(since)]
+        return ready.of_orders(explained(ready.artefact, ready.knowledge, scored, wanted), store)
+    alerts = ready.is_alert(scored)
+    _warn_of_a_flood(int((wanted & alerts).sum()), int(wanted.sum()), config)
+    told = explained(ready.artefact, ready.knowledge, scored, alerts)
+    found = [*ready.of_orders(told, store), *ready.of_patients(scored, told, store)]
+    return [one for one in found if since is None or one.index_time >= _utc(since)]
 
 
 @dataclass(frozen=True)
@@ -102,15 +103,14 @@ class ReadyModel:
     def predictions(self, cases: Cases, store: ViewStore) -> list[Prediction]:
         """One prediction per order above the alert threshold, in the order of the cases, which are from the store."""
         scored = Scored.of(self.artefact, cases)
-        return self.orders(scored, self.is_alert(scored), store)
+        return self.of_orders(explained(self.artefact, self.knowledge, scored, self.is_alert(scored)), store)
 
     def is_alert(self, scored: Scored) -> NDArray[np.bool_]:
         """The orders above the alert threshold."""
         return np.asarray(scored.raw >= self.artefact.threshold)
 
-    def orders(self, scored: Scored, shown: NDArray[np.bool_], store: ViewStore) -> list[Prediction]:
+    def of_orders(self, told: Sequence[Explained], store: ViewStore) -> list[Prediction]:
         """One prediction per order that is shown."""
-        found = explained(self.artefact, self.knowledge, scored, shown)
         return [
             Prediction(
                 **self._common(store, one.order["index_time"], int(one.order["visit_occurrence_id"])),
@@ -123,11 +123,12 @@ class ReadyModel:
                 contributions=one.words.contributions,
                 evidence=one.words.evidence,
             )
-            for one in found
+            for one in told
         ]
 
-    def patients(self, scored: Scored, store: ViewStore) -> list[Prediction]:
-        """One prediction per patient and day to be read first."""
+    def of_patients(self, scored: Scored, told: Sequence[Explained], store: ViewStore) -> list[Prediction]:
+        """One prediction per patient and day to be read first; ``told``: the alerts among the orders."""
+        findings = {int(one.order[KEY]): one.words.finding for one in told}
         return [
             Prediction(
                 **self._common(store, one.at, one.stay),
@@ -140,7 +141,7 @@ class ReadyModel:
                 contributions=one.contributions,
                 evidence=one.evidence,
             )
-            for one in read_first(self.artefact, scored)
+            for one in read_first(self.artefact, scored, findings)
         ]
 
     def _common(self, store: ViewStore, index_time: Any, stay: int) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from models.prescription_review.artefact import Artefact
 from models.prescription_review.explained import Scored
 from models.prescription_review.orders import KEY
 from models.prescription_review.triage import ALARMING, SUREST
-from models.prescription_review.wording import OF_LINE, READ_FIRST
+from models.prescription_review.wording import FIRST, LINES, MANY_LINES, OF_LINE, OF_LINE_SAID, THEN
 
 CATEGORY = "PATIENT"
 NAMED = 5  # lines that are named, the likeliest first
@@ -33,11 +33,12 @@ class ReadFirst:
     evidence: tuple[Evidence, ...]
 
 
-def read_first(artefact: Artefact, scored: Scored) -> Iterator[ReadFirst]:
+def read_first(artefact: Artefact, scored: Scored, findings: Mapping[int, str]) -> Iterator[ReadFirst]:
     """The patients of a day above the threshold, by person and day.
 
     Args:
         scored: orders that are read together, none of a day left out.
+        findings: what is wrong with an order (``drug_exposure_id``), in a sentence; of those that are alerts.
     """
     rows, timezone = scored.cases.rows, artefact.config.timezone
     if not len(scored.raw):
@@ -60,10 +61,16 @@ def read_first(artefact: Artefact, scored: Scored) -> Iterator[ReadFirst]:
             pd.Timestamp(at, tz="UTC").tz_convert(timezone).date().isoformat(),
             at,
             float(chance[number]),
-            READ_FIRST.format(lines=len(lines), drugs=", ".join(dict.fromkeys(line.drug for line in told))),
+            _message(len(lines), dict.fromkeys(findings.get(line.order, f"{line.drug}.") for line in told)),
             tuple(line.contribution(float(chance[number])) for line in told),
             tuple(Evidence("drug_exposure", line.order, line.drug) for line in told),
         )
+
+
+def _message(number: int, told: Iterable[str]) -> str:
+    first, *others = told
+    lines = LINES.get(number, MANY_LINES.format(lines=number))
+    return " ".join([lines, FIRST.format(line=first), *(THEN.format(line=line) for line in others)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,4 +85,6 @@ class _Line:
         """By how much the chance of its patient would be lower without it."""
         odds = self.probability / (1 - min(self.probability, SUREST))
         label = OF_LINE.format(drug=self.drug)
-        return Contribution("order", label, round(self.probability, 4), round((1 - chance) * odds, 6), "probability")
+        said = OF_LINE_SAID.format(drug=self.drug, percent=round(100 * self.probability))
+        value, share = round(self.probability, 4), round((1 - chance) * odds, 6)
+        return Contribution("order", label, value, share, "probability", said)

@@ -68,6 +68,7 @@ ACT_IP = {
     "route_crush": (8, "modality"),
     "rhythm": (8, "modality"),
     "interaction": (6, "switch"),
+    "interaction_watch": (6, "monitoring"),
 }
 
 

@@ -1,5 +1,7 @@
 """What a clinician reads, and the category that each feature speaks for. Read by a pharmacist; no logic here."""
 
+from models.prescription_review.dose_reference import SAID
+
 # Feature -> label on the screen.
 LABELS = {
     "atc2": "classe thérapeutique",
@@ -94,18 +96,18 @@ LABELS = {
     "filtration_share_above": "part des prescriptions à une dose plus forte, à ce débit de filtration",
     "filtration_commonness": "fréquence de cette dose à ce débit de filtration (1 : la plus usuelle)",
     "filtration_error_ratio": "dose à ce débit de filtration : vraisemblance d'une erreur de saisie (log)",
-    "rare_filtration": "rareté à ce débit de filtration (log2)",
+    "rare_filtration": "fréquence à ce débit de filtration, par rapport à l'attendu (log2)",
     "objected_filtration": "interventions passées : médicament à ce débit de filtration (part)",
     "kidney_share_above": "part des prescriptions à une dose plus forte, à cette fonction rénale",
     "kidney_commonness": "fréquence de cette dose à cette fonction rénale (1 : la plus usuelle)",
     "kidney_error_ratio": "dose à cette fonction rénale : vraisemblance d'une erreur de saisie (log)",
-    "rare_other_drug": "rareté avec une autre ligne active (log2)",
-    "rare_same_group": "rareté avec une autre ligne du même groupe (log2)",
-    "rare_illness": "rareté avec une maladie connue (log2)",
-    "rare_kidneys": "rareté à cette fonction rénale (log2)",
-    "rare_potassium_level": "rareté à cette kaliémie (log2)",
-    "rare_haemoglobin_level": "rareté à cette hémoglobine (log2)",
-    "rare_age_and_sex": "rareté à cet âge et pour ce sexe (log2)",
+    "rare_other_drug": "fréquence avec une autre ligne active, par rapport à l'attendu (log2)",
+    "rare_same_group": "fréquence avec une autre ligne du même groupe, par rapport à l'attendu (log2)",
+    "rare_illness": "fréquence avec une maladie connue, par rapport à l'attendu (log2)",
+    "rare_kidneys": "fréquence à cette fonction rénale, par rapport à l'attendu (log2)",
+    "rare_potassium_level": "fréquence à cette kaliémie, par rapport à l'attendu (log2)",
+    "rare_haemoglobin_level": "fréquence à cette hémoglobine, par rapport à l'attendu (log2)",
+    "rare_age_and_sex": "fréquence à cet âge et pour ce sexe, par rapport à l'attendu (log2)",
     "objected_other_drug": "interventions passées : médicament avec une autre ligne active (part)",
     "objected_same_group": "interventions passées : médicament avec un autre du même groupe (part)",
     "objected_illness": "interventions passées : médicament et maladie connue (part)",
@@ -135,62 +137,34 @@ LABELS = {
 # Without any rule, the finding is named after the strongest of these. A category that must name a second row
 # (DUPTHPY, DRG, COND) is the rules' alone.
 STATISTICAL = {
-    "DOSE": (
-        "daily_log_ratio",
-        "daily_z",
-        "daily_share_above",
-        "daily_commonness",
-        "daily_error_ratio",
-        "dose_log_ratio",
-        "dose_z",
-        "dose_share_above",
-        "dose_commonness",
-        "dose_error_ratio",
-        "max_ratio",
-        "change_from_previous",
-        "dose_missing",
-    ),
-    "DOSEIVL": ("per_day", "per_day_share_above", "per_day_commonness"),
-    "LAB": (
-        "clearance",
-        "kidney_margin",
-        "creatinine",
-        "creatinine_change",
-        "potassium",
-        "potassium_highest",
-        "INR",
-        "kidney_log_ratio",
-        "kidney_share_above",
-        "kidney_commonness",
-        "kidney_error_ratio",
-        "filtration",
-        "filtration_lowest",
-        "filtration_log_ratio",
-        "filtration_share_above",
-        "filtration_commonness",
-        "filtration_error_ratio",
-        "rare_kidneys",
-        "objected_kidneys",
-        "rare_filtration",
-        "objected_filtration",
-        "rare_potassium_level",
-        "objected_potassium_level",
-        "rare_haemoglobin_level",
-        "objected_haemoglobin_level",
-    ),
-    "AGE": ("age", "rare_age_and_sex", "objected_age_and_sex"),
-}
+    "DOSE": (*(f"{measure}_{name}" for measure in ("daily", "dose") for name in SAID[measure]), "max_ratio",
+             "change_from_previous", "dose_missing"),
+    "DOSEIVL": ("per_day_share_above", "per_day_commonness"),
+    "LAB": (*(f"{measure}_{name}" for measure in ("kidney", "filtration") for name in SAID[measure]), "kidney_margin",
+            "rare_kidneys", "objected_kidneys", "rare_filtration", "objected_filtration", "rare_potassium_level",
+            "objected_potassium_level", "rare_haemoglobin_level", "objected_haemoglobin_level"),
+    "AGE": ("rare_age_and_sex", "objected_age_and_sex"),
+}  # fmt: skip
+# What is so of a patient or of an order, and is no finding: it speaks for a category that a rule has named.
+FACTS = {
+    "DOSEIVL": ("per_day",),
+    "LAB": ("clearance", "filtration", "filtration_lowest", "creatinine", "creatinine_change", "potassium",
+            "potassium_highest", "INR"),
+    "AGE": ("age",),
+}  # fmt: skip
+# Of an order that only resembles those that are corrected. No code of FHIR says it.
+REVIEW = "REVIEW"
 
 # Category -> all features that speak for it, rules included: the category that moved the score most names the finding.
 SPEAKS_FOR = {
     "DOSE": (*STATISTICAL["DOSE"], "rule_dose", "rule_dose_sum", "rule_underdose", "objected_dose", "objected_dose_sum",
              "objected_underdose"),
-    "DOSEIVL": (*STATISTICAL["DOSEIVL"], "rule_rhythm", "objected_rhythm"),
+    "DOSEIVL": (*STATISTICAL["DOSEIVL"], *FACTS["DOSEIVL"], "rule_rhythm", "objected_rhythm"),
     "ROUTE": ("rule_route", "objected_route"),
-    "LAB": (*STATISTICAL["LAB"], "rule_renal", "rule_lab", "rule_adverse", "objected_renal", "objected_lab",
-            "objected_adverse"),
+    "LAB": (*STATISTICAL["LAB"], *FACTS["LAB"], "rule_renal", "rule_lab", "rule_adverse", "objected_renal",
+            "objected_lab", "objected_adverse"),
     "OBSA": ("rule_monitoring", "objected_monitoring"),
-    "AGE": (*STATISTICAL["AGE"], "rule_age", "objected_age"),
+    "AGE": (*STATISTICAL["AGE"], *FACTS["AGE"], "rule_age", "objected_age"),
     "GEALRT": ("rule_stopp", "objected_stopp"),
     "ADALRT": ("rule_untreated", "objected_untreated"),
     "ALGY": ("rule_allergy", "objected_allergy"),
@@ -260,8 +234,12 @@ STATISTICAL_MESSAGES = {
 }
 # A label with the other drug or the disease (category of ICD-10) that its value is about.
 ABOUT = "{label}, {what}"
-READ_FIRST = "À lire en premier : {lines} ligne(s) à lire ensemble, dont d'abord {drugs}."
+# Of a patient whose orders are read first: how many, and what is told of the first of them, one after the other.
+LINES = {1: "Une ligne à lire."}
+MANY_LINES = "{lines} lignes à lire ensemble."
+FIRST, THEN = "D'abord {line}", "Puis {line}"
 OF_LINE = "{drug}, probabilité d'être corrigée"
+OF_LINE_SAID = "{drug}, à corriger {percent} fois sur 100"
 RESEMBLES = "{drug} : ressemble aux lignes que les pharmaciens corrigent ; à regarder d'abord : {first}."
 # Analysis -> its name and unit on the screen.
 ANALYTES = {

@@ -124,7 +124,8 @@ def test_detected_issue_says_what_a_pharmacist_needs():
     assert "05/03/2025 à 08:30" in issue["text"]["div"]  # 07:30 UTC on the hospital's clock
     assert "Aide à la décision" in issue["text"]["div"]
     assert "créatinine 165 µmol/L du 03/03/2025" in issue["text"]["div"]
-    assert "clairance de la créatinine (mL/min) (26) : augmente le risque" in issue["detail"]
+    assert "clairance de la créatinine à 26 mL/min : augmente le risque" in issue["detail"]  # in the model's words
+    assert "âge (ans) (82) : augmente le risque" in issue["detail"]  # where it has none, label and value
     assert issue["author"]["reference"] == f"Device/{device['id']}"
     assert [i["display"] for i in issue["implicated"]] == ["dabigatran 150 mg, 2 par jour, depuis le 05/03/2025"]
     assert about["target"][0]["reference"] == f"DetectedIssue/{RENAL_DOSE.prediction_id}"
@@ -144,7 +145,7 @@ def test_an_interaction_implies_both_orders():
 
 def test_a_patient_to_read_first_implies_the_lines_that_make_it_so():
     lines = (Evidence("drug_exposure", 5001, "warfarine"), Evidence("drug_exposure", 5002, "ibuprofène"))
-    words = "À lire en premier : 9 ligne(s) à lire ensemble, dont d'abord warfarine, ibuprofène."
+    words = "9 lignes à lire ensemble. D'abord warfarine. Puis ibuprofène."
     one = replace(RENAL_DOSE, category="PATIENT", severity=None, occasion="orders_of_day:2025-03-05",
                   evidence=lines, message=words)  # fmt: skip
     issue = build(one)[1]

@@ -1,6 +1,7 @@
 """Training, evaluation and prediction end to end, on a small invented hospital and a real MLflow in SQLite."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,12 +19,12 @@ from models.prescription_review.predict import predict
 from models.prescription_review.read_first import CATEGORY
 from models.prescription_review.rules import CATEGORIES
 from models.prescription_review.train import NotEnoughLabels, reproduce, train
-from models.prescription_review.wording import STATISTICAL
+from models.prescription_review.wording import REVIEW, STATISTICAL
 from models.registry import ModelNotFound, Registry
 from passerelle.errors import ContractError
 from tests.models.hospital_views import generate, utc
 
-KNOWN_CATEGORIES = {*CATEGORIES.values(), *STATISTICAL, "DOSEL"}
+KNOWN_CATEGORIES = {*CATEGORIES.values(), *STATISTICAL, "DOSEL", REVIEW}
 
 
 def test_the_report_is_json_with_plots_and_says_what_was_left_out(trained):
@@ -66,6 +67,7 @@ def test_each_prediction_carries_what_a_reader_must_be_able_to_check(trained):
         assert prediction.category in KNOWN_CATEGORIES
         assert prediction.contributions and prediction.message.endswith(".") and "{" not in prediction.message
         assert {c.feature for c in prediction.contributions} <= set(FEATURES)
+        assert all(c.said for c in prediction.contributions)
         assert prediction.valid_until - prediction.valid_from == timedelta(hours=72)
         assert (prediction.view_contract, prediction.snapshot_id) == ("v1", "test-snapshot")
         assert prediction.model_version == trained.report.model_version == "0.1.1"
@@ -76,16 +78,21 @@ def test_each_prediction_carries_what_a_reader_must_be_able_to_check(trained):
 def test_patients_to_read_first_name_the_lines_that_make_them_so(trained):
     every = predict(trained.store, tracking_uri=trained.tracking_uri)
     of_orders = {one.occasion: one.probability for one in every if one.category != CATEGORY}
+    alerts = {one.occasion: one.message for one in every if one.category != CATEGORY}
     patients = [one for one in every if one.category == CATEGORY]
     rows = {row["drug_exposure_id"]: row for row in trained.store.tables["drug_orders"].to_pylist()}
     days = {(row["person_id"], row["started_at"].date()) for row in rows.values()}
     assert 20 < len(patients) < 0.3 * len(days)
     assert len({(one.person_id, one.occasion) for one in patients}) == len(patients)
     for one in patients:
-        assert one.severity is None and one.message.startswith("À lire en premier : ") and one.evidence
+        assert one.severity is None and "à lire" in one.message and one.evidence
         assert {rows[e.row_id]["person_id"] for e in one.evidence} == {one.person_id}
-        assert all(e.label in one.message for e in one.evidence)
         assert [c.label.partition(", ")[0] for c in one.contributions] == [e.label for e in one.evidence]
+        for e in one.evidence:  # an alert on a line says the same there as on its own
+            assert alerts.get(f"drug_exposure:{e.row_id}", f"{e.label}.").startswith(e.label)
+            assert any(sentence.startswith(e.label) for sentence in re.split("D'abord |Puis ", one.message))
+        alone = [alerts[f"drug_exposure:{e.row_id}"] for e in one.evidence if f"drug_exposure:{e.row_id}" in alerts]
+        assert all(message.partition(". Pro")[0] in one.message for message in alone)
         rest = 1 - one.probability
         for c in one.contributions:  # without this order its patient would be so much less urgent
             assert c.contribution == pytest.approx(one.probability - (1 - rest / (1 - c.value)), abs=1e-3)

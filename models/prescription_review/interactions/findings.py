@@ -105,7 +105,9 @@ class Interactions:
         entry, reading = self._parsed(line)
         found = self.catalogue.entries[entry]
         return {
-            "line": line, "substance_a": found.names[0].lower(), "substance_b": found.names[1].lower(),
+            "line": line, "substance_a": self._written(found.main, found.names[0]),
+            "substance_b": self._written(found.plus, found.names[1]),
+            "action": "avoid" if reading.level >= DISCOURAGED else "watch",
             "level": LEVEL_NAMES[reading.level], "condition": _one_line(reading.mention.text),
             "mechanism": _one_line(found.mechanism), "source": SOURCE, "edition": self.catalogue.thesaurus.edition,
             "checked": "texte",
@@ -124,6 +126,12 @@ class Interactions:
             "withheld": LEVEL_NAMES.get(higher, ""),
             "withheld_state": "unknown" if known == UNKNOWN else "not met",
         }
+
+    def _written(self, end: str, name: str) -> str:
+        """An end of an entry in lower case, but for what has its own: "inhibiteurs puissants du CYP3A4"."""
+        thesaurus = self.catalogue.thesaurus
+        known = thesaurus.class_names.get(end) or thesaurus.substances.get(end, "")
+        return known if known.lower() == name.lower() else name.lower()
 
     def _parsed(self, line: str) -> tuple[int, Reading]:
         entry, _, place = line.removeprefix("ANSM-").partition(".")

@@ -6,6 +6,7 @@ import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from models.prescription_review.interactions.thesaurus import ORAL, VAGINAL, Thesaurus
@@ -60,6 +61,15 @@ class Substances:
     def known_code(self, atc: str) -> bool:
         """Whether the code alone says the substances."""
         return atc in self._by_code
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """ATC code → its substances as the thesaurus writes them; of codes whose substances are all known."""
+        return {
+            atc: " + ".join(name for _, name in rows)
+            for atc, rows in self._by_code.items()
+            if all(kind == "substance" for kind, _ in rows)
+        }
 
     def of(self, atc: str, name: str) -> Drug:
         """The substances of an order.
