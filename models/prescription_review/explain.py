@@ -207,6 +207,8 @@ def _words(order: Row, finding: Row, line: Row, knowledge: Knowledge) -> dict[st
         words["value"] = _years(finding["value"])
     elif rule == "interaction":
         words["more"] = _of_interaction(line, knowledge.interactions.note_words(finding["line"], finding["note"]))
+    elif rule == "rhythm":
+        words["value"] = said("per_day", order)
     elif rule == "route":
         words["route"] = wording.ROUTES.get(finding["detail"], finding["detail"])
     return words
@@ -233,7 +235,7 @@ def _most(line: Row) -> str:
         return ""
     if pd.notna(line["max_daily"]):
         return f"{number(line['max_daily'])} {line['unit']}/j au plus"
-    return f"{number(line['max_per_day'])} prise par jour au plus"
+    return f"{said('per_day', {'per_day': line['max_per_day']})} au plus"
 
 
 def _finding_evidence(order: Row, finding: Row, timezone: str) -> list[Evidence]:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from models.prescription_review.columns import FEW, Columns, Rows, factorized
 from models.prescription_review.interactions.findings import Interactions
-from models.prescription_review.interactions.substances import table_of
+from models.prescription_review.interactions.substances import edition_of, table_of
 from models.prescription_review.knowledge_check import KnowledgeError, checked
 
 __all__ = ["FOLDER", "TABLES", "Coded", "Knowledge", "KnowledgeError", "Lines", "load_knowledge"]
@@ -114,7 +114,9 @@ def load_knowledge(site: Path | None = None, folder: Path = FOLDER) -> Knowledge
             digest.update(b"site\0" + own.read_bytes())
             frames[name] = _with_lines(frames[name], checked(_read(own), own, name))
     ansm = next((root / ANSM for root in (site, folder, FOLDER) if root and (root / ANSM).is_dir()), FOLDER / ANSM)
-    for path in sorted({*ansm.glob("*.json"), *(table_of(ansm, path.name) for path in (FOLDER / ANSM).glob("*.csv"))}):
+    for path in sorted(
+        {*edition_of(ansm).glob("*.json"), *(table_of(ansm, path.name) for path in (FOLDER / ANSM).glob("*.csv"))}
+    ):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return Knowledge(**frames, interactions=Interactions(ansm), sha256=digest.hexdigest())
 

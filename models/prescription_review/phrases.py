@@ -27,8 +27,8 @@ class Phrase:
 
     Attributes:
         below: upper bound (exclusive) of the value → words, in ascending order; the last bound is infinite.
-            Words may hold {value}, {whole}, {percent}, {since} (of hours), {times} (how many times more or less),
-            {state} (of the patient, whose band it is) and {about} (the other drug or the diagnosis).
+            Words may hold {value}, {whole}, {percent}, {since} (of hours), {every} (of a rate a day), {times} (how many
+            times more or less), {state} (of the patient, whose band it is) and {about} (the other drug or diagnosis).
         unknown: words where there is no value.
         scale: what a value is, for {times}: the ``log`` or the number of ``bits`` of a ratio, or a ``share``.
         ordinary: places in ``below`` of the words for what one expects, where there is nothing to look at.
@@ -156,7 +156,7 @@ MEASURED = {
 }
 WRITTEN = {
     "per_day": Phrase(
-        ((0.99, "moins d'une prise par jour"), (1.5, "une prise par jour"), (INF, "{value} prises par jour")),
+        ((0.99, "une prise tous les {every} jours"), (1.5, "une prise par jour"), (INF, "{value} prises par jour")),
         "nombre de prises non écrit",
     ),
     "per_day_share_above": _within(

@@ -58,6 +58,7 @@ def _forms(name: str, value: float, scale: str, order: Mapping[str, Any]) -> dic
         "whole": number(round(value)) if math.isfinite(value) else "?",
         "percent": "moins de 1" if 0 < percent < 1 else number(round(percent)),
         "since": _since(value),
+        "every": number(float(f"{1 / value:.2g}")) if value else "?",
         "times": f"plus de {MOST_TIMES:.0f}" if times > MOST_TIMES else number(float(f"{times:.2g}")),
         "state": number(round(state) if state >= TOLD_WHOLE else float(f"{state:.3g}")),
     }

@@ -210,7 +210,7 @@ MESSAGES = {
     "route_only": "{drug} : n'existe pas par cette voie ({route}) ; {reason}.",
     "route_crush": "{drug} : prescrit par sonde ; {reason}.",
     "route_switch": "{drug} : par voie veineuse depuis plus de 48 h alors que d'autres lignes sont orales ; {reason}.",
-    "rhythm": "{drug} : prises par jour {value}, au plus {limit} ; {reason}.",
+    "rhythm": "{drug} : {value}, trop souvent ; {reason}.",
     "underdose": "{drug} : {value} {unit}/j prescrits, pour une dose utile d'au moins {limit} {unit}/j.",
     "age": "{drug} : à éviter à cet âge ({value} ans).",
     "interaction": "{drug} : {level} avec {other} ({substance_a} et {substance_b}). {more}",

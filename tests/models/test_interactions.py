@@ -95,9 +95,9 @@ def views_of(case):
     }
 
 
-def found_of(views):
+def found_of(views, knowledge=KNOWLEDGE):
     config = load_config().model_copy(update={"judged_within_hours": 0})  # the cases speak of the order being written
-    findings = build_cases(read_views(store_of(**views), config.views, model="test"), config, KNOWLEDGE).findings
+    findings = build_cases(read_views(store_of(**views), config.views, model="test"), config, knowledge).findings
     return findings[findings["rule"] == "interaction"]
 
 
@@ -207,6 +207,48 @@ def test_a_hospital_puts_a_newer_edition(tmp_path):
     number = [newer.catalogue.number(code, "") for code in ("C10AA01", "J01FA09")]
     assert newer.catalogue.options(*number)
     assert newer.line("ANSM-0000.0")["edition"] == "2023-09-01"
+
+
+ACCEPTED = "substance_a,substance_b,reason,source,edition,checked\n"
+OXYCODONE = "Oxycodone,fluconazole,doses titrées,COMEDIMS,2026-03,texte\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "line", "severity"),
+    [
+        ("J02AC01 400 mg 1 PO", "N02AA05 10 mg 2 PO", OXYCODONE, "low"),
+        ("J02AC01 400 mg 1 PO", "N02AA05 10 mg 2 PO", "", "moderate"),
+        # Two of one entry are a contra-indication, and stay one.
+        ("C09DX04 97 mg 2 PO", "C09AA05 5 mg 1 PO",
+         "médicaments à risque d'angio-œdème,\"médicaments, bradykinine et angio-œdème\",revue,COMEDIMS,2026,texte\n",
+         "high"),
+    ],
+)  # fmt: skip
+def test_an_association_that_a_hospital_accepts_is_shown_without_interrupting(tmp_path, first, then, line, severity):
+    (tmp_path / "ansm").mkdir()
+    (tmp_path / "ansm" / "accepted_associations.csv").write_text(ACCEPTED + line, encoding="utf-8")
+    own = load_knowledge(tmp_path)
+    assert own.interactions.catalogue.thesaurus.edition == "2020-10-20"
+    assert bool(line) == bool(own.interactions.accepted) and (own.sha256 != KNOWLEDGE.sha256) == bool(line)
+    (found,) = found_of(views_of({"first": first, "then": then}), own).itertuples()
+    assert found.severity == severity
+    said = own.interactions.note_words(found.line, found.note)["reason"]
+    assert said == ("association admise dans l'établissement : doses titrées" if severity == "low" else "")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "oxycodone,flucanazole,r,s,e,texte\n",  # no such end
+        "oxycodone,fluconazole,,s,e,texte\n",  # nobody said why
+        "simvastatine,macrolides (sauf spiramycine),r,s,e,texte\n",  # contra-indicated for all
+        "morphiniques,médicaments atropiniques,r,s,e,texte\n",  # never interrupts
+    ],
+)
+def test_what_cannot_be_accepted_is_refused(tmp_path, line):
+    (tmp_path / "accepted_associations.csv").write_text(ACCEPTED + line, encoding="utf-8")
+    with pytest.raises(ThesaurusError, match="cannot be accepted"):
+        Interactions(tmp_path)
 
 
 NO_SUCH_LEVEL = (

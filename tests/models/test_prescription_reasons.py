@@ -56,7 +56,7 @@ TOLD = sorted(set(FEATURES) - {name for name, theme in OF_FEATURE.items() if the
         ("rule_stopp", {"rule_stopp": 3.0}, "", "règle « STOPP (65 ans et plus) » déclenchée"),
         ("ill_asthma", {"ill_asthma": 0.0}, "", "sans asthme connu"),
         ("active_same_class", {"active_same_class": 2.0}, "", "une autre ligne de la même classe"),
-        ("per_day", {"per_day": 1 / 7}, "", "moins d'une prise par jour"),
+        ("per_day", {"per_day": 1 / 7}, "", "une prise tous les 7 jours"),
         ("max_ratio", {"max_ratio": 2.5}, "", "2,5 fois la dose maximale"),
         ("route", {"route": "iv"}, "", "voie intraveineuse"),
     ],
@@ -82,7 +82,7 @@ def test_words_are_finished_at_every_bound(feature):
         words = said(feature, order | {feature: value}, "furosémide")
         assert words and not set("{}") & set(words) and "nan" not in words and "inf" not in words.split()
     assert {name for _, words in phrase.below for _, name, _, _ in string.Formatter().parse(words) if name} <= {
-        "value", "whole", "percent", "since", "times", "state", "about",
+        "value", "whole", "percent", "since", "every", "times", "state", "about",
     }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ A rule never hides an interaction: it becomes a note that says which rule applie
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from functools import cached_property
 
 import numpy as np
@@ -23,7 +24,7 @@ CONTRAINDICATED, DISCOURAGED = 4, 3
 RULES = (
     "", "voie_locale", "non_absorbe", "absorption_digestive", "condition_inconnue", "kaliemie_connue",
     "kaliemie_corrigee", "INR_controle", "fonction_renale_stable", "soins_critiques", "moindre_efficacite",
-    "association_connue",
+    "association_admise", "association_connue",
 )  # fmt: skip
 NORMAL_POTASSIUM, CORRECTED_POTASSIUM, HIGHEST_INR = 5.0, 4.0, 4.0  # mmol/L, mmol/L, no unit
 NORMAL_CLEARANCE, RISE = 60.0, 1.5  # mL/min; creatinine over the one before (KDIGO 2012: acute kidney injury)
@@ -58,10 +59,15 @@ _WATCHED = r"\becg\b|electrocardiograph"  # what a monitor shows; bleeding is no
 
 
 class Context:
-    """What each entry is about, as one flag an entry; and the rules on the rows of ``matching.matches``."""
+    """What each entry is about, as one flag an entry; and the rules on the rows of ``matching.matches``.
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    Args:
+        accepted: entries for which the hospital does not interrupt.
+    """
+
+    def __init__(self, catalogue: Catalogue, accepted: Collection[int] = ()) -> None:
         self._catalogue = catalogue
+        self._accepted = list(accepted)
 
     def rule(self, found: Columns, orders: Orders) -> NDArray[np.int64]:
         """The number of the rule (place in ``RULES``) by which a level does not interrupt; 0 for none.
@@ -87,6 +93,7 @@ class Context:
             discouraged & self._flag("kidney", entry) & kidney,
             discouraged & self._flag("watched", entry) & (facts["critical_care"] > 0),
             discouraged & self._flag("less effect", entry),
+            discouraged & np.isin(entry, self._accepted),
             np.zeros(len(entry), dtype=bool),
         ]
         matters = (found["rank"] >= DISCOURAGED) | rules[0] | rules[1] | rules[2]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from models.prescription_review.columns import Columns, Rows, take
 from models.prescription_review.illnesses import coded_by
+from models.prescription_review.interactions.accepted import accepted
 from models.prescription_review.interactions.conditions import UNREAD, Reading
 from models.prescription_review.interactions.context import DISCOURAGED, NOT_ABSORBED, RULES, Context
 from models.prescription_review.interactions.matching import MET, UNKNOWN, Orders, matches
@@ -39,7 +40,8 @@ class Interactions:
 
     def __init__(self, folder: Path) -> None:
         self.catalogue = Catalogue(folder)
-        self.context = Context(self.catalogue)
+        self.accepted = accepted(folder, self.catalogue.thesaurus)
+        self.context = Context(self.catalogue, self.accepted)
         self.rules: dict[str, dict[str, str]] = {row["rule"]: row for row in rows_of(folder, "context_rules.csv")}
 
     def all_matches(
@@ -115,14 +117,14 @@ class Interactions:
 
     def note_words(self, line: str, note: str) -> dict[str, str]:
         """A finding's note in words: ``state`` of the condition, ``reason`` for no interruption, level ``withheld``."""
-        _, reading = self._parsed(line)
+        entry, reading = self._parsed(line)
         state, rule, route, higher, known = map(int, note.split())
         conditional = any(clause.conditional for clause in reading.clauses)
         said = "unread" if reading.status == UNREAD else {MET: "met", UNKNOWN: "unknown"}[state] if conditional else ""
         words = self.rules[RULES[rule]]["words"] if rule else ""
         return {
             "state": said if state != UNKNOWN else "unknown",
-            "reason": words.format(route=NAMES.get(ORDER[route], "inconnue")),
+            "reason": words.format(route=NAMES.get(ORDER[route], "inconnue"), decision=self.accepted.get(entry, "")),
             "withheld": LEVEL_NAMES.get(higher, ""),
             "withheld_state": "unknown" if known == UNKNOWN else "not met",
         }

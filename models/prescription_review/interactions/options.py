@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from models.prescription_review.interactions.conditions import Reading, Test, readings
 from models.prescription_review.interactions.membership import Membership
 from models.prescription_review.interactions.routes import ORDER
-from models.prescription_review.interactions.substances import Drug, Substance, Substances, rows_of
+from models.prescription_review.interactions.substances import Drug, Substance, Substances, edition_of, rows_of
 from models.prescription_review.interactions.thesaurus import Entry, read_thesaurus
 
 ALWAYS = 0  # the test that is always met
@@ -42,11 +42,11 @@ class Catalogue:
     """One edition, ready to be asked about pairs of drugs.
 
     Args:
-        folder: the JSON files of the edition; its own tables of substances, or none.
+        folder: the JSON files of the edition, its own tables of substances, or both.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.thesaurus = read_thesaurus(folder)
+        self.thesaurus = read_thesaurus(edition_of(folder))
         self.substances = Substances(folder, self.thesaurus)
         self._membership = Membership(rows_of(folder, "membership.csv"))
         self._drugs: dict[str, int] = {}

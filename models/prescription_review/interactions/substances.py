@@ -133,6 +133,12 @@ def table_of(folder: Path, name: str) -> Path:
     return folder / name if (folder / name).exists() else SHIPPED / name
 
 
+def edition_of(folder: Path) -> Path:
+    """Where the thesaurus of a folder is: in it, or where ours ships if it has nothing but tables."""
+    only_tables = any(folder.glob("*.csv")) and not any(folder.glob("*.json"))
+    return SHIPPED if only_tables else folder
+
+
 def rows_of(folder: Path, name: str) -> Iterator[dict[str, str]]:
     """The rows of a table."""
     with table_of(folder, name).open(encoding="utf-8", newline="") as lines:

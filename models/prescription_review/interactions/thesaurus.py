@@ -149,7 +149,7 @@ def _newest(folder: Path) -> str:
 def _entry(number: int, row: Mapping[str, Any]) -> Entry:
     names = row["main_drug"], row["plus_drug"]
     levels = [(level["level"], level["info"]) for level in row["severity_levels"]]
-    whole = row["description"]
+    whole = row.get("description", "")
     mentions = tuple(
         Mention(LEVELS[plain(written)], written, info, with_line_ends(info, whole)) for written, info in levels
     )
