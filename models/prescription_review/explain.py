@@ -12,12 +12,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.contract import Contribution, Evidence, Severity
-from models.prescription_review import wording
+from models.prescription_review import diagnoses, wording
 from models.prescription_review.config import load_config
 from models.prescription_review.features import CATEGORICAL, FEATURES
 from models.prescription_review.knowledge import Knowledge
 from models.prescription_review.reasons import number, remarkable, said
 from models.prescription_review.rules import CATEGORIES, NO_ROW, SEVERITY_RANK, act_ip
+from models.prescription_review.situations import ILLNESS
 from models.prescription_review.themes import BACKGROUND, THEMES
 
 Row = Mapping[str, Any]
@@ -67,8 +68,7 @@ def explain(
         about: feature → the other drug or the disease that its value is about.
     """
     named = dict(zip(FEATURES, shares.tolist(), strict=True))
-    # A substance by its name, a disease by its category.
-    others = {name: knowledge.names.get(what, what) for name, what in (about or {}).items() if what}
+    others = {name: _called(name, what, knowledge) for name, what in (about or {}).items() if what}
     contributions = _contributions(order, named, others)
     seen = {name: share if remarkable(name, order) else 0.0 for name, share in named.items()}
     main = _dominating(findings, seen)
@@ -116,6 +116,13 @@ def _family(rule: str) -> str:
     category = CATEGORIES[rule]
     dose = "DOSE" if category.startswith("DOSE") and category != "DOSEIVL" else category
     return wording.FAMILIES.get(rule, dose)
+
+
+def _called(name: str, what: str, knowledge: Knowledge) -> str:
+    """A substance by its name, a disease by that of its category, which is told too."""
+    if name.endswith(ILLNESS):
+        return f"{diagnoses.NAMES[what]} ({what})" if what in diagnoses.NAMES else f"un diagnostic {what}"
+    return knowledge.names.get(what, what)
 
 
 def _contributions(order: Row, named: dict[str, float], others: Mapping[str, str]) -> tuple[Contribution, ...]:

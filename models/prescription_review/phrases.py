@@ -219,7 +219,7 @@ PATIENT = {
 BESIDE = {
     "other_drug": ("avec {about}", "aucune autre ligne active"),
     "same_group": ("avec {about}", "aucun autre médicament du même groupe"),
-    "illness": ("avec un diagnostic {about}", "aucun diagnostic connu"),
+    "illness": ("avec {about}", "aucun diagnostic connu"),
     "kidneys": ("à une fonction rénale de {state} mL/min", "fonction rénale inconnue"),
     "filtration": ("à un débit de filtration de {state} mL/min/1,73 m²", "débit de filtration inconnu"),
     "potassium_level": ("à une kaliémie de {state} mmol/L", "kaliémie inconnue"),

@@ -1,6 +1,7 @@
 """Reasons as a pharmacist reads them: a feature and its value in words, and never a reason that nobody can see."""
 
 import math
+import re
 import string
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.prescription_review.diagnoses import NAMES
 from models.prescription_review.features import FEATURES
 from models.prescription_review.phrases import PHRASES
 from models.prescription_review.reasons import remarkable, said
@@ -44,8 +46,8 @@ TOLD = sorted(set(FEATURES) - {name for name, theme in OF_FEATURE.items() if the
         ("rare_potassium_level", {"rare_potassium_level": -3.0, "potassium": 2.9}, "",
          "médicament 8 fois moins prescrit qu'attendu à une kaliémie de 2,9 mmol/L"),
         ("rare_potassium_level", {}, "", "kaliémie inconnue"),
-        ("rare_illness", {"rare_illness": 1.585}, "N18",
-         "médicament 3 fois plus prescrit qu'attendu avec un diagnostic N18"),
+        ("rare_illness", {"rare_illness": 1.585}, "maladie rénale chronique (N18)",
+         "médicament 3 fois plus prescrit qu'attendu avec maladie rénale chronique (N18)"),
         ("rare_kidneys", {"rare_kidneys": 0.1, "clearance": 47.08}, "",
          "médicament prescrit autant qu'attendu à une fonction rénale de 47 mL/min"),
         ("objected_other_drug", {"objected_other_drug": 0.35}, "furosémide",
@@ -96,3 +98,8 @@ def test_what_one_expects_is_no_place_to_look():
     assert remarkable("rare_illness", UNKNOWN | {"rare_illness": -2.0})
     assert not remarkable("daily_commonness", UNKNOWN | {"daily_commonness": 1.0})
     assert not remarkable("rule_dose", UNKNOWN | {"rule_dose": 0.0})
+
+
+def test_categories_of_diagnoses_have_short_names():
+    assert all(re.fullmatch("[A-Z][0-9]{2}", code) and 2 < len(name) < 45 for code, name in NAMES.items())
+    assert all(name[0].islower() or name[1].isupper() for name in NAMES.values())
