@@ -70,7 +70,7 @@ def explain(
     named = dict(zip(FEATURES, shares.tolist(), strict=True))
     others = {name: _called(name, what, knowledge) for name, what in (about or {}).items() if what}
     contributions = _contributions(order, named, others)
-    seen = {name: share if remarkable(name, order) else 0.0 for name, share in named.items()}
+    seen = {name: share if share > 0 and remarkable(name, order) else 0.0 for name, share in named.items()}
     main = _dominating(findings, seen)
     severity: Severity | None = None  # a number alone does not say how grave a problem is
     if main is None:
@@ -98,15 +98,15 @@ def _dominating(findings: Sequence[Row], seen: dict[str, float]) -> Row | None:
     """
     if not findings:
         return None
-    weight = {category: sum(max(seen[name], 0.0) for name in names) for category, names in wording.SPEAKS_FOR.items()}
+    weight = {category: sum(seen[name] for name in names) for category, names in wording.SPEAKS_FOR.items()}
 
     def moved(finding: Row) -> float:
         # The number of rules speaks for whichever rule fired.
-        return weight[_family(finding["rule"])] + max(seen["rules_total"], 0.0)
+        return weight[_family(finding["rule"])] + seen["rules_total"]
 
     grave = [finding for finding in findings if SEVERITY_RANK[finding["severity"]] == SEVERITY_RANK["high"]]
     strongest = max(grave or findings, key=moved)  # the first of equals: findings are in a fixed order
-    unruled = (sum(max(seen[name], 0.0) for name in names) for names in wording.STATISTICAL.values())
+    unruled = (sum(seen[name] for name in names) for names in wording.STATISTICAL.values())
     if not grave and moved(strongest) < max(unruled):
         return None
     return strongest
@@ -173,8 +173,9 @@ def _statistical(
     elif category == "DOSE" and ratio <= LOWER:
         category = "DOSEL"
     text = wording.STATISTICAL_MESSAGES.get(category, wording.RESEMBLES)
-    first = said(name, order, others.get(name, ""))
-    return category, text.format(drug=order["drug_name"], times=number(round(ratio, 2)), first=first)
+    words = {"drug": order["drug_name"], "times": number(round(ratio, 2)), "route": said("route", order)}
+    found = text.format(**words, first=said(name, order, others.get(name, "")))
+    return CATEGORIES["route"] if category == "ROUTE" else category, found
 
 
 def _sentences(order: Row, finding: Row, knowledge: Knowledge) -> tuple[str, str]:
@@ -251,7 +252,8 @@ def _finding_evidence(order: Row, finding: Row, timezone: str) -> list[Evidence]
     if table != "measurement":
         label = "" if finding["rule"] == "route" else str(finding["detail"] or "")  # there it is the route
         return [Evidence(table, row_id, label)] if table else []
-    return [row for name in wording.ANALYTES for row in _lab_evidence(order, name, timezone) if row.row_id == row_id]
+    of_row = (name for name in wording.ANALYTES if int(order[f"{name}_id"]) == row_id)
+    return [row for name in of_row for row in _lab_evidence(order, name, timezone)]
 
 
 def _lab_evidence(order: Row, analyte: str, timezone: str) -> list[Evidence]:

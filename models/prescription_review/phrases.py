@@ -39,9 +39,12 @@ class Phrase:
     scale: str = ""
     ordinary: tuple[int, ...] = ()
 
-    def words(self, value: float) -> tuple[int, str]:
-        """The words for a known value, and their place."""
-        return next((place, words) for place, (bound, words) in enumerate(self.below) if value < bound)
+    def place(self, value: float) -> int:
+        """Which of ``below`` a known value has."""
+        place = 0
+        while value >= self.below[place][0]:
+            place += 1
+        return place
 
 
 def _one(words: str, unknown: str = "") -> Phrase:
@@ -71,7 +74,7 @@ def _common(what: str, rare: str, usual: str, unknown: str) -> Phrase:
 
 
 def _rate(words: str, nothing: str) -> Phrase:
-    return Phrase(((NO_RATE, nothing), (OFTEN_CORRECTED, words), (INF, words)), ordinary=(0, 1))
+    return Phrase(((NO_RATE, nothing), (OFTEN_CORRECTED, words), (INF, words)), nothing, ordinary=(0, 1))
 
 
 def _of_dose(dose: str, where: str = "") -> dict[str, Phrase]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -37,7 +38,8 @@ def said(name: str, order: Mapping[str, Any], about: str = "") -> str:
         lacks = (words for begin, (column, words) in NOT_WRITTEN.items()
                  if name.startswith(begin) and pd.isna(order[column]))  # fmt: skip
         return next(lacks, phrase.unknown)
-    return phrase.words(value)[1].format(**_forms(name, float(value), phrase.scale, order), about=about)
+    words = phrase.below[phrase.place(value)][1]
+    return words.format_map(_Told(name, float(value), phrase.scale, order, about))
 
 
 def remarkable(name: str, order: Mapping[str, Any]) -> bool:
@@ -45,29 +47,55 @@ def remarkable(name: str, order: Mapping[str, Any]) -> bool:
     if name not in PHRASES:
         return bool(order.get(name))
     phrase, value = PHRASES[name], order[name]
-    return not pd.isna(value) and phrase.words(value)[0] not in phrase.ordinary
+    return not math.isnan(value) and phrase.place(value) not in phrase.ordinary
 
 
-def _forms(name: str, value: float, scale: str, order: Mapping[str, Any]) -> dict[str, str]:
-    ratio = TIMES[scale](value) if scale else 1.0
-    times = max(ratio, 1 / ratio) if ratio else INF
-    percent = 100 * value
-    state = order[BANDS[kind][0]] if (kind := name.partition("_")[2]) in BANDS else math.nan
-    return {
-        "value": number(float(f"{value:.3g}")),
-        "whole": number(round(value)) if math.isfinite(value) else "?",
-        "percent": "moins de 1" if 0 < percent < 1 else number(round(percent)),
-        "since": _since(value),
-        "every": number(float(f"{1 / value:.2g}")) if value else "?",
-        "times": f"plus de {MOST_TIMES:.0f}" if times > MOST_TIMES else number(float(f"{times:.2g}")),
-        "state": number(round(state) if state >= TOLD_WHOLE else float(f"{state:.3g}")),
-    }
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """The forms of a value that words may hold (``Phrase``), each made when it is asked for."""
 
+    name: str
+    amount: float
+    scale: str
+    order: Mapping[str, Any]
+    about: str
 
-def _since(hours: float) -> str:
-    if hours < 1:
-        return "moins d'une heure"
-    return f"{hours:.0f} h" if hours < TWO_DAYS else f"{hours / 24:.0f} jours"
+    def __getitem__(self, form: str) -> str:
+        found: str = getattr(self, form)
+        return found
+
+    @property
+    def value(self) -> str:
+        return number(float(f"{self.amount:.3g}"))
+
+    @property
+    def whole(self) -> str:
+        return number(round(self.amount)) if math.isfinite(self.amount) else "?"
+
+    @property
+    def percent(self) -> str:
+        return "moins de 1" if 0 < 100 * self.amount < 1 else number(round(100 * self.amount))
+
+    @property
+    def since(self) -> str:
+        if self.amount < 1:
+            return "moins d'une heure"
+        return f"{self.amount:.0f} h" if self.amount < TWO_DAYS else f"{self.amount / 24:.0f} jours"
+
+    @property
+    def every(self) -> str:
+        return number(float(f"{1 / self.amount:.2g}")) if self.amount else "?"
+
+    @property
+    def times(self) -> str:
+        ratio = TIMES[self.scale](self.amount)
+        most = max(ratio, 1 / ratio) if ratio else INF
+        return f"plus de {MOST_TIMES:.0f}" if most > MOST_TIMES else number(float(f"{most:.2g}"))
+
+    @property
+    def state(self) -> str:
+        state = self.order[BANDS[self.name.partition("_")[2]][0]]
+        return number(round(state) if state >= TOLD_WHOLE else float(f"{state:.3g}"))
 
 
 def number(value: float) -> str:

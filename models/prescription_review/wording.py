@@ -140,6 +140,7 @@ STATISTICAL = {
     "DOSE": (*(f"{measure}_{name}" for measure in ("daily", "dose") for name in SAID[measure]), "max_ratio",
              "change_from_previous", "dose_missing"),
     "DOSEIVL": ("per_day_share_above", "per_day_commonness"),
+    "ROUTE": ("route_code_commonness",),
     "LAB": (*(f"{measure}_{name}" for measure in ("kidney", "filtration") for name in SAID[measure]), "kidney_margin",
             "rare_kidneys", "objected_kidneys", "rare_filtration", "objected_filtration", "rare_potassium_level",
             "objected_potassium_level", "rare_haemoglobin_level", "objected_haemoglobin_level"),
@@ -160,7 +161,7 @@ SPEAKS_FOR = {
     "DOSE": (*STATISTICAL["DOSE"], "rule_dose", "rule_dose_sum", "rule_underdose", "objected_dose", "objected_dose_sum",
              "objected_underdose"),
     "DOSEIVL": (*STATISTICAL["DOSEIVL"], *FACTS["DOSEIVL"], "rule_rhythm", "objected_rhythm"),
-    "ROUTE": ("rule_route", "objected_route"),
+    "ROUTE": (*STATISTICAL["ROUTE"], "rule_route", "objected_route"),
     "LAB": (*STATISTICAL["LAB"], *FACTS["LAB"], "rule_renal", "rule_lab", "rule_adverse", "objected_renal",
             "objected_lab", "objected_adverse"),
     "OBSA": ("rule_monitoring", "objected_monitoring"),
@@ -231,6 +232,7 @@ SOURCE_UNCHECKED = "Source : {source} ; limite à confirmer dans le texte."
 STATISTICAL_MESSAGES = {
     "DOSEH": "{drug} : dose inhabituelle, {times} fois la dose usuelle de ce médicament dans l'établissement.",
     "DOSEL": "{drug} : dose inhabituellement basse, {times} fois la dose usuelle dans l'établissement.",
+    "ROUTE": "{drug} : voie inhabituelle pour ce médicament dans l'établissement ({route}).",
 }
 # A label with the other drug or the disease (category of ICD-10) that its value is about.
 ABOUT = "{label}, {what}"

@@ -12,7 +12,9 @@ from models.prescription_review.config import load_config
 from models.prescription_review.explain import explain
 from models.prescription_review.features import FEATURES, build_cases
 from models.prescription_review.knowledge import load_knowledge
+from models.prescription_review.reasons import remarkable
 from models.prescription_review.rules import CATEGORIES, SEVERITY_RANK
+from models.prescription_review.wording import REVIEW, STATISTICAL
 from models.view_store import read_views
 from tests.models.hospital_views import TableStore, noisy_after, store_of, utc
 
@@ -238,3 +240,24 @@ def test_a_result_of_tomorrow_is_seen_by_the_pharmacist_who_looks_the_day_after(
     assert "adverse" not in set(cases(store(hospital), 0).findings["rule"])
     assert "adverse" in set(cases(store(hospital), 48).findings["rule"])
     assert utc("2025-01-01T00:00:00") == FIRST.to_pydatetime()
+
+
+MOVED = sorted({name for names in STATISTICAL.values() for name in names} | {"age", "potassium", "rare_illness"})
+
+
+@quick
+@given(hospitals, st.dictionaries(st.sampled_from(MOVED), st.floats(0.1, 3), max_size=6), st.randoms())
+def test_a_category_rests_on_what_is_known_of_the_order(hospital, moved, random):
+    rows = cases(store(hospital)).orders.to_dict("records")
+    for row in rows[:3]:
+        learned = {name: random.choice([np.nan, random.uniform(-3, 3)]) for name in FEATURES if name not in row}
+        order = row | learned | {"daily_log_ratio": np.nan, "dose_log_ratio": np.nan}
+        shares = np.array([moved.get(name, 0.0) for name in FEATURES])
+        said = explain(order, [], shares, KNOWLEDGE, "UTC", problem=1)
+        known = [name for name in moved if remarkable(name, order)]
+        if said.category not in {REVIEW, "DOSE"}:
+            assert any(name in STATISTICAL[said.category] for name in known)
+        if moved and not known:
+            assert said.category == REVIEW
+        assert all(one.said for one in said.contributions) and said.message.startswith(said.finding)
+        assert "(log" not in said.message and "nan" not in said.message.split()

@@ -166,4 +166,4 @@ class Interactions:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split()).lstrip(":- ").strip()
+    return " ".join(text.split()).replace("( ", "(").lstrip(":- ").strip()
