@@ -114,9 +114,9 @@ def load_knowledge(site: Path | None = None, folder: Path = FOLDER) -> Knowledge
             digest.update(b"site\0" + own.read_bytes())
             frames[name] = _with_lines(frames[name], checked(_read(own), own, name))
     ansm = next((root / ANSM for root in (site, folder, FOLDER) if root and (root / ANSM).is_dir()), FOLDER / ANSM)
-    for path in sorted(
-        {*edition_of(ansm).glob("*.json"), *(table_of(ansm, path.name) for path in (FOLDER / ANSM).glob("*.csv"))}
-    ):
+    edition = edition_of(ansm).glob("*.json")
+    tables = (table_of(ansm, path.name) for path in (FOLDER / ANSM).glob("*.csv"))
+    for path in sorted({*edition, *tables}, key=lambda path: path.name):  # wherever each of them is
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return Knowledge(**frames, interactions=Interactions(ansm), sha256=digest.hexdigest())
 
