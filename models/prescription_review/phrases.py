@@ -41,8 +41,8 @@ class Phrase:
 
     def place(self, value: float) -> int:
         """Which of ``below`` a known value has."""
-        place = 0
-        while value >= self.below[place][0]:
+        place, last = 0, len(self.below) - 1
+        while place < last and value >= self.below[place][0]:
             place += 1
         return place
 

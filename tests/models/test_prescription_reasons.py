@@ -88,6 +88,14 @@ def test_words_are_finished_at_every_bound(feature):
     }  # fmt: skip
 
 
+@given(st.sampled_from(sorted(PHRASES)), st.sampled_from([math.inf, -math.inf]))
+def test_a_value_beyond_all_bounds_is_told_too(feature, value):
+    order = UNKNOWN | {"potassium": 4.0, "haemoglobin": 9.0, "clearance": 50.0, "filtration": 50.0, "age": 80.0}
+    phrase = PHRASES[feature]
+    assert phrase.place(value) in {0, len(phrase.below) - 1}
+    assert said(feature, order | {feature: value}) if phrase.scale == "log" else True
+
+
 @given(st.sampled_from(sorted(PHRASES)))
 def test_what_is_not_known_is_no_place_to_look(feature):
     assert not remarkable(feature, UNKNOWN)
