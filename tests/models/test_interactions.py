@@ -236,6 +236,14 @@ def test_an_association_that_a_hospital_accepts_is_shown_without_interrupting(tm
     assert said == ("association admise dans l'établissement : doses titrées" if severity == "low" else "")
 
 
+def test_a_table_of_rules_that_is_older_than_a_rule_keeps_its_words(tmp_path):
+    header = "rule,words,reason,source,edition,checked\n"
+    (tmp_path / "context_rules.csv").write_text(header + "soins_critiques,en réanimation,r,s,e,texte\n", "utf-8")
+    own = Interactions(tmp_path)
+    assert own.rules["soins_critiques"]["words"] == "en réanimation"
+    assert own.rules["association_admise"] == INTERACTIONS.rules["association_admise"]
+
+
 @pytest.mark.parametrize(
     "line",
     [

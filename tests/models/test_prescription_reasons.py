@@ -93,7 +93,8 @@ def test_a_value_beyond_all_bounds_is_told_too(feature, value):
     order = UNKNOWN | {"potassium": 4.0, "haemoglobin": 9.0, "clearance": 50.0, "filtration": 50.0, "age": 80.0}
     phrase = PHRASES[feature]
     assert phrase.place(value) in {0, len(phrase.below) - 1}
-    assert said(feature, order | {feature: value}) if phrase.scale == "log" else True
+    if phrase.scale == "log":
+        assert said(feature, order | {feature: value})
 
 
 @given(st.sampled_from(sorted(PHRASES)))

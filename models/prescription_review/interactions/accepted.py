@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from models.prescription_review.interactions.context import DISCOURAGED
 from models.prescription_review.interactions.substances import rows_of
 from models.prescription_review.interactions.thesaurus import Thesaurus, ThesaurusError, plain_end
 
 TABLE = "accepted_associations.csv"
-DISCOURAGED = 3
 
 
 def accepted(folder: Path, thesaurus: Thesaurus) -> dict[int, str]:

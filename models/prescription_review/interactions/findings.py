@@ -16,7 +16,7 @@ from models.prescription_review.interactions.context import DISCOURAGED, NOT_ABS
 from models.prescription_review.interactions.matching import MET, UNKNOWN, Orders, matches
 from models.prescription_review.interactions.options import Catalogue
 from models.prescription_review.interactions.routes import NAMES, ORDER, is_local
-from models.prescription_review.interactions.substances import rows_of
+from models.prescription_review.interactions.substances import SHIPPED, rows_of
 from models.prescription_review.interactions.thesaurus import LEVEL_NAMES
 
 SEVERITIES = {4: "high", 3: "moderate", 2: "moderate", 1: "low"}
@@ -42,7 +42,9 @@ class Interactions:
         self.catalogue = Catalogue(folder)
         self.accepted = accepted(folder, self.catalogue.thesaurus)
         self.context = Context(self.catalogue, self.accepted)
-        self.rules: dict[str, dict[str, str]] = {row["rule"]: row for row in rows_of(folder, "context_rules.csv")}
+        # A hospital's own words for some rules; a rule that is newer than its table has ours.
+        rules = (row for root in (SHIPPED, folder) for row in rows_of(root, "context_rules.csv"))
+        self.rules: dict[str, dict[str, str]] = {row["rule"]: row for row in rules}
 
     def all_matches(
         self, orders: Columns, asked: Rows, person: Rows, facts: Columns, diagnoses: Columns, of: Rows
