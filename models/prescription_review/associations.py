@@ -18,8 +18,9 @@ from models.prescription_review.columns import Columns, factorized
 from models.prescription_review.situations import BESIDE
 
 SHRINK = 0.5  # added to both counts: what was expected once and never seen says little
+PAIRED = ("duplicate", "interaction")  # rules whose findings name another drug: how seldom those two go together
 UNTOLD = 1.0  # patients taken where there were too few to be kept
-RARE = tuple(f"rare_{kind}" for kind in BESIDE)
+RARE = tuple(f"rare_{kind}" for kind in (*BESIDE, *PAIRED))
 
 
 @dataclass(frozen=True)
@@ -62,13 +63,14 @@ class Associations:
         return cls(pd.read_csv(path, dtype={"drug": str, "what": str}, keep_default_na=False))
 
     def compare(self, orders: Columns, beside: Columns) -> Columns:
-        """``RARE``: of each kind of thing beside an order the rarest, in bits (0: as expected; -3: eight times rarer).
+        """``RARE``: of each kind of thing beside an order, and of the drugs that a rule names, the rarest; in bits.
 
+        0: as expected; -3: eight times rarer.
         NaN where there is nothing of the kind. Shape (orders,) each.
         """
         bits, number = self.bits(orders, beside), len(orders["drug"])
         found = {}
-        for kind, name in zip(BESIDE, RARE, strict=True):
+        for kind, name in zip((*BESIDE, *PAIRED), RARE, strict=True):
             rows = np.flatnonzero(beside["kind"] == kind)
             least = np.full(number, np.inf)
             np.minimum.at(least, beside["at"][rows], bits[rows])
@@ -76,8 +78,9 @@ class Associations:
         return found
 
     def bits(self, orders: Columns, beside: Columns) -> NDArray[np.float64]:
-        """Of each situation, shape (situations,); NaN for findings of rules."""
-        there = np.flatnonzero(np.isin(beside["kind"], BESIDE))
+        """Of each situation, shape (situations,); NaN for findings of rules that name no other drug."""
+        named = np.isin(beside["kind"], PAIRED) & (beside["what"] != "")
+        there = np.flatnonzero(np.isin(beside["kind"], BESIDE) | named)
         found = np.full(len(beside["at"]), np.nan)
         drug, what = orders["drug"][beside["at"][there]], beside["what"][there]
         number, values = factorized(beside["fine"][there])

@@ -15,6 +15,7 @@ from models.contract import Contribution, Evidence, Severity
 from models.prescription_review import diagnoses, wording
 from models.prescription_review.config import load_config
 from models.prescription_review.features import CATEGORICAL, FEATURES
+from models.prescription_review.findings import ENDED, PAST
 from models.prescription_review.knowledge import Knowledge
 from models.prescription_review.reasons import number, remarkable, said
 from models.prescription_review.rules import CATEGORIES, NO_ROW, SEVERITY_RANK, act_ip
@@ -185,6 +186,8 @@ def _sentences(order: Row, finding: Row, knowledge: Knowledge) -> tuple[str, str
         text = wording.MESSAGES["duplicate_substance"].format(drug=order["drug_name"], other=finding["detail"])
         return text, _proposal(rule, {})
     line = knowledge.line(finding["line"])
+    if rule == "interaction" and knowledge.interactions.is_over(finding["note"]):
+        line = {**line, "action": "watch"}
     source = wording.SOURCE if line["checked"] == READ else wording.SOURCE_UNCHECKED
     more = [_proposal(rule, line), *([source] if rule != "duplicate" else [])]
     words = _words(order, finding, line, knowledge)
@@ -196,10 +199,11 @@ def _sentences(order: Row, finding: Row, knowledge: Knowledge) -> tuple[str, str
 def _message(rule: str, finding: Row, line: Row) -> str:
     """The sentence of the rule, or of what its line adds to it."""
     if rule == "duplicate":
-        return "duplicate_class"
+        return "duplicate_ended" if finding["note"] == ENDED else "duplicate_class"
     if rule == "monitoring" and pd.isna(finding["value"]):
         return "monitoring_never"
-    said = (f"{rule}_{line.get(column)}" for column in ("action", "side", "kind", "who"))
+    past = "_past" if finding["note"] == PAST else ""
+    said = (f"{rule}_{line.get(column)}{past}" for column in ("action", "side", "kind", "who"))
     return next((key for key in said if key in wording.MESSAGES), rule)
 
 
@@ -210,7 +214,9 @@ def _words(order: Row, finding: Row, line: Row, knowledge: Knowledge) -> dict[st
     if rule == "renal":
         words |= {"value": f"{finding['value']:.0f}", "method": order["clearance_method"], "most": _most(line)}
     elif rule in ("lab", "adverse"):
-        words |= {"analyte": wording.ANALYTES[line["analyte"]], "unit": wording.UNITS[line["analyte"]]}
+        analyte = line["analyte"]
+        words |= {"analyte": wording.ANALYTES[analyte], "unit": wording.UNITS[analyte]}
+        words["last"] = number(order[analyte])
     elif rule == "age":
         words["value"] = _years(finding["value"])
     elif rule == "interaction":
@@ -252,16 +258,18 @@ def _finding_evidence(order: Row, finding: Row, timezone: str) -> list[Evidence]
     if table != "measurement":
         label = "" if finding["rule"] == "route" else str(finding["detail"] or "")  # there it is the route
         return [Evidence(table, row_id, label)] if table else []
-    of_row = (name for name in wording.ANALYTES if int(order[f"{name}_id"]) == row_id)
-    return [row for name in of_row for row in _lab_evidence(order, name, timezone)]
+    of_row = ((name, which) for name in wording.ANALYTES for which in ("", "_lowest", "_highest")
+              if int(order.get(f"{name}{which}_id", NO_ROW)) == row_id)  # fmt: skip
+    return [row for name, which in of_row for row in _lab_evidence(order, name, timezone, which)]
 
 
-def _lab_evidence(order: Row, analyte: str, timezone: str) -> list[Evidence]:
-    row = int(order[f"{analyte}_id"])
+def _lab_evidence(order: Row, analyte: str, timezone: str, which: str = "") -> list[Evidence]:
+    """The last result of an analysis, or the lowest or highest one of the last days."""
+    row = int(order[f"{analyte}{which}_id"])
     if row == NO_ROW:
         return []
-    day = pd.Timestamp(order[f"{analyte}_at"], tz="UTC").tz_convert(timezone).strftime("%d/%m/%Y")
-    text = f"{wording.ANALYTES[analyte]} {number(order[analyte])} {wording.UNITS[analyte]}".rstrip()
+    day = pd.Timestamp(order[f"{analyte}{which}_at"], tz="UTC").tz_convert(timezone).strftime("%d/%m/%Y")
+    text = f"{wording.ANALYTES[analyte]} {number(order[analyte + which])} {wording.UNITS[analyte]}".rstrip()
     return [Evidence("measurement", row, f"{text} du {day}")]
 
 

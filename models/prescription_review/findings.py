@@ -19,6 +19,8 @@ _KINDS: dict[str, Any] = dict.fromkeys(COLUMNS, object) | {
 }  # fmt: skip
 NONE: Columns = {name: np.empty(0, dtype=kind) for name, kind in _KINDS.items()}
 NO_ROW = -1
+# Notes of what is over when an order is judged: the other order, a result that was worse than the last one.
+ENDED, PAST = "ended", "past"
 ROUNDING = 1 + 1e-9  # 3 x 0.1 is not above 0.3
 
 

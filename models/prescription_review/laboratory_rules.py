@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from models.prescription_review.columns import Columns, Taken, stacked
-from models.prescription_review.findings import NONE, ROUNDING, View, findings, kept
+from models.prescription_review.columns import Columns, Rows, Taken
+from models.prescription_review.findings import PAST, ROUNDING, View, findings, kept
 from models.prescription_review.knowledge import Lines
 from models.prescription_review.lookup import Lookup, of_that_route
 
@@ -18,61 +18,87 @@ HOUR = np.timedelta64(3600 * 10**6, "us")
 def renal(lookup: Lookup) -> Iterator[Columns]:
     """Contra-indicated, too high or too often at this kidney function.
 
-    A line that asks to adapt the dose finds nothing, whatever else it says: it tells the learner alone.
+    A line that asks to adapt the dose finds nothing, whatever else it says: it tells the learner alone. The lowest
+    filtration of the last days is looked at too: the order may have been written for those kidneys.
     """
     at, orders, lines = lookup.lines("renal_limits")
     if not len(at):
         return
-    clearance = orders["clearance"]
-    applies = (clearance >= lines["clearance_from"]) & (clearance < lines["clearance_below"])
+    clearance, lowest = orders["clearance"], orders["filtration_lowest"]
+    now = _speaks_against(orders, lines, clearance)
+    then = ~now & _speaks_against(orders, lines, lowest)
+    of_line = {"at": at, "line": lines["line"], "limit": lines["clearance_below"]}
+    of_now = {"severity": lines["severity"], "value": clearance, "other": orders["creatinine_id"]}
+    of_then = {"severity": _low(at), "value": lowest, "other": orders["creatinine_highest_id"]}
+    yield _measured(lookup, "renal", now, of_line | of_now)
+    yield _measured(lookup, "renal", then, of_line | of_then, PAST)
+
+
+def _speaks_against(orders: View, lines: View, filtration: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether a line forbids the order, or its dose or rhythm, were the kidneys to filter so much."""
+    applies = (filtration >= lines["clearance_from"]) & (filtration < lines["clearance_below"])
     applies &= of_that_route(orders, lines) & (lines["action"] != "adapt")
     too_much = (orders["unit"] == lines["unit"]) & (orders["daily"] > lines["max_daily"] * ROUNDING)
     too_often = orders["per_day"] > lines["max_per_day"] * ROUNDING
-    met = applies & ((lines["action"] == "contraindicated") | too_much | too_often)
-    rows = kept(
-        met, at=at, line=lines["line"], severity=lines["severity"], value=clearance, limit=lines["clearance_below"],
-        other=orders["creatinine_id"],
-    )  # fmt: skip
-    yield findings(
-        lookup.facts, rows, "renal", severity=rows["severity"], value=rows["value"], limit=rows["limit"],
-        other_table="measurement", other_id=rows["other"],
-    )  # fmt: skip
+    found: NDArray[np.bool_] = applies & ((lines["action"] == "contraindicated") | too_much | too_often)
+    return found
 
 
 def laboratory(lookup: Lookup) -> Iterator[Columns]:
-    """A recent result on the wrong side of a limit of the substance."""
-    yield _results(lookup, "lab", "limit")
+    """A recent result on the wrong side of a limit of the substance; or one of the last days, where the last is not."""
+    table = lookup.knowledge.by_code["lab_limits"]
+    for analyte, at, orders, lines in _by_analyte(lookup, "limit"):
+        limit = lines["limit"]
+        of_line = {"at": at, "line": lines["line"], "limit": limit}
+        now = _wrong(orders, lines, analyte, table)
+        of_now = {"severity": lines["severity"], "value": orders[analyte], "other": orders[f"{analyte}_id"]}
+        yield _measured(lookup, "lab", now, of_line | of_now)
+        for side, name in (("above", f"{analyte}_highest"), ("below", f"{analyte}_lowest")):
+            if name in lookup.facts:
+                beyond = orders[name] > limit if side == "above" else orders[name] < limit
+                then = ~now & beyond & table.saying("side", side)[lines.rows]
+                of_then = {"severity": _low(at), "value": orders[name], "other": orders[f"{name}_id"]}
+                yield _measured(lookup, "lab", then, of_line | of_then, PAST)
 
 
 def adverse(lookup: Lookup) -> Iterator[Columns]:
     """A result drawn under the treatment shows an effect that it is known for."""
-    yield _results(lookup, "adverse", "adverse")
+    table = lookup.knowledge.by_code["lab_limits"]
+    for analyte, at, orders, lines in _by_analyte(lookup, "adverse"):
+        met = _wrong(orders, lines, analyte, table)
+        met &= _drawn_under_treatment(lookup, at, orders[f"{analyte}_at"], lines["after_hours"])
+        yield _measured(lookup, "adverse", met, {
+            "at": at, "line": lines["line"], "limit": lines["limit"], "severity": lines["severity"],
+            "value": orders[analyte], "other": orders[f"{analyte}_id"],
+        })  # fmt: skip
 
 
-def _results(lookup: Lookup, rule: str, kind: str) -> Columns:
-    at, orders, lines = lookup.lines("lab_limits")
+def _by_analyte(lookup: Lookup, kind: str) -> Iterator[tuple[str, Rows, Taken, Taken]]:
+    """Each analysis with the orders asked about (position, facts) and the lines of a kind that name it."""
+    at, _, lines = lookup.lines("lab_limits")
     table = lookup.knowledge.by_code["lab_limits"]
     of_kind = table.saying("kind", kind)
-    parts = []
     for analyte, named in table.naming("analyte").items():
         chosen = np.flatnonzero((of_kind & named)[lines.rows])
-        if not len(chosen):
-            continue
-        orders, lines_here = Taken(lookup.facts, at[chosen]), Taken(table.columns, lines.rows[chosen])
-        met = _wrong(orders, lines_here, analyte, table)
-        if kind == "adverse":
-            met &= _drawn_under_treatment(lookup, at[chosen], orders[f"{analyte}_at"], lines_here["after_hours"])
-        parts.append(kept(
-            met, at=at[chosen], row=lines_here.rows, value=orders[analyte], other=orders[f"{analyte}_id"],
-        ))  # fmt: skip
-    if not parts:
-        return NONE
-    rows = stacked(parts)
-    lines = Taken(table.columns, rows["row"])
+        if len(chosen):
+            yield analyte, at[chosen], Taken(lookup.facts, at[chosen]), Taken(table.columns, lines.rows[chosen])
+
+
+def _measured(lookup: Lookup, rule: str, met: NDArray[np.bool_], columns: Columns, note: str = "") -> Columns:
+    """Findings that rest on a result, where a condition is met.
+
+    Args:
+        columns: ``at``, and as in a finding ``line``, ``severity``, ``value`` and ``limit``; ``other``: the result.
+    """
+    rows = kept(met, **columns)
     return findings(
-        lookup.facts, rows | {"line": lines["line"]}, rule, severity=lines["severity"], value=rows["value"],
-        limit=lines["limit"], other_table="measurement", other_id=rows["other"],
+        lookup.facts, rows, rule, severity=rows["severity"], value=rows["value"], limit=rows["limit"],
+        other_table="measurement", other_id=rows["other"], note=note,
     )  # fmt: skip
+
+
+def _low(at: Rows) -> NDArray[np.object_]:
+    return np.full(len(at), "low", dtype=object)
 
 
 def _wrong(orders: View, lines: Taken, analyte: str, table: Lines) -> NDArray[np.bool_]:

@@ -25,7 +25,8 @@ def last_results(orders: Columns, results: Columns, analytes: Mapping[str, Analy
         trend_days: the lowest and the highest value are those of so many days until then, the last one included.
     Returns:
         For each analysis: its value, ``_age_h`` (hours since it was drawn), ``_previous`` (the value before), ``_id``,
-        ``_at`` (when it was drawn); of those with a trend also ``_lowest`` and ``_highest``.
+        ``_at`` (when it was drawn); of those with a trend also ``_lowest`` and ``_highest``, each with its ``_id`` and
+        ``_at``.
     """
     now, names, span = orders["index_time"], [*analytes], len(analytes)
     times = np.unique(results["seen_at"])
@@ -47,26 +48,39 @@ def last_results(orders: Columns, results: Columns, analytes: Mapping[str, Analy
     row = np.where(np.repeat(now, span) - seen <= np.tile(oldest, len(now)), row, NO_ROW)
     before = np.where((row > first) & (row >= 0), row - 1, NO_ROW)
     drawn = picked(results["at"], row, np.datetime64("NaT"))
-    columns = {
-        "": picked(results["value"], row, np.nan),
+    columns = _named("", results, row) | {
         "_age_h": (np.repeat(now, span) - drawn) / np.timedelta64(1, "s") / 3600,
         "_previous": picked(results["value"], before, np.nan),
-        "_id": picked(results["id"], row, NO_ROW),
-        "_at": drawn.astype(INSTANT),
     }
     matrices = {suffix: column.reshape(-1, span).T for suffix, column in columns.items()}
     found = {name + suffix: matrix[n] for n, name in enumerate(names) for suffix, matrix in matrices.items()}
     begin = now - np.timedelta64(trend_days, "D") - np.timedelta64(1, "us")
+    by_value = np.argsort(results["value"], kind="stable")
     for n in (n for n, analyte in enumerate(analytes.values()) if analyte.trend):
         start = np.maximum(at(begin, n), first[n::span])
         for suffix, of in (("_lowest", np.minimum), ("_highest", np.maximum)):
-            found[names[n] + suffix] = _extreme(of, results["value"], start, row[n::span])
+            found |= _named(names[n] + suffix, results, _extreme(of, by_value, start, row[n::span]))
     return found
 
 
-def _extreme(of: np.ufunc, values: NDArray[Any], start: NDArray[Any], last: NDArray[Any]) -> NDArray[Any]:
-    """The extreme of the values from a position to another, both included; NaN where there is none."""
+def _named(name: str, results: Columns, row: NDArray[np.int64]) -> Columns:
+    """Value, id and time of some results; a negative row is none."""
+    return {
+        name: picked(results["value"], row, np.nan),
+        f"{name}_id": picked(results["id"], row, NO_ROW),
+        f"{name}_at": picked(results["at"], row, np.datetime64("NaT")).astype(INSTANT),
+    }
+
+
+def _extreme(of: np.ufunc, by_value: NDArray[np.int64], start: NDArray[Any], last: NDArray[Any]) -> NDArray[np.int64]:
+    """Which of the rows from one to another, both included, has the lowest or the highest value; -1 where none is.
+
+    Args:
+        by_value: the rows in the order of their values.
+    """
     none = (last < 0) | (start > last)
+    rank = np.empty(len(by_value) + 2, dtype=np.int64)
+    rank[by_value] = np.arange(len(by_value))
     bounds = np.column_stack([np.where(none, 0, start), np.where(none, 1, last + 1)]).ravel()
-    found = of.reduceat(np.append(values, [np.nan, np.nan]), bounds)[::2] if len(bounds) else np.empty(0)
-    return np.where(none, np.nan, found)
+    found = of.reduceat(rank, bounds)[::2] if len(bounds) else np.empty(0, dtype=np.int64)
+    return np.where(none, NO_ROW, np.append(by_value, NO_ROW)[np.where(none, 0, found)])

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.prescription_review.associations import Associations
+from models.prescription_review.associations import PAIRED, Associations
 from models.prescription_review.columns import Columns
 from models.prescription_review.dose_reference import DoseReference
 from models.prescription_review.features import Cases
@@ -61,11 +61,12 @@ class Learned:
     def named(self, cases: Cases) -> Columns:
         """Feature → the other drug or the disease that its value is about; "" where there is none."""
         beside, number = cases.beside, len(cases.rows["drug"])
-        weights = {"rare": -self.associations.bits(cases.rows, beside), "objected": self.objections.rates(beside)}
+        named = (OTHER_DRUG, SAME_GROUP, ILLNESS)
+        rare, objected = -self.associations.bits(cases.rows, beside), self.objections.rates(beside)
         return {
             f"{name}_{kind}": strongest(beside, kind, weight, number)
-            for name, weight in weights.items()
-            for kind in (OTHER_DRUG, SAME_GROUP, ILLNESS)
+            for name, weight, kinds in (("rare", rare, (*named, *PAIRED)), ("objected", objected, named))
+            for kind in kinds
         }
 
     def write(self, folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -16,6 +16,9 @@ from models.prescription_review.findings import NO_ROW, View, first_each, named,
 from models.prescription_review.knowledge import FULL_CODE, Coded, Knowledge
 from models.prescription_review.known import PERSON
 from models.prescription_review.orders import KEY, active_pairs, treated_since
+
+# As `active_pairs` and `ended_pairs`.
+Pairs = Callable[[Columns, Rows, Rows, Rows, Rows], tuple[Rows, Rows]]
 
 
 @dataclass(frozen=True)
@@ -179,16 +182,19 @@ def of_that_route(orders: View, lines: View) -> NDArray[np.bool_]:
     return found
 
 
-def beside(lookup: Lookup, here: tuple[Rows, Rows], there: tuple[Rows, Rows], group: Rows) -> Columns:
-    """Orders asked about with other active orders of the patient, where their lines are of one group.
+def beside(
+    lookup: Lookup, here: tuple[Rows, Rows], there: tuple[Rows, Rows], group: Rows, which: Pairs = active_pairs
+) -> Columns:
+    """Orders asked about with other orders of the patient, where their lines are of one group.
 
     Args:
         here, there: positions of orders, and of a line of each.
         group: number of each line.
+        which: those that are active, or those that have ended.
     """
     person, _ = lookup.people
     number = lookup.number[here[0]]
     row, line, number = here[0][number >= 0], here[1][number >= 0], number[number >= 0]
     key, other_key = person[row] * len(group) + group[line], person[there[0]] * len(group) + group[there[1]]
-    i, j = active_pairs(lookup.orders, row, key, there[0], other_key)
+    i, j = which(lookup.orders, row, key, there[0], other_key)
     return {"at": number[i], "line_at": line[i], "there": there[0][j], "other": lookup.orders[KEY][there[0][j]]}

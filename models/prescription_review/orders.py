@@ -203,3 +203,15 @@ def active_pairs(orders: Columns, here: Rows, here_key: Rows, other: Rows, other
     begin, end, now = orders["written_at"][two], orders["end_time"][two], orders["index_time"][one]
     active = (one != two) & (begin <= now) & (end > now) & (end > begin)
     return i[active], j[active]
+
+
+def ended_pairs(orders: Columns, here: Rows, here_key: Rows, other: Rows, other_key: Rows) -> tuple[Rows, Rows]:
+    """Each order asked about with the other orders that ran beside it and had ended when it is judged.
+
+    Arguments and result as `active_pairs`.
+    """
+    i, j = pairs(here_key, other_key)
+    one, two = here[i], other[j]
+    begin, end, now = orders["written_at"][two], orders["end_time"][two], orders["index_time"][one]
+    ran = (one != two) & (end <= now) & (end > orders["written_at"][one]) & (end > begin)
+    return i[ran], j[ran]

@@ -229,6 +229,8 @@ BESIDE = {
     "haemoglobin_level": ("à une hémoglobine de {state} g/dL", "hémoglobine inconnue"),
     "age_and_sex": ("à {state} ans et pour ce sexe", "âge ou sexe inconnu"),
 }
+# Rules that name another drug.
+PAIRED = {"duplicate": ("avec {about}", "aucune redondance"), "interaction": ("avec {about}", "aucune interaction")}
 RARE = {
     f"rare_{kind}": Phrase(
         (
@@ -240,7 +242,7 @@ RARE = {
         "bits",
         (1, 2),
     )
-    for kind, (when, nothing) in BESIDE.items()
+    for kind, (when, nothing) in (BESIDE | PAIRED).items()
 }
 OBJECTED = {
     f"objected_{kind}": _rate(f"{{percent}} % des prescriptions comparables corrigées {when}", nothing)

@@ -15,11 +15,19 @@ from models.prescription_review.administration_rules import rhythm, route
 from models.prescription_review.columns import Columns, stacked, take
 from models.prescription_review.criteria_rules import stopp, untreated
 from models.prescription_review.dose_rules import dose_above_maximum, dose_sum_above_maximum, underdose
-from models.prescription_review.findings import COLUMNS, NO_ROW, NONE, SEVERITY_RANK, findings, first_each, named
+from models.prescription_review.findings import (
+    COLUMNS,
+    ENDED,
+    NO_ROW,
+    NONE,
+    SEVERITY_RANK,
+    findings,
+    first_each,
+    named,
+)
 from models.prescription_review.laboratory_rules import adverse, laboratory, monitoring, renal
-from models.prescription_review.lookup import Lookup
-from models.prescription_review.lookup import beside as _beside
-from models.prescription_review.orders import KEY
+from models.prescription_review.lookup import Lookup, beside
+from models.prescription_review.orders import KEY, active_pairs, ended_pairs
 from models.prescription_review.patient_rules import age, allergy, contraindication, pregnancy
 
 __all__ = ["ACT_IP", "CATEGORIES", "COLUMNS", "NO_ROW", "SEVERITY_RANK", "Lookup", "act_ip", "find_all"]
@@ -96,7 +104,7 @@ def find_all(lookup: Lookup) -> Columns:
 
 
 def duplicate(lookup: Lookup) -> Iterator[Columns]:
-    """The same substance, or another of the same class, is already active."""
+    """The same substance, or another of the same class, is already active; or one of that class ran beside it."""
     orders, table = lookup.orders, lookup.knowledge.by_code["duplicate_classes"]
     row, line = table.of(lookup.all_drugs)
     kind = table.columns["kind"][line]
@@ -114,9 +122,11 @@ def duplicate(lookup: Lookup) -> Iterator[Columns]:
     member = kind == "class"
     row, line = row[member], line[member]
     _, of_class = np.unique(table.columns["class"], return_inverse=True)
-    rows = _beside(lookup, (row, line), (row, line), of_class)
-    rows = take(rows, orders["atc"][lookup.asked[rows["at"]]] != orders["atc"][rows["there"]])
-    yield _with_order(lookup, "duplicate", rows, table.columns)
+    now, then = (_others(beside(lookup, (row, line), (row, line), of_class, which), lookup)
+                 for which in (active_pairs, ended_pairs))  # fmt: skip
+    yield _with_order(lookup, "duplicate", now, table.columns)
+    still, over = (rows["at"] * len(of_class) + rows["line_at"] for rows in (now, then))
+    yield _with_order(lookup, "duplicate", take(then, ~np.isin(over, still)), table.columns, severity="low", note=ENDED)
 
 
 def interaction(lookup: Lookup) -> Iterator[Columns]:
@@ -134,13 +144,24 @@ def interaction(lookup: Lookup) -> Iterator[Columns]:
     )  # fmt: skip
 
 
-def _with_order(lookup: Lookup, rule: str, rows: Columns, lines: Columns) -> Columns:
-    """One finding an order and line: with the first of the other orders."""
+def _others(rows: Columns, lookup: Lookup) -> Columns:
+    """Those with another substance."""
+    atc = lookup.orders["atc"]
+    return take(rows, atc[lookup.asked[rows["at"]]] != atc[rows["there"]])
+
+
+def _with_order(lookup: Lookup, rule: str, rows: Columns, lines: Columns, **said: str) -> Columns:
+    """One finding an order and line: with the first of the other orders.
+
+    Args:
+        said: a severity or a note, else those of the line.
+    """
     rows = first_each(rows, "at", "line_at", by="other")
     line = take(lines, rows["line_at"])
+    columns = {"severity": line["severity"], "other_id": rows["other"], **said}
     return findings(
-        lookup.facts, rows | named(line, "line"), rule, severity=line["severity"], other_table="drug_exposure",
-        other_id=rows["other"], detail=lookup.orders["drug_name"][rows["there"]],
+        lookup.facts, rows | named(line, "line"), rule, other_table="drug_exposure",
+        detail=lookup.orders["drug_name"][rows["there"]], **columns,
     )  # fmt: skip
 
 

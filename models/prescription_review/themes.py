@@ -27,11 +27,11 @@ THEMES: dict[str, tuple[str, ...]] = {
     ),
     "duplicate": (
         "active_same_substance", "active_same_class", "rule_duplicate", "objected_duplicate", "objected_same_group",
-        "rare_same_group",
+        "rare_same_group", "rare_duplicate",
     ),
     "interaction": (
         "after_other", "interaction_level", "rule_interaction", "objected_interaction", "objected_other_drug",
-        "rare_other_drug",
+        "rare_other_drug", "rare_interaction",
     ),
     "disease": (
         *(name for name in ILLNESSES if name != "ill_kidney"), "stopp_criteria", "rule_contraindication", "rule_stopp",

@@ -103,6 +103,8 @@ LABELS = {
     "kidney_error_ratio": "dose à cette fonction rénale : vraisemblance d'une erreur de saisie (log)",
     "rare_other_drug": "fréquence avec une autre ligne active, par rapport à l'attendu (log2)",
     "rare_same_group": "fréquence avec une autre ligne du même groupe, par rapport à l'attendu (log2)",
+    "rare_duplicate": "fréquence avec la ligne redondante, par rapport à l'attendu (log2)",
+    "rare_interaction": "fréquence avec la ligne qui interagit, par rapport à l'attendu (log2)",
     "rare_illness": "fréquence avec une maladie connue, par rapport à l'attendu (log2)",
     "rare_kidneys": "fréquence à cette fonction rénale, par rapport à l'attendu (log2)",
     "rare_potassium_level": "fréquence à cette kaliémie, par rapport à l'attendu (log2)",
@@ -171,9 +173,10 @@ SPEAKS_FOR = {
     "ALGY": ("rule_allergy", "objected_allergy"),
     "PREG": ("rule_pregnancy", "objected_pregnancy"),
     "DUPTHPY": ("rule_duplicate", "active_same_substance", "active_same_class", "objected_duplicate",
-                "objected_same_group", "rare_same_group"),
+                "objected_same_group", "rare_same_group", "rare_duplicate"),
     "COND": ("rule_contraindication", "objected_contraindication", "objected_illness", "rare_illness"),
-    "DRG": ("rule_interaction", "interaction_level", "objected_interaction", "objected_other_drug", "rare_other_drug"),
+    "DRG": ("rule_interaction", "interaction_level", "objected_interaction", "objected_other_drug", "rare_other_drug",
+            "rare_interaction"),
 }  # fmt: skip
 # Rules that speak for another family than their category: HL7 has no category for a route.
 FAMILIES = {"route": "ROUTE"}
@@ -188,6 +191,14 @@ MESSAGES = {
     "{value} mL/min ({method}).",
     "lab_above": "{drug} : {analyte} à {value} {unit}, au-dessus de {limit}.",
     "lab_below": "{drug} : {analyte} à {value} {unit}, en dessous de {limit}.",
+    "renal_contraindicated_past": "{drug} : à ne pas utiliser sous {limit} mL/min ; débit de filtration (CKD-EPI) à "
+    "{value} mL/min/1,73 m² au plus bas de {days} jours.",
+    "renal_reduce_past": "{drug} : posologie à réduire sous {limit} mL/min ({most}) ; débit de filtration (CKD-EPI) à "
+    "{value} mL/min/1,73 m² au plus bas de {days} jours.",
+    "lab_above_past": "{drug} : {analyte} à {value} {unit} au plus haut de {days} jours, au-dessus de {limit} ; {last} "
+    "au dernier résultat.",
+    "lab_below_past": "{drug} : {analyte} à {value} {unit} au plus bas de {days} jours, en dessous de {limit} ; {last} "
+    "au dernier résultat.",
     "lab_rise": "{drug} : {analyte} à {value} {unit}, au moins {limit} fois la valeur la plus basse de {days} jours.",
     "lab_fall": "{drug} : {analyte} à {value} {unit}, au plus {limit} fois la valeur la plus haute de {days} jours.",
     "adverse_above": "{drug} : sous traitement, {analyte} à {value} {unit}, au-dessus de {limit} ; effet indésirable ?",
@@ -200,6 +211,8 @@ MESSAGES = {
     "monitoring_never": "{drug} : surveillance à compléter, {label} ; aucun résultat récent connu sous ce traitement.",
     "duplicate_substance": "{drug} : la même substance est déjà prescrite ({other}).",
     "duplicate_class": "{drug} : une autre ligne de la même classe est active ({label} : {other}).",
+    "duplicate_ended": "{drug} : prescrit en même temps qu'une autre ligne de la même classe, arrêtée depuis "
+    "({label} : {other}).",
     "contraindication": "{drug} : déconseillé ou contre-indiqué ; diagnostic connu : {condition}.",
     "allergy_direct": "{drug} : allergie connue ({other}).",
     "allergy_cross": "{drug} : réaction croisée possible avec une allergie connue ({other}).",

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models.prescription_review.config import load_config
 from models.prescription_review.features import build_cases
@@ -61,7 +63,22 @@ def test_a_result_that_is_older_than_the_days_that_are_looked_at_still_tells_the
 def test_the_highest_potassium_of_the_last_days_is_known():
     found = facts_of([result(n, days, value, concept=3023103, unit="mmol/L")
                       for n, (days, value) in enumerate([(20, 7.0), (4, 6.1), (1, 4.4)])])  # fmt: skip
-    assert (found["potassium"], found["potassium_highest"]) == (4.4, 6.1)
+    assert (found["potassium"], found["potassium_highest"], found["potassium_highest_id"]) == (4.4, 6.1, 1)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 14), st.integers(30, 70)), min_size=1, max_size=12, unique_by=lambda row: row[0])
+)
+def test_the_lowest_and_the_highest_result_are_named_with_their_value(rows):
+    results = [result(n, days, value / 10, concept=3023103, unit="mmol/L") for n, (days, value) in enumerate(rows)]
+    found, last = facts_of(results), min(days for days, _ in rows)
+    recent = [value / 10 for days, value in rows if days <= 10]
+    for which, of in (("lowest", min), ("highest", max)):
+        name = f"potassium_{which}"
+        if last > 7 or not recent:  # the last result is too old to speak
+            assert np.isnan(found[name]) and found[f"{name}_id"] == -1
+        else:
+            assert found[name] == of(recent) == rows[found[f"{name}_id"]][1] / 10
 
 
 @pytest.mark.parametrize(

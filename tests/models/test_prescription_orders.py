@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from models.prescription_review.columns import codes, columns_of
 from models.prescription_review.dose_reference import OF_ALL, DoseReference
-from models.prescription_review.orders import NO_END, active_pairs, count_active
+from models.prescription_review.orders import NO_END, active_pairs, count_active, ended_pairs
 
 START = pd.Timestamp("2024-01-01")
 lines = st.lists(
@@ -52,6 +52,25 @@ def test_active_orders_are_counted_and_paired_as_defined(rows):
     assert count_active(columns, person, every).tolist() == [1 + len(slowly[i]) for i in orders["drug_exposure_id"]]
     here, there = active_pairs(columns, every, person, every, person)
     assert {i: set(there[here == i].tolist()) for i in slowly} == slowly
+
+
+@given(lines, st.integers(0, 6))
+def test_what_ran_beside_an_order_until_it_is_judged_is_active_or_has_ended(rows, judged_after):
+    orders = frame(rows)
+    orders["index_time"] += pd.Timedelta(days=judged_after)
+    columns = {name: orders[name].to_numpy() for name in orders}
+    person, every = codes(columns["person_id"]), np.arange(len(orders))
+    pairs = [set(zip(*(side.tolist() for side in which(columns, every, person, every, person)), strict=True))
+             for which in (active_pairs, ended_pairs)]  # fmt: skip
+    active, ended = pairs
+    ran = {
+        (one.drug_exposure_id, other.drug_exposure_id)
+        for one in orders.itertuples()
+        for other in orders.itertuples()
+        if one.drug_exposure_id != other.drug_exposure_id and one.person_id == other.person_id
+        and max(one.written_at, other.written_at) < other.end_time and other.written_at <= one.index_time
+    }  # fmt: skip
+    assert active | ended == ran and not active & ended
 
 
 doses = st.lists(st.tuples(st.integers(0, 2), st.sampled_from([0.5, 1, 2, 5, 50])), min_size=3, max_size=40)

@@ -22,10 +22,11 @@ from models.prescription_review.interactions.words import plain
 CONTRAINDICATED, DISCOURAGED = 4, 3
 # In this order: the first that holds gives the reason.
 RULES = (
-    "", "voie_locale", "non_absorbe", "absorption_digestive", "condition_inconnue", "kaliemie_connue",
-    "kaliemie_corrigee", "INR_controle", "fonction_renale_stable", "soins_critiques", "moindre_efficacite",
-    "association_admise", "association_connue",
+    "", "association_terminee", "voie_locale", "non_absorbe", "absorption_digestive", "condition_inconnue",
+    "kaliemie_connue", "kaliemie_corrigee", "INR_controle", "fonction_renale_stable", "soins_critiques",
+    "moindre_efficacite", "association_admise", "association_connue",
 )  # fmt: skip
+AT_ANY_LEVEL = 4  # so many of the first speak of any level, the others of those that would interrupt
 NORMAL_POTASSIUM, CORRECTED_POTASSIUM, HIGHEST_INR = 5.0, 4.0, 4.0  # mmol/L, mmol/L, no unit
 NORMAL_CLEARANCE, RISE = 60.0, 1.5  # mL/min; creatinine over the one before (KDIGO 2012: acute kidney injury)
 RECENT_H = 72.0
@@ -72,7 +73,8 @@ class Context:
     def rule(self, found: Columns, orders: Orders) -> NDArray[np.int64]:
         """The number of the rule (place in ``RULES``) by which a level does not interrupt; 0 for none.
 
-        Only levels that would interrupt are looked at, and those of an interaction in the gut or by a local form.
+        Only levels that would interrupt are looked at, and those of an interaction that is over, in the gut, or by a
+        local form.
         """
         entry, at = found["entry"], found["at"]
         sides = np.stack([orders.asked[at], found["there"]])
@@ -83,6 +85,7 @@ class Context:
         kidney = (facts["clearance"] >= NORMAL_CLEARANCE) & (facts["creatinine_age_h"] <= RECENT_H)
         kidney &= ~(facts["creatinine"] >= RISE * facts["creatinine_previous"])
         rules = [
+            orders.columns["end"][found["there"]] <= orders.columns["now"][orders.asked[at]],
             (orders.columns["local"][sides] & ~self._local_counts[entry, routes]).any(axis=0),
             (orders.columns["not_absorbed"][sides] & (routes == ORDER.index("oral"))).any(axis=0),
             self._flag("gut", entry) & ~np.isin(routes, _BY_MOUTH).all(axis=0),
@@ -96,7 +99,7 @@ class Context:
             discouraged & np.isin(entry, self._accepted),
             np.zeros(len(entry), dtype=bool),
         ]
-        matters = (found["rank"] >= DISCOURAGED) | rules[0] | rules[1] | rules[2]
+        matters = (found["rank"] >= DISCOURAGED) | np.any(rules[:AT_ANY_LEVEL], axis=0)
         rule = np.where(matters, np.select(rules, range(1, len(RULES)), 0), 0)
         again = np.flatnonzero(discouraged & (rule == 0))
         again = again[already_together(take(found, again), orders)]

@@ -28,6 +28,7 @@ DIAGNOSES = {
 }
 FACTS = ("age", "clearance", "creatinine", "creatinine_previous", "creatinine_age_h", "potassium", "potassium_age_h",
          "INR", "INR_age_h", "weight", "critical_care")  # fmt: skip
+OVER = RULES.index("association_terminee")
 SOURCE = "Thésaurus des interactions médicamenteuses (ANSM)"
 
 
@@ -49,7 +50,7 @@ class Interactions:
     def all_matches(
         self, orders: Columns, asked: Rows, person: Rows, facts: Columns, diagnoses: Columns, of: Rows
     ) -> Columns:
-        """Every entry that speaks of an order asked about and another that is active then (``matching.matches``).
+        """Every entry that speaks of an order asked about and another beside it (``matching.matches``).
 
         Args:
             orders: prepared orders (``orders.prepare_orders``).
@@ -76,6 +77,7 @@ class Interactions:
             found["entry"],
             -found["state"],
             -found["rank"],
+            found["rule"] == OVER,
             ~interrupts,
         )
         found = take(found | {"interrupts": interrupts}, np.lexsort((*keys, other, found["at"])))
@@ -116,6 +118,12 @@ class Interactions:
             "mechanism": _one_line(found.mechanism), "source": SOURCE, "edition": self.catalogue.thesaurus.edition,
             "checked": "texte",
         }  # fmt: skip
+
+    @staticmethod
+    def is_over(note: str) -> bool:
+        """Whether the other order of a finding had ended when this one is judged."""
+        _, rule, *_ = map(int, note.split())
+        return rule == OVER
 
     def note_words(self, line: str, note: str) -> dict[str, str]:
         """A finding's note in words: ``state`` of the condition, ``reason`` for no interruption, level ``withheld``."""

@@ -40,19 +40,19 @@ class Orders:
 
 
 def matches(catalogue: Catalogue, orders: Orders) -> Columns:
-    """Each order asked about with each other order active then, and each entry that speaks of both.
+    """Each order asked about with each other that is active then or ran beside it, and each entry that speaks of both.
 
     Returns:
         Columns ``at`` (which order asked about), ``there`` (position of the other), ``entry``, ``reading``, ``rank``
         (of the level that applies), ``state`` (``MET``, ``UNKNOWN``), ``conditional``, ``higher`` (rank of the highest
         level of the entry that does not apply here, 0 for none) and ``higher_state``.
     """
-    parts = [_chosen(catalogue, orders, at, there) for at, there in _active(catalogue, orders)]
+    parts = [_chosen(catalogue, orders, at, there) for at, there in _beside(catalogue, orders)]
     return stacked(parts) if parts else _chosen(catalogue, orders, *np.zeros((2, 0), dtype=np.int64))
 
 
-def _active(catalogue: Catalogue, orders: Orders) -> Iterator[tuple[Rows, Rows]]:
-    """Active pairs whose drugs can interact, some at a time."""
+def _beside(catalogue: Catalogue, orders: Orders) -> Iterator[tuple[Rows, Rows]]:
+    """Pairs of an order and another that has not ended before it, whose drugs can interact; some at a time."""
     columns = orders.columns
     if not len(columns["drug"]):
         return
@@ -66,9 +66,9 @@ def _active(catalogue: Catalogue, orders: Orders) -> Iterator[tuple[Rows, Rows]]
     for some in _slices(asked, count):
         i, j = pairs(person[orders.asked[some]], person[there])
         one, two = orders.asked[some[i]], there[j]
-        now = columns["now"][one]
-        active = (one != two) & (columns["begin"][two] <= now) & (columns["end"][two] > now)
-        at, one, two = some[i[active]], one[active], two[active]
+        beside = (one != two) & (columns["begin"][two] <= columns["now"][one])
+        beside &= columns["end"][two] > columns["begin"][one]
+        at, one, two = some[i[beside]], one[beside], two[beside]
         pair, which = np.unique(drug[one] * len(has) + drug[two], return_inverse=True)
         possible = (meets[pair // len(has)] & has[pair % len(has)]).any(axis=1)
         keep = possible[which]
