@@ -8,21 +8,9 @@ condition AS (
         condition_start_datetime, condition_end_date, condition_end_datetime
     FROM omop.condition_occurrence
 ),
-visit AS (
-    SELECT visit_occurrence_id, visit_start_date, visit_start_datetime, visit_end_date, visit_end_datetime
-    FROM omop.visit_occurrence
-),
+stay AS (SELECT visit_occurrence_id, ended_at FROM steps.ended),
 named AS (SELECT concept_id, concept_name FROM steps.named),
 -- 2. Steps.
-stay AS (
-    -- One row a stay even where visits are repeated; the end as in the view of stays.
-    SELECT visit_occurrence_id,
-        max(CASE WHEN visit_end_datetime IS NOT NULL THEN visit_end_datetime
-            WHEN visit_end_date > visit_start_date OR visit_start_datetime IS NULL
-            THEN CAST(visit_end_date AS timestamp) + INTERVAL 1 DAY END) AS ended_at
-    FROM visit
-    GROUP BY visit_occurrence_id
-),
 begun AS (
     SELECT condition.condition_occurrence_id, condition.person_id, condition.visit_occurrence_id,
         condition.condition_concept_id, condition.condition_source_value, condition.condition_source_concept_id,

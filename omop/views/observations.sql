@@ -4,10 +4,12 @@ WITH
 -- 1. Sources.
 observation AS (
     SELECT observation_id, person_id, visit_occurrence_id, observation_concept_id, observation_source_value,
-        observation_date, observation_datetime, value_as_number, value_as_string, value_as_concept_id,
-        unit_concept_id, unit_source_value, obs_event_field_concept_id
+        observation_source_concept_id, observation_date, observation_datetime, value_as_number, value_as_string,
+        value_as_concept_id, unit_concept_id, unit_source_value, obs_event_field_concept_id
     FROM omop.observation
 ),
+concept AS (SELECT concept_id, vocabulary_id FROM omop.concept),
+stay AS (SELECT visit_occurrence_id, ended_at FROM steps.ended),
 named AS (SELECT concept_id, concept_name, concept_code FROM steps.named),
 measured AS (
     SELECT measurement_id, person_id, visit_occurrence_id, measurement_concept_id, concept_name, source_code, quantity,
@@ -34,12 +36,28 @@ kinds AS (
         OR described.name LIKE sign.name_like OR described.code LIKE sign.code_like
     GROUP BY described.observation_concept_id, described.observation_source_value
 ),
-fact AS (
-    SELECT observation_id, person_id, visit_occurrence_id, observation_concept_id, observation_source_value,
-        coalesce(observation_datetime, CAST(observation_date AS timestamp)) AS observed_at,
-        coalesce(observation_datetime, CAST(observation_date AS timestamp) + INTERVAL 1 DAY) AS available_at,
-        value_as_number, value_as_string, value_as_concept_id, unit_concept_id, unit_source_value
+classified AS (
+    -- History and circumstances among the diagnoses of a stay: a code of a classification, written at discharge.
+    SELECT concept_id FROM concept WHERE vocabulary_id LIKE 'ICD%' OR vocabulary_id = 'CIM10' GROUP BY concept_id
+),
+seen AS (
+    SELECT observation.observation_id, observation.person_id, observation.visit_occurrence_id,
+        observation.observation_concept_id, observation.observation_source_value,
+        coalesce(observation.observation_datetime, CAST(observation.observation_date AS timestamp)) AS observed_at,
+        coalesce(observation.observation_datetime,
+            CAST(observation.observation_date AS timestamp) + INTERVAL 1 DAY) AS start_available_at,
+        CASE WHEN classified.concept_id IS NOT NULL THEN stay.ended_at END AS coded_at,
+        observation.value_as_number, observation.value_as_string, observation.value_as_concept_id,
+        observation.unit_concept_id, observation.unit_source_value, observation.obs_event_field_concept_id
     FROM observation
+    LEFT JOIN classified ON classified.concept_id = observation.observation_source_concept_id
+    LEFT JOIN stay ON stay.visit_occurrence_id = observation.visit_occurrence_id
+),
+fact AS (
+    SELECT observation_id, person_id, visit_occurrence_id, observation_concept_id, observation_source_value, observed_at,
+        CASE WHEN coded_at > start_available_at THEN coded_at ELSE start_available_at END AS available_at,
+        value_as_number, value_as_string, value_as_concept_id, unit_concept_id, unit_source_value
+    FROM seen
     -- The reviews have their own view; 1147094 is the concept of drug_exposure.drug_exposure_id.
     WHERE NOT (coalesce(obs_event_field_concept_id, 0) = 1147094
         AND (coalesce(value_as_string, '') = 'conforme' OR coalesce(value_as_string, '') LIKE 'intervention%'))

@@ -121,6 +121,23 @@ def test_a_problem_is_known_during_the_stay_and_a_code_of_the_stay_is_not(omop):
     assert omop.sql(during.format("NOT IN") + " AND d.visit_occurrence_id = s.visit_occurrence_id").fetchall() == []
 
 
+def test_a_code_of_the_stay_that_is_no_disease_is_not_known_before_its_end_either(omop):
+    """History and circumstances (Z codes) are observations by their domain; what a nurse writes is known at once."""
+    coded = (
+        "SELECT o.available_at, v.ended_at, o.observed_at FROM observations AS o "
+        "JOIN omop__observation AS c ON c.observation_id = o.source_id AND o.source_table = 'observation' "
+        "JOIN stays AS v ON v.visit_occurrence_id = o.visit_occurrence_id "
+        "WHERE v.kind = 'inpatient' AND v.ended_at IS NOT NULL AND c.observation_type_concept_id = 32827 "
+        "AND c.observation_source_concept_id <> 0"
+    )
+    assert omop.sql(f"SELECT count(*) FILTER (available_at < ended_at) FROM ({coded})").fetchall() == [(0,)]
+    assert omop.sql(f"SELECT count(*) FILTER (observed_at < ended_at) > 20 FROM ({coded})").fetchall() == [(True,)]
+    assert omop.sql(
+        "SELECT count(*) FROM observations WHERE kind = 'allergy' AND source_code LIKE 'A%' "
+        "AND available_at <> observed_at"
+    ).fetchall() == [(0,)]
+
+
 def test_creatinine_is_in_one_unit_and_plausible(store):
     """One hospital reports µmol/L, the other mg/L: a median of 40 to 200 says that both are µmol/L now."""
     rows = store.read("lab_results", ["value", "unit", "source_unit"], where=[("quantity", "=", "creatinine")])
