@@ -22,6 +22,7 @@ from etl.demo.injected_errors import ACT_IP
 from etl.demo.orders import ORDINARY
 from etl.demo.pharmacists import chance_of_objection
 from models.bootstrap import cluster_interval
+from models.calibration import expected_calibration_error
 from models.ranking import Ranking
 from passerelle.predictions import tracking_uri
 
@@ -119,9 +120,11 @@ def _best_possible(rows: "Judged", habits: Habits, truth: Truth, where: str) -> 
     concern = np.array([truth.chance.get(number, ORDINARY) for number in numbers])
     wrong = np.array([number in truth.mechanism for number in numbers])
     local = pd.DatetimeIndex(orders["index_time"], tz="UTC").tz_convert(timezone).tz_localize(None)
-    known = chance_of_objection(habits, concern, wrong, weekday_of(local.to_numpy()) == 0)
+    busy = weekday_of(local.to_numpy()) == 0
+    known = chance_of_objection(habits, concern, wrong, busy)
     rounds = Rounds.of(orders, timezone)
-    of_orders, of_patients = Ranking.of(label, known), Ranking.of(rounds.highest(label), rounds.chance(known))
+    outcome = rounds.highest(label)
+    of_orders, of_patients = Ranking.of(label, known), Ranking.of(outcome, rounds.chance(known))
     person = {"orders": orders["person_id"], "patients": orders["person_id"][rounds.first]}
     figures: dict[tuple[str, str], Statistic] = {
         ("patients", "AUROC"): of_patients.auroc,
@@ -135,6 +138,13 @@ def _best_possible(rows: "Judged", habits: Habits, truth: Truth, where: str) -> 
         interval = cluster_interval(statistic, person[unit], resamples=RESAMPLES).as_dict()
         words = f"{unit}, {where}, by the chance that each review was drawn with: {name}"
         yield goal_of(_id(unit), words, None, interval, "on average nothing is better")
+    if where == WHERE["away"]:
+        # How many errors its pharmacists overlook nothing tells before their first review.
+        told = rounds.chance(rows.artefact.calibrator.apply(rows.artefact.raw(rows.cases.only(rows.chosen))))
+        as_at_home = rounds.chance(chance_of_objection(CHU_DEMO, concern, wrong, busy))
+        error = expected_calibration_error(told, as_at_home)
+        words = f"patients, {where}, were errors overlooked as rarely as at home: calibration error (ECE)"
+        yield Goal("A7", words, None, error, baseline=f"on the reviews {expected_calibration_error(told, outcome):.3f}")
 
 
 def _known_classes(rows: "Judged", mechanism: Mapping[int, str], where: str) -> Goal:
