@@ -20,6 +20,7 @@ Instants = NDArray[Any]  # datetime64[us], naive UTC
 NO_END = pd.Timestamp("2262-01-01")
 KEY = "drug_exposure_id"
 ADMITTED = ("inpatient", "emergency")  # kinds of stay that the patient leaves with nothing of it going on
+RENEWED_DAYS = 365  # a French prescription is renewed over twelve months at most
 GAP_DAYS = 7  # a treatment goes on over a gap of this length: a transfer, a week-end at home
 
 
@@ -73,7 +74,7 @@ def ended_with_stay(orders: Columns, stays: Columns) -> Columns:
     """The same orders, none going on when the stay is over in which it was written.
 
     Records leave lines open, and a ward does not go on with them once the patient has left. What a consultation
-    ordered is for home, and goes on.
+    ordered is for home, and goes on; without an end for as long as a prescription may be renewed.
 
     Args:
         stays: columns visit_occurrence_id, kind and ended_at (NaT: not left yet), each stay once.
@@ -82,9 +83,11 @@ def ended_with_stay(orders: Columns, stays: Columns) -> Columns:
     at, known = found_at(stays["visit_occurrence_id"][by_number], orders["visit_occurrence_id"])
     of_stay = np.flatnonzero(known)
     stay = by_number[at[of_stay]]
-    left = np.where(np.isin(stays["kind"][stay], ADMITTED), stays["ended_at"][stay], np.datetime64("NaT"))
+    admitted = np.isin(stays["kind"][stay], ADMITTED)
     end = orders["end_time"].copy()
-    end[of_stay] = np.fmin(end[of_stay], left)
+    end[of_stay] = np.fmin(end[of_stay], np.where(admitted, stays["ended_at"][stay], np.datetime64("NaT")))
+    open_at_home = of_stay[~admitted & (end[of_stay] == np.asarray(NO_END, INSTANT))]
+    end[open_at_home] = orders["written_at"][open_at_home] + np.timedelta64(RENEWED_DAYS, "D")
     return orders | {"end_time": end}
 
 
