@@ -203,6 +203,7 @@ def read_orders(folder: Path) -> Columns:
     number = rows.groupby(["drug", "unit", "route"])["dose"].transform("size")
     rows = rows[number >= MIN_ORDERS].sort_values(["subject_id", "starttime", "pharmacy_id"], kind="stable")
     columns: Columns = {name: rows[name].to_numpy(object) for name in ("drug", "unit", "route")}
+    columns["per_day"] = pd.to_numeric(rows["doses_per_24_hrs"], errors="coerce").to_numpy(float)
     return columns | {"dose": rows["dose"].to_numpy(float), "person_id": rows["subject_id"].astype(int).to_numpy()}
 
 

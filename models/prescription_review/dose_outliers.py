@@ -1,8 +1,9 @@
 """How suspect the dose of an order is, learned from a hospital's own orders without labels.
 
 Each order of other patients is shown to a learner as it stands and once with every error that could have been made;
-the learner tells the two apart from where the dose lies among the doses of other patients, and from what the patient
-was ordered before. Nothing but dose, drug, unit, route, patient and the order of time is used.
+the learner tells the two apart from where the dose lies among the doses of other patients, of all and of those who get
+the drug as often a day, and from what the patient was ordered before. Nothing but dose, rhythm, drug, unit, route, patient
+and the order of time is used.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from passerelle.errors import TerminalError
 Array = NDArray[np.float64]
 
 KEY = ("drug", "unit", "route")
+RHYTHM = "per_day"  # 1 g is usual three times a day, and not four times
 MIN_ORDERS = 50
 ERRORS_TAUGHT = 0.2  # of the weight: more than happens, for of 1 % a learner sees little
 # How much of it each kind of error has: as it is made, and as far as it takes the dose: tenfold harms more than double.
@@ -42,14 +44,20 @@ PARAMETERS = {
     "num_threads": 1,
     "verbosity": -1,
 }
+OF = ("", "rhythm_")  # beginnings of the measures beside all others, and beside those of the same rhythm
 # A dose that fewer others have, or that explains itself better as an error of theirs, is never less suspect for it.
 RISING = frozenset(
-    {f"{weight}_{name}" for weight in WEIGHTS for name in ("source", "error_ratio", "error_ratio_unseen")}
+    {
+        f"{of}{weight}_{name}"
+        for of in OF
+        for weight in WEIGHTS
+        for name in ("source", "error_ratio", "error_ratio_unseen")
+    }
     | {"earlier_nearest"}
 )
 FALLING = frozenset(
-    {f"{weight}_{name}" for weight in WEIGHTS for name in ("equal", "unseen")}
-    | {f"within_{width}" for width in WINDOWS}
+    {f"{of}{weight}_{name}" for of in OF for weight in WEIGHTS for name in ("equal", "unseen")}
+    | {f"{of}within_{width}" for of in OF for width in WINDOWS}
     | {"earlier_equal"}
 )
 
@@ -62,24 +70,27 @@ class NotEnoughOrders(TerminalError):
 class Usual:
     """The doses of some orders, in the form in which another order is looked up among them."""
 
-    keys: pd.MultiIndex
     people: pd.Index
-    neighbours: Neighbours
+    keys: tuple[pd.MultiIndex, ...]  # of each of ``OF``
+    neighbours: tuple[Neighbours, ...]
 
     @classmethod
     def of(cls, orders: Columns) -> Usual:
         """Args: orders that all have a dose."""
-        keys = pd.MultiIndex.from_arrays([orders[name] for name in KEY]).unique()
         people = pd.Index(orders["person_id"]).unique()
-        key, person = _numbers(orders, keys, people)
-        return cls(keys, people, Neighbours.of(key, person, orders["dose"].astype(float)))
+        keys = tuple(index.unique() for index in _indexes(orders))
+        person, dose = people.get_indexer(pd.Index(orders["person_id"])), orders["dose"].astype(float)
+        numbers = (key.get_indexer(index) for key, index in zip(keys, _indexes(orders), strict=True))
+        return cls(people, keys, tuple(Neighbours.of(number, person, dose) for number in numbers))
 
     def features(self, orders: Columns, row: Rows, factor: Array, *, history: bool) -> Columns:
         """One row a question: the order at ``row``, its dose times ``factor``, beside the doses of other patients."""
-        key, person = _numbers(orders, self.keys, self.people)
-        dose = orders["dose"].astype(float)
+        person, dose = self.people.get_indexer(pd.Index(orders["person_id"])), orders["dose"].astype(float)
         asked = dose[row] * factor
-        features = self.neighbours.describe(key[row], person[row], asked)
+        features: Columns = {}
+        for of, keys, index, others in zip(OF, self.keys, _indexes(orders), self.neighbours, strict=True):
+            measures = others.describe(keys.get_indexer(index)[row], person[row], asked)
+            features |= {f"{of}{name}": measure for name, measure in measures.items()}
         features["digits"] = _significant_digits(asked)
         if history:
             features |= _beside_earlier(codes(*(orders[name] for name in (*KEY, "person_id"))), dose, row, asked)
@@ -99,8 +110,8 @@ class DoseOutliers:
         """Learn from orders as they were written; the errors that a few of them hold do little harm.
 
         Args:
-            orders: drug, unit, route, dose and person_id, in the order of time; a dose that is missing or not above 0
-                is left out.
+            orders: drug, unit, route, dose, per_day (NaN: not written) and person_id, in the order of time; a dose that
+                is missing or not above 0 is left out.
             history: use the patient's own earlier orders of the same drug; without it, other patients' doses only.
 
         Raises:
@@ -111,7 +122,7 @@ class DoseOutliers:
         if number < MIN_ORDERS:
             raise NotEnoughOrders(
                 what=f"{number} orders with a dose are too few to learn usual doses from",
-                looked="columns drug, unit, route, dose and person_id of the orders given",
+                looked="columns drug, unit, route, dose, per_day and person_id of the orders given",
                 do=f"give at least {MIN_ORDERS}, of several patients",
             )
         usual = Usual.of(orders)
@@ -155,9 +166,10 @@ def _dosed(dose: NDArray[Any]) -> NDArray[np.bool_]:
     return np.isfinite(value) & (value > 0)
 
 
-def _numbers(orders: Columns, keys: pd.MultiIndex, people: pd.Index) -> tuple[Rows, Rows]:
-    key = keys.get_indexer(pd.MultiIndex.from_arrays([orders[name] for name in KEY]))
-    return key, people.get_indexer(pd.Index(orders["person_id"]))
+def _indexes(orders: Columns) -> tuple[pd.MultiIndex, pd.MultiIndex]:
+    """What orders must have in common to be compared: of each of ``OF``."""
+    drug = [orders[name] for name in KEY]
+    return pd.MultiIndex.from_arrays(drug), pd.MultiIndex.from_arrays([*drug, np.nan_to_num(orders[RHYTHM], nan=-1.0)])
 
 
 def _beside_earlier(group: Rows, dose: Array, row: Rows, asked: Array) -> Columns:

@@ -24,8 +24,8 @@ def hospital(people=80, each=10, seed=0):
     for person in range(people):
         own = {drug: float(chance.choice(doses)) for drug, doses in USUAL.items()}
         for drug in chance.choice(list(USUAL), each):
-            rows.append((str(drug), "mg", "oral", own[drug], person))
-    return columns_of(pd.DataFrame(rows, columns=["drug", "unit", "route", "dose", "person_id"]))
+            rows.append((str(drug), "mg", "oral", own[drug], 2.0, person))
+    return columns_of(pd.DataFrame(rows, columns=["drug", "unit", "route", "dose", "per_day", "person_id"]))
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +33,10 @@ def learned():
     return DoseOutliers.learn(hospital())
 
 
-def order(drug, dose, person=999):
+def order(drug, dose, person=999, per_day=2.0):
     return {
         "drug": np.array([drug], object), "unit": np.array(["mg"], object), "route": np.array(["oral"], object),
-        "dose": np.array([dose], float), "person_id": np.array([person]),
+        "dose": np.array([dose], float), "per_day": np.array([per_day]), "person_id": np.array([person]),
     }  # fmt: skip
 
 
@@ -168,6 +168,17 @@ def test_a_tenfold_dose_of_a_drug_with_one_dose_is_on_top():
     orders["dose"][at] *= 10
     scores = cross_scores(orders, folds=3)
     assert np.argmax(scores) == at
+
+
+def test_a_dose_that_is_usual_at_another_rhythm_is_more_suspect_than_at_its_own():
+    orders = hospital(people=200)
+    small = orders["dose"] == 500  # amoxicillin: 500 mg six times a day, 1 g twice
+    orders["per_day"] = np.where(small & (orders["drug"] == "amoxicillin"), 6.0, orders["per_day"])
+    learned = DoseOutliers.learn(orders, history=False)
+    at_its_own, at_the_other = (learned.score(order("amoxicillin", 1000, per_day=times))[0] for times in (2.0, 6.0))
+    assert at_its_own < at_the_other
+    unknown = learned.score(order("amoxicillin", 1000, per_day=np.nan))[0]
+    assert np.isfinite(unknown) and unknown < learned.score(order("amoxicillin", 10_000, per_day=np.nan))[0]
 
 
 def test_a_dose_the_patient_had_before_is_less_suspect(learned):
