@@ -2,8 +2,8 @@
 
 Each order of other patients is shown to a learner as it stands and once with every error that could have been made;
 the learner tells the two apart from where the dose lies among the doses of other patients, of all and of those who get
-the drug as often a day, and from what the patient was ordered before. Nothing but dose, rhythm, drug, unit, route, patient
-and the order of time is used.
+the drug as often a day, and from what the patient was ordered before. Nothing else is used than dose, rhythm, drug,
+unit, route, patient and the order of time.
 """
 
 from __future__ import annotations
