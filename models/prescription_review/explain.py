@@ -212,7 +212,8 @@ def _words(order: Row, finding: Row, line: Row, knowledge: Knowledge) -> dict[st
     words = {**line, "drug": order["drug_name"], "other": finding["detail"], "days": TREND_DAYS}
     words |= {"value": number(finding["value"]), "limit": number(finding["limit"])}
     if rule == "renal":
-        words |= {"value": f"{finding['value']:.0f}", "method": order["clearance_method"], "most": _most(line)}
+        below = str(math.floor(finding["value"]))  # 29.6 is not the limit of 30
+        words |= {"value": below, "method": order["clearance_method"], "most": _most(line)}
     elif rule in ("lab", "adverse"):
         analyte = line["analyte"]
         words |= {"analyte": wording.ANALYTES[analyte], "unit": wording.UNITS[analyte]}

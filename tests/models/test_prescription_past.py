@@ -35,17 +35,31 @@ SAID = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("story", SAID)
-def test_golden_sentence(story):
-    order, sentence, rests_on = SAID[story]
-    case = next(case for case in CASES if case["story"].startswith(story))
-    store = store_of(**{view: [ROWS[view](row) for row in rows] for view, rows in case["given"].items()})
-    config = load_config().model_copy(update={"judged_within_hours": case["judged_after"]})
+def told(given, order, judged_after):
+    store = store_of(**{view: [ROWS[view](row) for row in rows] for view, rows in given.items()})
+    config = load_config().model_copy(update={"judged_within_hours": judged_after})
     cases = build_cases(read_views(store, config.views, model="test"), config, KNOWLEDGE)
-    learned = Learned.learn(cases, cases.rows["age"] * float("nan"), 3)
+    learned = Learned.learn(cases, np.full(len(cases.rows["age"]), np.nan), 3)
     rows = records(cases.rows | learned.compare(cases))
     row = next(row for row in rows if row["drug_exposure_id"] == number_of(order))
     found = [one for one in records(cases.found) if one["drug_exposure_id"] == number_of(order)]
-    told = explain(row, found, np.zeros(len(FEATURES)), KNOWLEDGE, config.timezone)
-    assert sentence in told.message and told.severity == "low"
-    assert rests_on in [evidence.label for evidence in told.evidence]
+    return explain(row, found, np.zeros(len(FEATURES)), KNOWLEDGE, config.timezone)
+
+
+def case_of(story):
+    return next(case for case in CASES if case["story"].startswith(story))
+
+
+@pytest.mark.parametrize("story", SAID)
+def test_golden_sentence(story):
+    order, sentence, rests_on = SAID[story]
+    found = told(case_of(story)["given"], order, case_of(story)["judged_after"])
+    assert sentence in found.message and found.severity == "low"
+    assert rests_on in [evidence.label for evidence in found.evidence]
+
+
+def test_a_filtration_just_under_a_limit_is_not_told_as_the_limit():
+    given = case_of("Rosuvastatin written")["given"]
+    results = [row | {"value": 187.3} if row["row"] == 1 else row for row in given["lab_results"]]  # 29.6 mL/min
+    found = told(given | {"lab_results": results}, "a", 72)
+    assert "sous 30 mL/min ; débit de filtration (CKD-EPI) à 29 mL/min/1,73 m²" in found.message
