@@ -29,7 +29,8 @@ def renal(lookup: Lookup) -> Iterator[Columns]:
     then = ~now & _speaks_against(orders, lines, lowest)
     of_line = {"at": at, "line": lines["line"], "limit": lines["clearance_below"]}
     of_now = {"severity": lines["severity"], "value": clearance, "other": orders["creatinine_id"]}
-    of_then = {"severity": _low(at), "value": lowest, "other": orders["creatinine_highest_id"]}
+    highest = np.where(np.isnan(orders["creatinine_highest"]), orders["creatinine_id"], orders["creatinine_highest_id"])
+    of_then = {"severity": _low(at), "value": lowest, "other": highest}
     yield _measured(lookup, "renal", now, of_line | of_now)
     yield _measured(lookup, "renal", then, of_line | of_then, PAST)
 
