@@ -260,7 +260,7 @@ def _finding_evidence(order: Row, finding: Row, timezone: str) -> list[Evidence]
         label = "" if finding["rule"] == "route" else str(finding["detail"] or "")  # there it is the route
         return [Evidence(table, row_id, label)] if table else []
     of_row = ((name, which) for name in wording.ANALYTES for which in ("", "_lowest", "_highest")
-              if int(order.get(f"{name}{which}_id", NO_ROW)) == row_id)  # fmt: skip
+              if order.get(f"{name}{which}_id") == row_id != NO_ROW)  # fmt: skip
     return [row for name, which in of_row for row in _lab_evidence(order, name, timezone, which)]
 
 

@@ -24,6 +24,10 @@ SAID = {
         "a", "rosuvastatine : à ne pas utiliser sous 30 mL/min ; débit de filtration (CKD-EPI) à 18 mL/min/1,73 m² au "
         "plus bas de 10 jours.", "créatinine 280 µmol/L du 05/03/2025",
     ),
+    "Rosuvastatin for a woman of 60": (
+        "a", "débit de filtration (CKD-EPI) à 25 mL/min/1,73 m² au plus bas de 10 jours.",
+        "créatinine 180 µmol/L du 03/02/2025",
+    ),
     "Pantoprazole beside": (
         "b", "pantoprazole : prescrit en même temps qu'une autre ligne de la même classe, arrêtée depuis "
         "(inhibiteurs de la pompe à protons : ésoméprazole).", "ésoméprazole",
@@ -53,7 +57,7 @@ def case_of(story):
 @pytest.mark.parametrize("story", SAID)
 def test_golden_sentence(story):
     order, sentence, rests_on = SAID[story]
-    found = told(case_of(story)["given"], order, case_of(story)["judged_after"])
+    found = told(case_of(story)["given"], order, case_of(story).get("judged_after", 0))
     assert sentence in found.message and found.severity == "low"
     assert rests_on in [evidence.label for evidence in found.evidence]
 
