@@ -56,10 +56,12 @@ def last_results(orders: Columns, results: Columns, analytes: Mapping[str, Analy
     found = {name + suffix: matrix[n] for n, name in enumerate(names) for suffix, matrix in matrices.items()}
     begin = now - np.timedelta64(trend_days, "D") - np.timedelta64(1, "us")
     by_value = np.argsort(results["value"], kind="stable")
+    rank = np.empty(len(by_value) + 2, dtype=np.int64)
+    rank[by_value] = np.arange(len(by_value))
     for n in (n for n, analyte in enumerate(analytes.values()) if analyte.trend):
         start = np.maximum(at(begin, n), first[n::span])
         for suffix, of in (("_lowest", np.minimum), ("_highest", np.maximum)):
-            found |= _named(names[n] + suffix, results, _extreme(of, by_value, start, row[n::span]))
+            found |= _named(names[n] + suffix, results, _extreme(of, by_value, rank, start, row[n::span]))
     return found
 
 
@@ -72,15 +74,15 @@ def _named(name: str, results: Columns, row: NDArray[np.int64]) -> Columns:
     }
 
 
-def _extreme(of: np.ufunc, by_value: NDArray[np.int64], start: NDArray[Any], last: NDArray[Any]) -> NDArray[np.int64]:
+def _extreme(
+    of: np.ufunc, by_value: NDArray[np.int64], rank: NDArray[np.int64], start: NDArray[Any], last: NDArray[Any]
+) -> NDArray[np.int64]:
     """Which of the rows from one to another, both included, has the lowest or the highest value; -1 where none is.
 
     Args:
-        by_value: the rows in the order of their values.
+        by_value: the rows in the order of their values; ``rank``: the place of each there, and two more.
     """
     none = (last < 0) | (start > last)
-    rank = np.empty(len(by_value) + 2, dtype=np.int64)
-    rank[by_value] = np.arange(len(by_value))
     bounds = np.column_stack([np.where(none, 0, start), np.where(none, 1, last + 1)]).ravel()
     found = of.reduceat(rank, bounds)[::2] if len(bounds) else np.empty(0, dtype=np.int64)
     return np.where(none, NO_ROW, np.append(by_value, NO_ROW)[np.where(none, 0, found)])

@@ -130,7 +130,7 @@ def duplicate(lookup: Lookup) -> Iterator[Columns]:
 
 
 def interaction(lookup: Lookup) -> Iterator[Columns]:
-    """An active order interacts with this one, at the level of the ANSM thesaurus that applies here.
+    """An order that is active, or ran beside this one, interacts with it, at the level of the ANSM thesaurus here.
 
     ``note`` says whether its condition is met and by which rule it does not interrupt (``Interactions.note_words``).
     """

@@ -192,9 +192,9 @@ MESSAGES = {
     "lab_above": "{drug} : {analyte} à {value} {unit}, au-dessus de {limit}.",
     "lab_below": "{drug} : {analyte} à {value} {unit}, en dessous de {limit}.",
     "renal_contraindicated_past": "{drug} : à ne pas utiliser sous {limit} mL/min ; débit de filtration (CKD-EPI) à "
-    "{value} mL/min/1,73 m² au plus bas de {days} jours.",
+    "{value} mL/min/1,73 m² au plus bas des derniers résultats.",
     "renal_reduce_past": "{drug} : posologie à réduire sous {limit} mL/min ({most}) ; débit de filtration (CKD-EPI) à "
-    "{value} mL/min/1,73 m² au plus bas de {days} jours.",
+    "{value} mL/min/1,73 m² au plus bas des derniers résultats.",
     "lab_above_past": "{drug} : {analyte} à {value} {unit} au plus haut de {days} jours, au-dessus de {limit} ; {last} "
     "au dernier résultat.",
     "lab_below_past": "{drug} : {analyte} à {value} {unit} au plus bas de {days} jours, en dessous de {limit} ; {last} "

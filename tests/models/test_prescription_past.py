@@ -22,10 +22,10 @@ SAID = {
     ),
     "Rosuvastatin written": (
         "a", "rosuvastatine : à ne pas utiliser sous 30 mL/min ; débit de filtration (CKD-EPI) à 18 mL/min/1,73 m² au "
-        "plus bas de 10 jours.", "créatinine 280 µmol/L du 05/03/2025",
+        "plus bas des derniers résultats.", "créatinine 280 µmol/L du 05/03/2025",
     ),
     "Rosuvastatin for a woman of 60": (
-        "a", "débit de filtration (CKD-EPI) à 25 mL/min/1,73 m² au plus bas de 10 jours.",
+        "a", "débit de filtration (CKD-EPI) à 25 mL/min/1,73 m² au plus bas des derniers résultats.",
         "créatinine 180 µmol/L du 03/02/2025",
     ),
     "Pantoprazole beside": (

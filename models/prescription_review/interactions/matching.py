@@ -1,4 +1,4 @@
-"""Interactions of active orders: pairs, the level that applies to each, and what is known of its condition.
+"""Interactions of orders that ran together: pairs, the level that applies to each, and what is known of its condition.
 
 One idea: whether two drugs can interact is compiled once for each pair of drugs (``options.py``); the rest is done for
 all pairs of orders at once, so it is as quick for one draft as for a hospital.
