@@ -202,6 +202,8 @@ def _message(rule: str, finding: Row, line: Row) -> str:
         return "duplicate_ended" if finding["note"] == ENDED else "duplicate_class"
     if rule == "monitoring" and pd.isna(finding["value"]):
         return "monitoring_never"
+    if rule == "untreated" and not line["atc"]:
+        return "untreated_disease"  # it stands at the newest order, which has nothing to do with it
     past = "_past" if finding["note"] == PAST else ""
     said = (f"{rule}_{line.get(column)}{past}" for column in ("action", "side", "kind", "who"))
     return next((key for key in said if key in wording.MESSAGES), rule)

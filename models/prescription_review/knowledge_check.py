@@ -39,7 +39,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "pregnancy_limits": ("atc", "substance", "who", "week_from", "week_below", "severity", "reason"),
     "stopp": _CRITERIA,
     "start": _CRITERIA,
-    "monitoring": ("atc", "substance", "analytes", "label", "after_hours", "max_days", "severity"),
+    "monitoring": ("atc", "substance", "route", "analytes", "label", "after_hours", "max_days", "severity"),
     "administration": ("atc", "substance", "kind", "routes", "label", "dose_from", "unit", "max_per_day", "severity",
                        "reason"),
 }  # fmt: skip
@@ -57,7 +57,7 @@ WORDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("lab_limits", "analyte"): tuple(LAB_UNITS),
     ("duplicate_classes", "kind"): ("class", "ignore"),
     ("allergies", "kind"): ("direct", "cross"),
-    ("pregnancy_limits", "who"): ("pregnant", "childbearing"),
+    ("pregnancy_limits", "who"): ("pregnant", "nursing", "childbearing"),
     ("administration", "kind"): ("forbidden", "only", "crush", "switch", "rhythm"),
     **{(table, "side"): ("", *_SIDES) for table in ("stopp", "start")},
     **{(table, "analyte"): ("", "clearance", *LAB_UNITS) for table in ("stopp", "start")},

@@ -122,16 +122,19 @@ def _drawn_under_treatment(
 
 
 def monitoring(lookup: Lookup) -> Iterator[Columns]:
-    """A treatment that has lasted for some time without the results by which it is watched.
+    """A treatment by a route that the line names has lasted for some time without the results by which it is watched.
 
     Silent where the hospital had no result of any of these analyses over the whole time: absence then means no feed.
     """
     table = lookup.knowledge.by_code["monitoring"]
     at, row = table.of(lookup.drugs)
-    late = lookup.treated_hours[at] >= table.columns["after_hours"][row] if len(at) else np.zeros(0, dtype=bool)
-    at, row = at[late], row[late]
     if not len(at):
         return
+    orders, lines = Taken(lookup.facts, at), Taken(table.columns, row)
+    concerns = (lookup.treated_hours[at] >= lines["after_hours"]) & of_that_route(orders, lines)
+    if not concerns.any():
+        return
+    at, row = at[concerns], row[concerns]
     orders, lines = Taken(lookup.facts, at), Taken(table.columns, row)
     age, fed = np.full(len(at), np.inf), np.zeros(len(at), dtype=bool)
     hours = np.minimum(lookup.treated_hours[at], 24 * lines["max_days"]).astype(np.int64)
@@ -139,7 +142,7 @@ def monitoring(lookup: Lookup) -> Iterator[Columns]:
     for analyte, named in table.naming("analytes").items():
         here = np.flatnonzero(named[row])
         if len(here):
-            age[here] = np.fmin(age[here], orders[f"{analyte}_age_h"][here])
+            age[here] = np.fmin(age[here], orders[f"{analyte}_last_h"][here])
             fed[here] |= lookup.feeds.get(analyte, np.datetime64("NaT")) <= expected_since[here]
     days = np.where(np.isinf(age), np.nan, age / 24)
     rows = kept(

@@ -25,8 +25,8 @@ def last_results(orders: Columns, results: Columns, analytes: Mapping[str, Analy
         trend_days: the lowest and the highest value are those of so many days until then, the last one included.
     Returns:
         For each analysis: its value, ``_age_h`` (hours since it was drawn), ``_previous`` (the value before), ``_id``,
-        ``_at`` (when it was drawn); of those with a trend also ``_lowest`` and ``_highest``, each with its ``_id`` and
-        ``_at``.
+        ``_at`` (when it was drawn); ``_last_h``, the age of the last one even where it is too old to serve; of those
+        with a trend also ``_lowest`` and ``_highest``, each with its ``_id`` and ``_at``.
     """
     now, names, span = orders["index_time"], [*analytes], len(analytes)
     times = np.unique(results["seen_at"])
@@ -44,12 +44,13 @@ def last_results(orders: Columns, results: Columns, analytes: Mapping[str, Analy
     first, end = np.searchsorted(place, group), at(now)
     row = np.where((end > first) & np.repeat(there, span), end - 1, NO_ROW)
     oldest = np.array([analyte.max_age_days for analyte in analytes.values()], "timedelta64[D]")
-    seen = picked(results["seen_at"], row, np.datetime64("NaT"))
+    seen, last = (picked(results[name], row, np.datetime64("NaT")) for name in ("seen_at", "at"))
     row = np.where(np.repeat(now, span) - seen <= np.tile(oldest, len(now)), row, NO_ROW)
     before = np.where((row > first) & (row >= 0), row - 1, NO_ROW)
     drawn = picked(results["at"], row, np.datetime64("NaT"))
     columns = _named("", results, row) | {
         "_age_h": (np.repeat(now, span) - drawn) / np.timedelta64(1, "s") / 3600,
+        "_last_h": (np.repeat(now, span) - last) / np.timedelta64(1, "s") / 3600,
         "_previous": picked(results["value"], before, np.nan),
     }
     matrices = {suffix: column.reshape(-1, span).T for suffix, column in columns.items()}

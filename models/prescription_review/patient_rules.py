@@ -13,6 +13,7 @@ from models.prescription_review.known import PERSON
 from models.prescription_review.lookup import Lookup
 
 CHILDBEARING = (12, 50)  # years, the second excluded
+WOMEN = ("pregnant", "nursing", "childbearing")  # of whom a line of ``pregnancy_limits`` speaks
 # Surgery or menopause; ICD-10.
 INFERTILE = ("Z907", "N95", "Z302", "Z8742")
 
@@ -87,7 +88,7 @@ def allergy(lookup: Lookup) -> Iterator[Columns]:
 
 
 def pregnancy(lookup: Lookup) -> Iterator[Columns]:
-    """Not to be given to a pregnant woman at this stage, or to a woman who may become pregnant.
+    """Not to be given to a pregnant woman at this stage, to one who may be breastfeeding or who may become pregnant.
 
     Where the stage is not known, a line that speaks of a part of pregnancy speaks, but not as a grave one.
     """
@@ -96,18 +97,21 @@ def pregnancy(lookup: Lookup) -> Iterator[Columns]:
         return
     week, low, below = orders["pregnancy_week"], lines["week_from"], lines["week_below"]
     pregnant = orders["pregnant"] == 1
-    of_pregnancy = lookup.knowledge.by_code["pregnancy_limits"].saying("who", "pregnant")[lines.rows]
-    now = pregnant & of_pregnancy & ~(week < low) & ~(week >= below)
+    of = {who: lookup.knowledge.by_code["pregnancy_limits"].saying("who", who)[lines.rows] for who in WOMEN}
+    now = pregnant & of["pregnant"] & ~(week < low) & ~(week >= below)
+    after = (orders["nursing"] == 1) & of["nursing"]
     young = (orders["age"] >= CHILDBEARING[0]) & (orders["age"] < CHILDBEARING[1]) & (orders["female"] == 1)
-    may = young & ~of_pregnancy & ~pregnant
+    may = young & of["childbearing"] & ~pregnant
     if may.any():
         may &= ~_infertile(lookup)[at]
-    if not (now | may).any():
+    speaks = now | after | may
+    if not speaks.any():
         return
     unsure = now & np.isnan(week) & ~(np.isnan(low) & np.isnan(below)) & (lines["severity"] == "high")
     severity = np.where(unsure, "moderate", lines["severity"]).astype(object)
-    rows = kept(now | may, at=at, line=lines["line"], severity=severity, value=week, table=orders["pregnancy_table"],
-                other=orders["pregnancy_id"])  # fmt: skip
+    table = np.where(after, "condition_occurrence", orders["pregnancy_table"]).astype(object)
+    other = np.where(after, orders["delivery_id"], orders["pregnancy_id"])
+    rows = kept(speaks, at=at, line=lines["line"], severity=severity, value=week, table=table, other=other)
     yield findings(
         lookup.facts, rows, "pregnancy", severity=rows["severity"], value=rows["value"],
         other_table=np.where(rows["other"] == NO_ROW, "", rows["table"]), other_id=rows["other"],

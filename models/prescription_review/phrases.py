@@ -131,14 +131,14 @@ MEASURED = {
     ),
     "kidney_margin": Phrase(
         (
-            (1.0, "débit de filtration sous la limite où ce médicament s'adapte ({percent} % de celle-ci)"),
-            (INF, "débit de filtration au-dessus de la limite où ce médicament s'adapte"),
+            (1.0, "débit de filtration sous le seuil d'adaptation de ce médicament ({percent} % de celui-ci)"),
+            (INF, "débit de filtration au-dessus du seuil d'adaptation de ce médicament"),
         ),
         "fonction rénale inconnue, ou sans effet connu sur ce médicament",
         ordinary=(1,),
     ),
     "creatinine": _within(0.0, 110.0, "créatinine à {whole} µmol/L", "créatinine inconnue"),
-    "creatinine_age_h": _one("dernière créatinine vieille de {since}", "créatinine inconnue"),
+    "creatinine_age_h": _one("dernière créatinine datant de {since}", "créatinine inconnue"),
     "creatinine_change": _ratio(
         "créatinine divisée par {times} ces derniers jours",
         "créatinine stable",
@@ -148,9 +148,9 @@ MEASURED = {
     ),
     "potassium": _within(3.5, 5.0, "kaliémie à {value} mmol/L", "kaliémie inconnue"),
     "potassium_highest": _within(0.0, 5.0, "kaliémie montée à {value} mmol/L ces derniers jours", "kaliémie inconnue"),
-    "potassium_age_h": _one("dernière kaliémie vieille de {since}", "kaliémie inconnue"),
+    "potassium_age_h": _one("dernière kaliémie datant de {since}", "kaliémie inconnue"),
     "INR": _within(0.0, 1.5, "INR à {value}", "INR inconnu"),
-    "INR_age_h": _one("dernier INR vieux de {since}", "INR inconnu"),
+    "INR_age_h": _one("dernier INR datant de {since}", "INR inconnu"),
     "sodium": _within(135.0, 146.0, "natrémie à {whole} mmol/L", "natrémie inconnue"),
     "glucose": _within(4.0, 11.0, "glycémie à {value} mmol/L", "glycémie inconnue"),
     "haemoglobin": _within(12.0, INF, "hémoglobine à {value} g/dL", "hémoglobine inconnue"),
@@ -203,11 +203,11 @@ WRITTEN = {
     ),
     "treated_hours": _one("traitement en place depuis {since}", "durée du traitement inconnue"),
     "given_doses": Phrase(
-        ((0.5, "aucune prise donnée"), (1.5, "une prise donnée"), (INF, "{whole} prises données")),
+        ((0.5, "aucune prise administrée"), (1.5, "une prise administrée"), (INF, "{whole} prises administrées")),
         "aucune prise encore attendue",
     ),
     "given_share": Phrase(
-        ((USUAL, "moins de prises données que prévu"), (INF, "prises données comme prévu")),
+        ((USUAL, "moins de prises administrées que prévu"), (INF, "prises administrées comme prévu")),
         "aucune prise encore attendue", ordinary=(1,),
     ),
 }  # fmt: skip

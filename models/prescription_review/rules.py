@@ -151,11 +151,14 @@ def _others(rows: Columns, lookup: Lookup) -> Columns:
 
 
 def _with_order(lookup: Lookup, rule: str, rows: Columns, lines: Columns, **said: str) -> Columns:
-    """One finding an order and line: with the first of the other orders.
+    """One finding an order and line: with the first of the other orders. Of two lines for one pair the graver speaks.
 
     Args:
         said: a severity or a note, else those of the line.
     """
+    grave = np.array([-SEVERITY_RANK[severity] for severity in lines["severity"]], dtype=np.int64)
+    rows["rank"] = grave[rows["line_at"]] * len(grave) + rows["line_at"]
+    rows = first_each(rows, "at", "other", by="rank")
     rows = first_each(rows, "at", "line_at", by="other")
     line = take(lines, rows["line_at"])
     columns = {"severity": line["severity"], "other_id": rows["other"], **said}

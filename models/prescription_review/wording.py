@@ -44,8 +44,8 @@ LABELS = {
     "per_day_commonness": "fréquence de ce nombre de prises (1 : le plus usuel)",
     "route_code_commonness": "fréquence de cette voie pour ce médicament (1 : la plus usuelle)",
     "treated_hours": "heures de traitement",
-    "given_doses": "prises données",
-    "given_share": "part des prises prévues qui ont été données (une de plus de chaque)",
+    "given_doses": "prises administrées",
+    "given_share": "part des prises prévues qui ont été administrées (lissée)",
     "after_other": "prescrit après l'autre ligne",
     "interaction_level": "niveau de l'interaction",
     "allergies": "allergies connues",
@@ -84,7 +84,7 @@ LABELS = {
     "rule_duplicate": "règle : redondance",
     "rule_contraindication": "règle : contre-indication",
     "rule_allergy": "règle : allergie",
-    "rule_pregnancy": "règle : grossesse ou âge de procréer",
+    "rule_pregnancy": "règle : grossesse, allaitement ou âge de procréer",
     "rule_age": "règle : âge",
     "rule_stopp": "règle : STOPP (65 ans et plus)",
     "rule_untreated": "règle : traitement attendu absent",
@@ -127,7 +127,7 @@ LABELS = {
     "objected_duplicate": "interventions passées sur cette alerte : redondance (part)",
     "objected_contraindication": "interventions passées sur cette alerte : contre-indication (part)",
     "objected_allergy": "interventions passées sur cette alerte : allergie (part)",
-    "objected_pregnancy": "interventions passées sur cette alerte : grossesse (part)",
+    "objected_pregnancy": "interventions passées sur cette alerte : grossesse ou allaitement (part)",
     "objected_age": "interventions passées sur cette alerte : âge (part)",
     "objected_stopp": "interventions passées sur cette alerte : STOPP (part)",
     "objected_untreated": "interventions passées sur cette alerte : traitement attendu absent (part)",
@@ -195,18 +195,20 @@ MESSAGES = {
     "{value} mL/min/1,73 m² au plus bas des derniers résultats.",
     "renal_reduce_past": "{drug} : posologie à réduire sous {limit} mL/min ({most}) ; débit de filtration (CKD-EPI) à "
     "{value} mL/min/1,73 m² au plus bas des derniers résultats.",
-    "lab_above_past": "{drug} : {analyte} à {value} {unit} au plus haut de {days} jours, au-dessus de {limit} ; {last} "
-    "au dernier résultat.",
-    "lab_below_past": "{drug} : {analyte} à {value} {unit} au plus bas de {days} jours, en dessous de {limit} ; {last} "
-    "au dernier résultat.",
-    "lab_rise": "{drug} : {analyte} à {value} {unit}, au moins {limit} fois la valeur la plus basse de {days} jours.",
-    "lab_fall": "{drug} : {analyte} à {value} {unit}, au plus {limit} fois la valeur la plus haute de {days} jours.",
+    "lab_above_past": "{drug} : {analyte} à {value} {unit} au plus haut des {days} derniers jours, "
+    "au-dessus de {limit} ; {last} au dernier résultat.",
+    "lab_below_past": "{drug} : {analyte} à {value} {unit} au plus bas des {days} derniers jours, "
+    "en dessous de {limit} ; {last} au dernier résultat.",
+    "lab_rise": "{drug} : {analyte} à {value} {unit}, au moins {limit} fois la valeur la plus basse "
+    "des {days} derniers jours.",
+    "lab_fall": "{drug} : {analyte} à {value} {unit}, au plus {limit} fois la valeur la plus haute "
+    "des {days} derniers jours.",
     "adverse_above": "{drug} : sous traitement, {analyte} à {value} {unit}, au-dessus de {limit} ; effet indésirable ?",
     "adverse_below": "{drug} : sous traitement, {analyte} à {value} {unit}, sous {limit} ; effet indésirable ?",
     "adverse_rise": "{drug} : sous traitement, {analyte} à {value} {unit}, au moins {limit} fois la plus basse "
-    "valeur de {days} jours ; effet indésirable ?",
+    "valeur des {days} derniers jours ; effet indésirable ?",
     "adverse_fall": "{drug} : sous traitement, {analyte} à {value} {unit}, au plus {limit} fois la plus haute "
-    "valeur de {days} jours ; effet indésirable ?",
+    "valeur des {days} derniers jours ; effet indésirable ?",
     "monitoring": "{drug} : surveillance à compléter, {label} ; dernier résultat de plus de {limit} jours.",
     "monitoring_never": "{drug} : surveillance à compléter, {label} ; aucun résultat récent connu sous ce traitement.",
     "duplicate_substance": "{drug} : la même substance est déjà prescrite ({other}).",
@@ -217,14 +219,16 @@ MESSAGES = {
     "allergy_direct": "{drug} : allergie connue ({other}).",
     "allergy_cross": "{drug} : réaction croisée possible avec une allergie connue ({other}).",
     "pregnancy_pregnant": "{drug} : grossesse en cours ; {reason}.",
+    "pregnancy_nursing": "{drug} : accouchement récent ; si elle allaite, {reason}.",
     "pregnancy_childbearing": "{drug} : femme en âge de procréer ; {reason}.",
-    "stopp": "{drug} : {reason} (STOPP {criterion}).",
+    "stopp": "{drug} : {reason} (STOPP, critère {criterion}).",
     "untreated": "{drug} : {reason}.",
+    "untreated_disease": "Traitement manquant : {reason}.",
     "route_forbidden": "{drug} : ne doit pas être donné par cette voie ({route}) ; {reason}.",
     "route_only": "{drug} : n'existe pas par cette voie ({route}) ; {reason}.",
     "route_crush": "{drug} : prescrit par sonde ; {reason}.",
     "route_switch": "{drug} : par voie veineuse depuis plus de 48 h alors que d'autres lignes sont orales ; {reason}.",
-    "rhythm": "{drug} : {value}, trop souvent ; {reason}.",
+    "rhythm": "{drug} : rythme trop rapproché, {value} ; {reason}.",
     "underdose": "{drug} : {value} {unit}/j prescrits, pour une dose utile d'au moins {limit} {unit}/j.",
     "age": "{drug} : à éviter à cet âge ({value} ans).",
     "interaction": "{drug} : {level} avec {other} ({substance_a} et {substance_b}). {more}",
@@ -306,8 +310,8 @@ ROUTES = {
     "oral": "orale", "tube": "par sonde", "iv": "intraveineuse", "im": "intramusculaire", "sc": "sous-cutanée",
     "parenteral": "injectable", "intrathecal": "intrathécale", "epidural": "péridurale", "inhaled": "inhalée",
     "transdermal": "transdermique", "rectal": "rectale", "topical": "cutanée", "eye": "ophtalmique",
-    "ear": "auriculaire", "nasal": "nasale", "buccal": "sublinguale", "vaginal": "vaginale",
-    "intradermal": "intradermique", "perineural": "péri-nerveuse", "line": "dans le cathéter ou le circuit",
+    "ear": "auriculaire", "nasal": "nasale", "buccal": "sublinguale ou buccale", "vaginal": "vaginale",
+    "intradermal": "intradermique", "perineural": "périneurale", "line": "dans le cathéter ou le circuit",
     "rinse": "par rinçage ou irrigation",
 }  # fmt: skip
 # Act-IP grid (SFPC): what is shown of the problem and of the intervention. Wording from memory: to be read in the grid.

@@ -60,8 +60,8 @@ def test_renal_bands_of_a_substance_do_not_overlap():
 
 def test_age_and_weight_bands_of_a_maximum_dose_do_not_overlap():
     table = KNOWLEDGE.maximum_daily_dose.fillna({"age_from": 0, "weight_from": 0}).sort_values("age_from")
-    one_dose = table[table["max_daily_per_kg"].isna()]
-    for _, lines in one_dose.groupby(["atc", "route", "unit"]):
+    one_dose = table[table["max_daily_per_kg"].isna()].fillna({"weight_below": 0})
+    for _, lines in one_dose.groupby(["atc", "route", "unit", "weight_from", "weight_below"]):
         assert (lines["age_below"].shift().fillna(0) <= lines["age_from"]).all(), lines
 
 

@@ -17,7 +17,8 @@ KNOWLEDGE = load_knowledge()
 # Beginning of a story of the golden rules → what is said of an order, and of the row that it rests on.
 SAID = {
     "Irbesartan": (
-        "a", "irbésartan : kaliémie à 5,9 mmol/L au plus haut de 10 jours, au-dessus de 5,5 ; 4,6 au dernier résultat.",
+        "a", "irbésartan : kaliémie à 5,9 mmol/L au plus haut des 10 derniers jours, au-dessus de 5,5 ; "
+        "4,6 au dernier résultat.",
         "kaliémie 5,9 mmol/L du 05/03/2025",
     ),
     "Rosuvastatin written": (

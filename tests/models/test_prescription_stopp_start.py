@@ -28,7 +28,6 @@ QUESTIONS = {
     "START_H1": "strong opioid where paracetamol fails: the intensity of pain is in no view",
     "STOPP_B6": "loop diuretic first in hypertension: theirs excludes by other antihypertensives, ours by "
     "heart, liver and kidney disease",
-    "STOPP_D14": "first-generation antihistamines: their list is longer than the French market",
     "STOPP_G2": "steroids in chronic bronchitis: ours asks for J44",
     "STOPP_H8": "NSAID with steroid: theirs counts aspirin and rare steroids",
     "STOPP_J2": "glitazones: withdrawn in France; theirs lists every combination",

@@ -103,16 +103,17 @@ class Substances:
         return Substance(name, (name, *self._thesaurus.classes.get(name, classes), ORAL, VAGINAL, *_IRON.get(name, ())))
 
     def _named(self, name: str, key: str) -> list[Substance]:
-        reviewed = [(kind, said) for pattern, kind, said in self._names if pattern.search(name)]
-        if reviewed:
-            return list(self._known(reviewed, key or name))
+        reviewed = [(pattern, kind, said) for pattern, kind, said in self._names if pattern.search(name)]
+        for pattern, _, _ in reviewed:  # what it is dissolved in, or combined with, is read too
+            name = pattern.sub(" ", name)
         words = [sound(word) for word in name.split()]
         found, at = [], 0
         while at < len(words):
             length = next((n for n in range(self._longest, 0, -1) if tuple(words[at : at + n]) in self._sounds), 0)
             found += [self._sounds[tuple(words[at : at + length])]] if length else []
             at += max(length, 1)
-        return [self._substance(one, ()) for one in dict.fromkeys(found)]
+        known = list(self._known([row[1:] for row in reviewed], key or name))
+        return known + [self._substance(one, ()) for one in dict.fromkeys(found) if one not in {k.name for k in known}]
 
     def _reason(self, atc: str, name: str) -> str:
         if reason := next((reason for pattern, reason in self._labels if not atc and pattern.search(name)), ""):
