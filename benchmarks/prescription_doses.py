@@ -28,21 +28,22 @@ RESAMPLES = 200
 SEEDS = range(10)
 MIN_ORDERS = 20  # of a drug, unit and route, in the injected measurement
 
-# The drugs of the labelled set: ATC code of the substance, and what one unit of its doses is in the unit of our table.
+# The drugs of the labelled set: ATC code of the substance, what one unit of its doses is in the unit of our table, and
+# that unit.
 DRUGS = {
-    "AMPICILINA": ("J01CA01", 1000.0),  # g
-    "ANLODIPINO": ("C08CA01", 1.0),
-    "BISACODIL": ("A06AB02", 1.0),
-    "CETOPROFENO": ("M01AE03", 1.0),
-    "DIAZEPAM": ("N05BA01", 1.0),
-    "DICLOFENACO": ("M01AB05", 1.0),
-    "ENOXAPARINA": ("B01AB05", 1.0),
-    "HIDRALAZINA": ("C02DB02", 1.0),
-    "POLIMIXINA": ("J01XB02", 1.0),  # UI
-    "RISPERIDONA": ("N05AX08", 1.0),
-    "SULFAMETOXAZOL": ("J01EE01", 1.0),  # both substances together
-    "TENOFOVIR": ("J05AF07", 245.0),  # tablets
-    "VARFARINA": ("B01AA03", 1.0),
+    "AMPICILINA": ("J01CA01", 1000.0, "mg"),  # g
+    "ANLODIPINO": ("C08CA01", 1.0, "mg"),
+    "BISACODIL": ("A06AB02", 1.0, "mg"),
+    "CETOPROFENO": ("M01AE03", 1.0, "mg"),
+    "DIAZEPAM": ("N05BA01", 1.0, "mg"),
+    "DICLOFENACO": ("M01AB05", 1.0, "mg"),
+    "ENOXAPARINA": ("B01AB05", 1.0, "mg"),
+    "HIDRALAZINA": ("C02DB02", 1.0, "mg"),
+    "POLIMIXINA": ("J01XB02", 1.0, "UI"),
+    "RISPERIDONA": ("N05AX08", 1.0, "mg"),
+    "SULFAMETOXAZOL": ("J01EE01", 1.0, "mg"),  # both substances together
+    "TENOFOVIR": ("J05AF07", 245.0, "mg"),  # tablets
+    "VARFARINA": ("B01AA03", 1.0, "mg"),
 }
 
 
@@ -97,13 +98,14 @@ def read_drugs(folder: Path) -> dict[str, Drug]:
         usage = Usage.of(orders["daily"].to_numpy())
         level = usage.levels_of(orders["daily"].to_numpy())
         triples = orders.groupby(["frequency", "dose"])[["daily", "target"]].mean()
-        atc, factor = DRUGS[str(name)]
+        atc, factor, unit = DRUGS[str(name)]
+        lines = table[(table["atc"] == atc) & (table["unit"] == unit)]
         drugs[str(name)] = Drug(
             usage,
             np.bincount(level, orders["target"], len(usage.level)),
             usage.levels_of(triples["daily"].to_numpy()),
             triples["target"].to_numpy() > 0.5,
-            float(table.loc[table["atc"] == atc, "max_daily"].max()) / factor,
+            float(lines["max_daily"].max()) / factor,
         )
     return drugs
 

@@ -26,8 +26,9 @@ RULES = (
     "kaliemie_connue", "kaliemie_corrigee", "INR_controle", "fonction_renale_stable", "soins_critiques",
     "moindre_efficacite", "association_admise", "association_connue",
 )  # fmt: skip
-AT_ANY_LEVEL = 4  # so many of the first speak of any level, the others of those that would interrupt
-NORMAL_POTASSIUM, CORRECTED_POTASSIUM, HIGHEST_INR = 5.0, 4.0, 4.0  # mmol/L, mmol/L, no unit
+# These speak of any level, the others of those that would interrupt.
+AT_ANY_LEVEL = frozenset({"association_terminee", "voie_locale", "non_absorbe", "absorption_digestive"})
+NORMAL_POTASSIUM, CORRECTED_POTASSIUM, HIGHEST_INR = 5.0, 4.0, 3.0  # mmol/L, mmol/L, no unit
 NORMAL_CLEARANCE, RISE = 60.0, 1.5  # mL/min; creatinine over the one before (KDIGO 2012: acute kidney injury)
 RECENT_H = 72.0
 _BY_MOUTH = [ORDER.index(route) for route in ("oral", "sublingual", "")]  # an unknown route is not taken for another
@@ -39,6 +40,7 @@ LOCAL_COUNTS = {
     r"voies orale et ou nasale": ("nose",),
     r"bucco dentaire": ("rinse",),
     r"miconazole": ("vaginal", "rinse"),
+    r"econazole": ("skin", "vaginal"),
     r"vaginale|latex|spermicides": ("vaginal",),
     r"mercuriels|povidone": ("skin", "rinse"),
 }
@@ -48,11 +50,9 @@ _IN_THE_GUT = r"absorption|chelat|adsor"
 _NOT_IN_THE_GUT = r"metabolisme|cyp3a4|inducteur|elimination|p glycoproteine|p gp"
 _POTASSIUM_ENDS = r"hyperkaliemiants|^potassium$|epargneurs de potassium"
 _TORSADES = r"torsades de pointes|torsadogenes"
-# Less effect, no poison, of a treatment whose failure is seen and corrected on the ward: pain, mood, sleep, itching.
+# Less effect, no poison, of a treatment whose failure harms nobody at once: pain, mood, itching, cholesterol.
 _LESS_EFFECT = r"^(risque d inefficacite|risque de moindre efficacite|risque de diminution|diminution)"
-_MAY_FAIL = (
-    r"codeine|tramadol|oxycodone|fentanyl|mianserine|sertraline|quetiapine|fexofenadine|naloxegol|statines|reductase"
-)
+_MAY_FAIL = r"codeine|tramadol|oxycodone|fentanyl|mianserine|sertraline|fexofenadine|naloxegol|statines|reductase"
 _KIDNEY = (
     r"^(majoration|risque (majore|accru)|augmentation)( \w+){0,3} (nephrotox\w+|toxicite renale|risque de nephrotox\w+)"
 )
@@ -99,7 +99,8 @@ class Context:
             discouraged & np.isin(entry, self._accepted),
             np.zeros(len(entry), dtype=bool),
         ]
-        matters = (found["rank"] >= DISCOURAGED) | np.any(rules[:AT_ANY_LEVEL], axis=0)
+        of_any = [rule for name, rule in zip(RULES[1:], rules, strict=True) if name in AT_ANY_LEVEL]
+        matters = (found["rank"] >= DISCOURAGED) | np.any(of_any, axis=0)
         rule = np.where(matters, np.select(rules, range(1, len(RULES)), 0), 0)
         again = np.flatnonzero(discouraged & (rule == 0))
         again = again[already_together(take(found, again), orders)]
@@ -126,7 +127,7 @@ class Context:
             "gut": of_texts(_IN_THE_GUT, mechanism) & ~of_texts(_NOT_IN_THE_GUT, mechanism),
             "potassium": of_ends(_POTASSIUM_ENDS),
             "torsades": of_ends(_TORSADES),
-            "INR": of_texts(r"\binr\b", conduct),
+            "INR": of_texts(r"\binr\b", conduct) & of_ends("antivitamines k"),  # it says nothing of the others
             "kidney": of_texts(_KIDNEY, mechanism),
             "watched": of_texts(_WATCHED, conduct),
             "less effect": of_texts(_LESS_EFFECT, mechanism) & of_ends(_MAY_FAIL),
