@@ -67,7 +67,8 @@ class Knowledge:
         found |= {f"{name}.icd10": Lines(getattr(self, name), "icd10") for name in ("contraindications", "allergies")}
         columns = ("with_atc", "unless_atc", "icd10", "unless_icd10")
         found |= {f"{name}.{c}": Lines(getattr(self, name), c) for name in ("stopp", "start") for c in columns}
-        return found | {"allergies.text": Lines(self.allergies, "pattern", _by_pattern)}
+        spared = {"contraindications.unless_icd10": Lines(self.contraindications, "unless_icd10")}
+        return found | spared | {"allergies.text": Lines(self.allergies, "pattern", _by_pattern)}
 
     @cached_property
     def product_labels(self) -> Lines:

@@ -33,7 +33,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "lab_limits": ("atc", "substance", "kind", "analyte", "side", "limit", "value_from", "value_below", "after_hours",
                    "severity"),
     "duplicate_classes": ("class", "label", "atc", "kind", "severity"),
-    "contraindications": ("atc", "substance", "icd10", "condition", "within_days", "severity"),
+    "contraindications": ("atc", "substance", "icd10", "unless_icd10", "condition", "within_days", "severity"),
     "interactions": (),
     "allergies": ("allergen", "pattern", "icd10", "atc", "kind", "severity"),
     "pregnancy_limits": ("atc", "substance", "who", "week_from", "week_below", "severity", "reason"),

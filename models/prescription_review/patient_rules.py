@@ -38,13 +38,16 @@ def age(lookup: Lookup) -> Iterator[Columns]:
 def contraindication(lookup: Lookup) -> Iterator[Columns]:
     """A diagnosis already coded when the order is judged (an earlier stay) speaks against the substance.
 
-    Some speak for so many days only: an ulcer that bled last year does not bleed now. ICD-10 only: the tables hold no
-    code that an ICD-9 code could begin with.
+    Some speak for so many days only: an ulcer that bled last year does not bleed now; some not where another diagnosis
+    spares the patient: a heart block with a pacemaker. ICD-10 only: the tables hold no code that an ICD-9 code could
+    begin with.
     """
     table = lookup.knowledge.by_code["contraindications"]
     at, line = table.of(lookup.drugs)
     if not len(at):
         return
+    spared = lookup.diagnosed(at, line, "contraindications.unless_icd10")["row"]
+    at, line = np.delete(at, spared), np.delete(line, spared)
     ill = lookup.diagnosed(at, line, "contraindications.icd10")
     rows = {"at": at[ill["row"]], "line_at": line[ill["row"]], "other": ill["id"]}
     days = (lookup.facts["index_time"][rows["at"]] - ill["then"]) / np.timedelta64(1, "D")

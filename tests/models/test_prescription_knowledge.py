@@ -47,7 +47,7 @@ def test_the_tables_cover_the_substances_that_a_hospital_uses():
 
 
 def test_no_icd10_code_could_be_the_beginning_of_an_icd9_code():
-    columns = [KNOWLEDGE.contraindications["icd10"], KNOWLEDGE.allergies["icd10"]]
+    columns = [KNOWLEDGE.contraindications[name] for name in ("icd10", "unless_icd10")] + [KNOWLEDGE.allergies["icd10"]]
     columns += [getattr(KNOWLEDGE, name)[column] for name in ("stopp", "start") for column in ("icd10", "unless_icd10")]
     codes = [code for column in columns for text in column for code in text.split("|") if code]
     assert [code for code in codes if not NOT_ICD9.match(code)] == []
