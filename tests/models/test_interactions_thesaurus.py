@@ -155,6 +155,18 @@ def test_without_a_code_the_name_is_read_in_french_or_english(name):
     assert [one.name for one in CATALOGUE.substances.of("", name).substances] == ["lorazepam"]
 
 
+@pytest.mark.parametrize(
+    ("name", "substances"),
+    [
+        ("Vancomycin in 0.9% sodium chloride", {"vancomycine", "sodium chlorure de"}),
+        ("Oxycodone-Acetaminophen (5mg-325mg)", {"oxycodone", "paracetamol"}),
+        ("Héparine", {"heparine sodique"}),
+    ],
+)
+def test_without_a_code_every_substance_of_the_name_counts(name, substances):
+    assert {one.name for one in CATALOGUE.substances.of("", name).substances} == substances
+
+
 def test_what_has_no_entry_says_why_and_what_is_not_known_is_not_explained():
     assert "propofol" in CATALOGUE.substances.of("N01AX10", "Propofol").reason
     assert "récipient" in CATALOGUE.substances.of("", "Bag").reason
