@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.prescription_review.columns import Columns, take
+from models.prescription_review.columns import Columns, Rows, take
 from models.prescription_review.orders import KEY
 
 View = Mapping[str, NDArray[Any]]
@@ -62,6 +62,16 @@ def by_excess(ratio: NDArray[np.float64]) -> NDArray[Any]:
     """Up to a quarter above the maximum is often meant; twice is rarely so."""
     words = np.select([ratio >= 2 / ROUNDING, ratio > 1.25 * ROUNDING], ["high", "moderate"], "low")
     return words.astype(object)
+
+
+def gravest_first(lines: Columns, line_at: Rows) -> Rows:
+    """A number for each row, smaller for a graver line of a table; of two equally grave lines the first one's.
+
+    Args:
+        lines: a table with a severity; ``line_at``: position of the line of each row.
+    """
+    rank = np.array([-SEVERITY_RANK[severity] for severity in lines["severity"]], dtype=np.int64)
+    return rank[line_at] * len(rank) + line_at
 
 
 def first_each(rows: Columns, *key: str, by: str) -> Columns:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from models.prescription_review.columns import Columns, Rows, codes, pairs, take
-from models.prescription_review.findings import NO_ROW, SEVERITY_RANK, findings, first_each, kept, of_that_age
+from models.prescription_review.findings import NO_ROW, findings, first_each, gravest_first, kept, of_that_age
 from models.prescription_review.knowledge import Coded
 from models.prescription_review.known import PERSON
 from models.prescription_review.lookup import Lookup
@@ -78,8 +78,7 @@ def allergy(lookup: Lookup) -> Iterator[Columns]:
     rows: Columns = {"at": at[i], "line_at": line[i], "known": stated[j]}
     rows = take(rows, known["available_at"][rows["known"]] <= lookup.facts["index_time"][rows["at"]])
     # Of one allergy the nearest relation is enough: penicillin itself, not also "any beta-lactam".
-    rank = np.array([-SEVERITY_RANK[severity] for severity in table.columns["severity"]], dtype=np.int64)
-    rows["rank"] = rank[rows["line_at"]] * span + rows["line_at"]
+    rows["rank"] = gravest_first(table.columns, rows["line_at"])
     rows = first_each(rows, "at", "known", by="rank")
     rows["first"] = rows["known"]
     rows = first_each(rows, "at", "line_at", by="first")

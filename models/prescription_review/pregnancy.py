@@ -36,14 +36,14 @@ def pregnancy(orders: Columns, known: Known) -> Columns:
     Args:
         orders: with age and sex; a man, or a woman of another age, is not pregnant.
     """
-    facts = _facts(known.tables["observations"], known.tables["diagnoses"])
+    ill = _of_pregnancy(known.tables["diagnoses"])
+    facts, births = _facts(known.tables["observations"], ill), _births(ill)
     row = last_until(facts[PERSON], facts["available_at"], orders[PERSON], orders["index_time"])
     days = (orders["index_time"] - picked(facts["available_at"], row, np.datetime64("NaT"))) / DAY
     low, below = FERTILE
     woman = (orders["female"] == 1) & (orders["age"] >= low) & (orders["age"] < below)
     week = picked(facts["week"], row, np.nan) + days / 7
     pregnant = woman & (row >= 0) & (days <= LASTS_DAYS) & picked(facts["pregnant"], row, False) & ~(week > 43)
-    births = _births(known.tables["diagnoses"])
     birth = last_until(births[PERSON], births["available_at"], orders[PERSON], orders["index_time"])
     since = (orders["index_time"] - picked(births["available_at"], birth, np.datetime64("NaT"))) / DAY
     nursing = woman & ~pregnant & (birth >= 0) & (since <= NURSING_DAYS) & picked(births["alive"], birth, False)
@@ -57,15 +57,19 @@ def pregnancy(orders: Columns, known: Known) -> Columns:
     }
 
 
-def _facts(observations: Columns, diagnoses: Columns) -> Columns:
+def _of_pregnancy(diagnoses: Columns) -> Columns:
+    """Those that speak of a pregnancy, of its end or of what follows."""
+    coded = [bool(PREGNANT.match(code) or ENDED.match(code)) for code in diagnoses["code"]]
+    return take(diagnoses, np.array(coded, dtype=bool))
+
+
+def _facts(observations: Columns, ill: Columns) -> Columns:
     """What is said of a pregnancy or of its end, by person and time; of one instant the end comes last.
 
     An end that is coded as a form says that she is pregnant comes a day later.
     """
     said = observations["kind"] == "pregnancy"
     texts, values = observations["text"][said], observations["value"][said]
-    coded = np.array([bool(PREGNANT.match(code) or ENDED.match(code)) for code in diagnoses["code"]], dtype=bool)
-    ill = take(diagnoses, coded)
     parts = {
         PERSON: (observations[PERSON][said], ill[PERSON]),
         "available_at": (observations["available_at"][said], ill["available_at"]),
@@ -90,12 +94,11 @@ def _facts(observations: Columns, diagnoses: Columns) -> Columns:
     return take(columns, np.lexsort((columns["id"], ~columns["pregnant"], columns["available_at"], columns[PERSON])))
 
 
-def _births(diagnoses: Columns) -> Columns:
+def _births(ill: Columns) -> Columns:
     """Diagnoses of a birth, by person and time; of one instant what says that the child is dead comes last."""
-    dead = np.array([bool(STILLBORN.match(code)) for code in diagnoses["code"]], dtype=bool)
-    coded = dead | np.array([bool(DELIVERED.match(code)) for code in diagnoses["code"]], dtype=bool)
-    births = take({name: diagnoses[name] for name in (PERSON, "available_at", "condition_occurrence_id")}, coded)
-    births["alive"] = ~dead[coded]
+    dead = np.array([bool(STILLBORN.match(code)) for code in ill["code"]], dtype=bool)
+    coded = dead | np.array([bool(DELIVERED.match(code)) for code in ill["code"]], dtype=bool)
+    births = take(ill | {"alive": ~dead}, coded)
     order = np.lexsort((births["condition_occurrence_id"], ~births["alive"], births["available_at"], births[PERSON]))
     return take(births, order)
 

@@ -23,6 +23,7 @@ from models.prescription_review.findings import (
     SEVERITY_RANK,
     findings,
     first_each,
+    gravest_first,
     named,
 )
 from models.prescription_review.laboratory_rules import adverse, laboratory, monitoring, renal
@@ -156,9 +157,7 @@ def _with_order(lookup: Lookup, rule: str, rows: Columns, lines: Columns, **said
     Args:
         said: a severity or a note, else those of the line.
     """
-    grave = np.array([-SEVERITY_RANK[severity] for severity in lines["severity"]], dtype=np.int64)
-    rows["rank"] = grave[rows["line_at"]] * len(grave) + rows["line_at"]
-    rows = first_each(rows, "at", "other", by="rank")
+    rows = first_each(rows | {"rank": gravest_first(lines, rows["line_at"])}, "at", "other", by="rank")
     rows = first_each(rows, "at", "line_at", by="other")
     line = take(lines, rows["line_at"])
     columns = {"severity": line["severity"], "other_id": rows["other"], **said}

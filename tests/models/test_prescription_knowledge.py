@@ -1,6 +1,8 @@
 """The knowledge tables: every line usable, sourced, and reachable by the rules."""
 
 import re
+from itertools import combinations
+from math import isnan
 from pathlib import Path
 
 import pandas as pd
@@ -58,11 +60,20 @@ def test_renal_bands_of_a_substance_do_not_overlap():
         assert (lines["clearance_below"].shift().fillna(0) <= lines["clearance_from"]).all()
 
 
+def apart(one, other, of):
+    """Whether two lines speak of ages, or of weights, that have nothing in common."""
+    bands = [(0 if isnan(line[f"{of}_from"]) else line[f"{of}_from"], line[f"{of}_below"]) for line in (one, other)]
+    (low, below), (other_low, other_below) = bands
+    return below <= other_low or other_below <= low  # no end: false
+
+
 def test_age_and_weight_bands_of_a_maximum_dose_do_not_overlap():
-    table = KNOWLEDGE.maximum_daily_dose.fillna({"age_from": 0, "weight_from": 0}).sort_values("age_from")
-    one_dose = table[table["max_daily_per_kg"].isna()].fillna({"weight_below": 0})
-    for _, lines in one_dose.groupby(["atc", "route", "unit", "weight_from", "weight_below"]):
-        assert (lines["age_below"].shift().fillna(0) <= lines["age_from"]).all(), lines
+    table = KNOWLEDGE.maximum_daily_dose[KNOWLEDGE.maximum_daily_dose["max_daily_per_kg"].isna()]
+    for _, lines in table.groupby(["atc", "route", "unit"]):
+        for one, other in combinations(lines.to_dict("records"), 2):
+            by_weight = [not (isnan(line["weight_from"]) and isnan(line["weight_below"])) for line in (one, other)]
+            # A line without a weight is for patients whose weight is not known, beside lines by weight.
+            assert apart(one, other, "age") or apart(one, other, "weight") or sum(by_weight) == 1, (one, other)
 
 
 def test_a_minimum_is_below_the_maximum_of_the_same_substance():

@@ -113,7 +113,8 @@ class Substances:
             found += [self._sounds[tuple(words[at : at + length])]] if length else []
             at += max(length, 1)
         known = list(self._known([row[1:] for row in reviewed], key or name))
-        return known + [self._substance(one, ()) for one in dict.fromkeys(found) if one not in {k.name for k in known}]
+        names = {one.name for one in known}
+        return known + [self._substance(one, ()) for one in dict.fromkeys(found) if one not in names]
 
     def _reason(self, atc: str, name: str) -> str:
         if reason := next((reason for pattern, reason in self._labels if not atc and pattern.search(name)), ""):
