@@ -46,7 +46,7 @@ class Drug:
     unit: str
     doses: tuple[tuple[float, float], ...]
     per_day: tuple[tuple[float, float], ...]
-    group: str  # drugs of one group are not given together
+    groups: tuple[str, ...]  # drugs that share one are not given together
     renal_below: float  # eGFR in mL/min/1.73 m² under which the dose is reduced; 0: never
     renal_factor: float
     contraindications: tuple[str, ...]
@@ -171,7 +171,7 @@ def _drug(row: dict[str, str]) -> Drug:
         unit=row["unite"],
         doses=_shares(row["doses"]),
         per_day=_shares(row["frequences"]),
-        group=row["groupe"],
+        groups=tuple(filter(None, row["groupe"].split("|"))),
         renal_below=float(row["dfg_seuil"] or 0),
         renal_factor=float(row["dfg_facteur"] or 1),
         contraindications=tuple(filter(None, row["contre_indications"].split("|"))),

@@ -112,7 +112,7 @@ class _Day:
         before = tables
         tables = self._close_stays(self._correct(tables))
         if draw[1] < DELETED_ROW:
-            tables = self._delete(tables, {name: self._one_row(tables[name]) for name in self.feed.deleted})
+            tables = self._delete(tables, {name: self._one_key(name, tables[name]) for name in self.feed.deleted})
         stays = before[self.feed.stay[0]][self.feed.stay[1]].to_pylist()
         if draw[2] < DELETED_STAY and len(stays) > 1:
             tables = self._delete(tables, _belonging(tables, self.feed, self.feed.stay[1], stays[0]))
@@ -132,6 +132,14 @@ class _Day:
         if len(table):
             chosen[int(self.rng.random() * len(table))] = True
         return chosen
+
+    def _one_key(self, name: str, table: pa.Table) -> np.ndarray:
+        """One row, with the same row sent again: a deletion spares neither."""
+        chosen = self._one_row(table)
+        if not chosen.any():
+            return chosen
+        same: np.ndarray = self._same_key(name, table, table.filter(pa.array(chosen))).to_numpy()
+        return same
 
     def _correct(self, tables: Tables) -> Tables:
         """One row of each table that is corrected; where corrections are new rows, one more revision."""

@@ -103,9 +103,9 @@ def draw_choice(block: Block, stays: Stays, catalogue: Catalogue) -> Flags:
     probability = drug_probabilities(stays, catalogue)
     chosen = (rng.random(probability.shape) < probability) & ~contraindicated(stays, catalogue)
     score = np.where(chosen, rng.random(probability.shape), -1.0)
-    for group in sorted({drug.group for drug in catalogue.drugs if drug.group}):
-        members = np.array([i for i, drug in enumerate(catalogue.drugs) if drug.group == group])
-        best = members[score[:, members].argmax(axis=1)]
+    for group in sorted({group for drug in catalogue.drugs for group in drug.groups}):
+        members = np.array([i for i, drug in enumerate(catalogue.drugs) if group in drug.groups])
+        best = members[np.where(chosen, score, -1.0)[:, members].argmax(axis=1)]
         kept = chosen[np.arange(len(chosen)), best]
         chosen[:, members] = False
         chosen[np.arange(len(chosen)), best] = kept

@@ -69,15 +69,16 @@ def add_duplicate(
     rng: np.random.Generator, stays: Stays, catalogue: Catalogue, chosen: Flags, orders: Orders
 ) -> Orders:
     """A second drug of a group that should be given once."""
-    groups = np.array([drug.group for drug in catalogue.drugs], dtype=object)
-    same = (groups[:, None] == groups[None, :]) & (groups != "")[:, None] & ~np.eye(len(groups), dtype=bool)
+    groups = [set(drug.groups) for drug in catalogue.drugs]
+    same = np.array([[bool(one & other) for other in groups] for one in groups]) & ~np.eye(len(groups), dtype=bool)
     allowed = ~chosen & ~contraindicated(stays, catalogue)
     weights: Floats = (chosen.astype(np.float64) @ same) * allowed * (drug_probabilities(stays, catalogue) + 0.01)
     drug = choose_by_row(rng, weights)
     stay = np.flatnonzero(hit(rng, stays, catalogue, chosen, "doublon") & (drug >= 0))
     present = np.array([np.flatnonzero(chosen[s] & same[drug[s]])[0] for s in stay], dtype=np.int64)
     lines = during(rng, stays, make_orders(rng, stays, catalogue, stay, drug[stay]), present, orders)
-    return _marked(lines, "doublon", [{"groupe": str(groups[i])} for i in drug[stay]], np.full(len(stay), TWICE))
+    shared = [min(groups[one] & groups[other]) for one, other in zip(drug[stay], present, strict=True)]
+    return _marked(lines, "doublon", [{"groupe": group} for group in shared], np.full(len(stay), TWICE))
 
 
 def during(rng: np.random.Generator, stays: Stays, lines: Orders, present: Integers, orders: Orders) -> Orders:
