@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks import (
     prescription_adaptation,
+    prescription_ceiling,
     prescription_doses,
     prescription_errors,
     prescription_interactions,
@@ -23,6 +24,7 @@ MEASUREMENTS: dict[str, tuple[Callable[[Path], Iterator[Goal]], ...]] = {
         prescription_review.measure,
         prescription_errors.measure,
         prescription_adaptation.measure,
+        prescription_ceiling.measure,
         prescription_methods.methods,
     ),
 }

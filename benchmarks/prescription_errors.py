@@ -11,16 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from benchmarks.goals import Goal, goal_of
 from benchmarks.prescription_review import WHERE, opened, settings_of
-from benchmarks.prescription_truth import Truth, read_truth
-from etl.demo.draws import weekday_of
-from etl.demo.habits import CHU_DEMO, CHU_SECOND, Habits
+from benchmarks.prescription_truth import HABITS, Truth, read_truth
+from etl.demo.habits import Habits
 from etl.demo.injected_errors import ACT_IP
-from etl.demo.orders import ORDINARY
-from etl.demo.pharmacists import chance_of_objection
 from models.bootstrap import cluster_interval
 from models.calibration import expected_calibration_error
 from models.ranking import Ranking
@@ -40,7 +36,6 @@ CAUSES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 REASONS = 3  # told first
 RESAMPLES = 200
-HABITS = {"home": CHU_DEMO, "away": CHU_SECOND}
 NO_ERROR = "1"  # what one who knows the errors says of an intervention on a right line: any class is as good
 
 
@@ -112,16 +107,11 @@ def _best_possible(rows: "Judged", habits: Habits, truth: Truth, where: str) -> 
 
     Goals of A4 and A5 are read beside it; what it lacks to 1 is the pharmacists' own chance, which nothing tells.
     """
-    from models.prescription_review.orders import KEY
     from models.prescription_review.triage import Rounds
 
     orders, label = rows.cases.only(rows.chosen).rows, rows.labels["label"].to_numpy(float)[rows.chosen]
-    numbers, timezone = orders[KEY].tolist(), rows.artefact.config.timezone
-    concern = np.array([truth.chance.get(number, ORDINARY) for number in numbers])
-    wrong = np.array([number in truth.mechanism for number in numbers])
-    local = pd.DatetimeIndex(orders["index_time"], tz="UTC").tz_convert(timezone).tz_localize(None)
-    busy = weekday_of(local.to_numpy()) == 0
-    known = chance_of_objection(habits, concern, wrong, busy)
+    timezone = rows.artefact.config.timezone
+    known = truth.chances(orders, habits, timezone)
     rounds = Rounds.of(orders, timezone)
     outcome = rounds.highest(label)
     of_orders, of_patients = Ranking.of(label, known), Ranking.of(outcome, rounds.chance(known))
@@ -141,7 +131,7 @@ def _best_possible(rows: "Judged", habits: Habits, truth: Truth, where: str) -> 
     if where == WHERE["away"]:
         # How many errors its pharmacists overlook nothing tells before their first review.
         told = rounds.chance(rows.artefact.calibrator.apply(rows.artefact.raw(rows.cases.only(rows.chosen))))
-        as_at_home = rounds.chance(chance_of_objection(CHU_DEMO, concern, wrong, busy))
+        as_at_home = rounds.chance(truth.chances(orders, HABITS["home"], timezone))
         error = expected_calibration_error(told, as_at_home)
         words = f"patients, {where}, were errors overlooked as rarely as at home: calibration error (ECE)"
         yield Goal("A7", words, None, error, baseline=f"on the reviews {expected_calibration_error(told, outcome):.3f}")

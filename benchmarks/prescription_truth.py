@@ -7,16 +7,27 @@ from collections.abc import Mapping
 from csv import DictReader
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
 from etl.demo.chu_second import ENCODING
+from etl.demo.draws import weekday_of
+from etl.demo.habits import CHU_DEMO, CHU_SECOND, Habits
+from etl.demo.orders import ORDINARY
+from etl.demo.pharmacists import chance_of_objection
+
+if TYPE_CHECKING:
+    from models.prescription_review.columns import Columns
 
 # Hospital of the benchmark → its source, and the table that holds its order lines.
 LINES = {"home": ("chu_demo", "prescription"), "away": ("chu_second", "lignes")}
+HABITS = {"home": CHU_DEMO, "away": CHU_SECOND}
 ERRORS, READINGS = "injected_error", "reading"  # tables of the truth
 
 
@@ -49,6 +60,16 @@ class Truth:
 
     mechanism: Mapping[int, str]
     chance: Mapping[int, float]
+
+    def chances(self, orders: "Columns", habits: Habits, timezone: str) -> np.ndarray:
+        """The chance with which the review of each order is drawn, where pharmacists are as these; shape (orders,)."""
+        from models.prescription_review.orders import KEY
+
+        numbers = orders[KEY].tolist()
+        concern = np.array([self.chance.get(number, ORDINARY) for number in numbers])
+        wrong = np.array([number in self.mechanism for number in numbers])
+        local = pd.DatetimeIndex(orders["index_time"], tz="UTC").tz_convert(timezone).tz_localize(None)
+        return chance_of_objection(habits, concern, wrong, busy=weekday_of(local.to_numpy()) == 0)
 
 
 def read_truth(folder: Path, hospital: str, workspace: Path) -> Truth:
