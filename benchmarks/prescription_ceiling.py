@@ -1,7 +1,7 @@
 """What the same features could tell at most: the learner taught by the chance of each review, not by its outcome.
 
-No label is better than that chance, so what is still missed is no matter of more reviews, of less noise in them or of a
-learner that bears it: it is not in the features, or a hospital's own ways differ.
+No label is better than that chance: what is still missed is no matter of noise in the reviews, or of a learner that
+bears it better. More orders could tell it, or other features; or nothing can, because it is not in the record.
 
 After `prescription_review.measure`, in the same folder: the hospitals and the trained model are those of that run.
 """
