@@ -1,6 +1,7 @@
 """Probabilities that mean what they say: recalibration on a later slice, and how far off they are."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +12,7 @@ Kind = Literal["identity", "platt", "isotonic"]
 EDGE = 1e-6  # no probability of exactly 0 or 1: their log-odds are infinite
 MIN_POSITIVES = 5  # fewer cannot place a curve; the raw probability is kept and the report says so
 UPDATE_POSITIVES = 20  # fewer are no reason to move a calibrator that was learned from many
-COSTS = (0.0, 3.841, 5.991)  # of no, one and two new numbers: 95 % of chi-squared with so many degrees of freedom
+COSTS = (0.0, 3.841, 3.841, 5.991)  # of none, one, one and two new numbers: 95 % of chi-squared with so many degrees
 FARTHEST = 40.0  # log-odds
 ISOTONIC_POSITIVES = 200  # below, the steps of an isotonic fit follow the noise
 
@@ -23,31 +24,36 @@ class Calibrator:
     kind: Kind
     x: tuple[float, ...] = ()
     y: tuple[float, ...] = ()
+    factor: float = 1.0  # the probability is multiplied by it
 
     def apply(self, probability: ArrayLike) -> Array:
         """Calibrated probabilities, shape (n,)."""
         raw = clip(probability)
         if self.kind == "platt":
-            return sigmoid(self.x[0] * logit(raw) + self.x[1])
-        if self.kind == "isotonic":
-            return clip(np.interp(raw, self.x, self.y))
-        return raw
+            found = sigmoid(self.x[0] * logit(raw) + self.x[1])
+        else:
+            found = clip(np.interp(raw, self.x, self.y)) if self.kind == "isotonic" else raw
+        return found if self.factor == 1 else clip(self.factor * found)
 
     def shifted(self, intercept: float) -> "Calibrator":
-        """The same, with so much more log-odds everywhere."""
+        """The same, with so much more log-odds everywhere, before the factor."""
         if self.kind == "isotonic":
-            return Calibrator("isotonic", self.x, tuple(sigmoid(logit(clip(self.y)) + intercept).tolist()))
+            return replace(self, y=tuple(sigmoid(logit(clip(self.y)) + intercept).tolist()))
         slope, first = self.x if self.kind == "platt" else (1.0, 0.0)
-        return Calibrator("platt", (slope, first + intercept))
+        return replace(self, kind="platt", x=(slope, first + intercept))
+
+    def scaled(self, factor: float) -> "Calibrator":
+        """The same, with probabilities that many times as high everywhere."""
+        return replace(self, factor=self.factor * factor)
 
     def as_dict(self) -> dict[str, Any]:
         """For the model's folder."""
-        return {"kind": self.kind, "x": list(self.x), "y": list(self.y)}
+        return {"kind": self.kind, "x": list(self.x), "y": list(self.y), "factor": self.factor}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Calibrator":
-        """The inverse of :meth:`as_dict`."""
-        return cls(values["kind"], tuple(values["x"]), tuple(values["y"]))
+        """The inverse of :meth:`as_dict`; a calibrator that was written before there were factors has 1."""
+        return cls(values["kind"], tuple(values["x"]), tuple(values["y"]), values.get("factor", 1.0))
 
 
 def fit_calibrator(probability: ArrayLike, positive: ArrayLike, method: str = "auto") -> Calibrator:
@@ -103,8 +109,9 @@ def _log_loss(log_odds: Array, target: Array) -> float:
 def update_calibrator(calibrator: Calibrator, probability: ArrayLike, positive: ArrayLike) -> Calibrator:
     """A calibrator moved to another place, by no more than the rows from there can tell.
 
-    As it is, with another intercept, or a new line (Platt): each is taken only if it gains more likelihood than its
-    one or two numbers would by chance, at 5 % (after Vergouwe et al., Stat Med 2017;36:4529).
+    As it is, with another intercept (what is looked for is rarer there), with a factor (less of it is seen there), or a
+    new line (Platt): each is taken only if it gains more likelihood than its one or two numbers would by chance, at 5 %
+    (after Vergouwe et al., Stat Med 2017;36:4529, who have no factor).
 
     Args:
         probability: raw probabilities, shape (n,).
@@ -113,17 +120,37 @@ def update_calibrator(calibrator: Calibrator, probability: ArrayLike, positive: 
     raw, truth = clip(probability), np.asarray(positive, dtype=np.float64)
     if min(truth.sum(), len(truth) - truth.sum()) < UPDATE_POSITIVES:
         return calibrator
-    more = _intercept(logit(calibrator.apply(raw)), truth)
-    choices = (calibrator, calibrator.shifted(more), fit_calibrator(raw, truth, "platt"))
+    choices = (
+        calibrator,
+        calibrator.shifted(_intercept(calibrator, raw, truth)),
+        calibrator.scaled(_factor(calibrator.apply(raw), truth)),
+        fit_calibrator(raw, truth, "platt"),
+    )
     losses = [2 * _log_loss(logit(one.apply(raw)), truth) + cost for one, cost in zip(choices, COSTS, strict=True)]
     return choices[int(np.argmin(losses))]
 
 
-def _intercept(log_odds: Array, truth: Array) -> float:
+def _intercept(calibrator: Calibrator, raw: Array, truth: Array) -> float:
     """What is added to log-odds so that as many positives are expected as there are."""
+    return _zero(lambda more: float((truth - calibrator.shifted(more).apply(raw)).mean()), -FARTHEST, FARTHEST)
+
+
+def _factor(forecast: Array, truth: Array) -> float:
+    """By what forecasts are multiplied to make the outcomes likeliest; none becomes certain."""
+
+    def slope(factor: float) -> float:  # of the log-likelihood, which has one peak
+        return float(truth.sum() / factor - ((1 - truth) * forecast / (1 - factor * forecast)).sum())
+
+    return _zero(slope, EDGE, float((1 - EDGE) / forecast.max()))
+
+
+def _zero(falling: Callable[[float], float], low: float, high: float) -> float:
+    """Where a falling function crosses 0 between two points; the nearer point where it does not."""
     from scipy.optimize import brentq
 
-    return float(brentq(lambda more: float((sigmoid(log_odds + more) - truth).mean()), -FARTHEST, FARTHEST))
+    if falling(low) <= 0:
+        return low
+    return high if falling(high) >= 0 else float(brentq(falling, low, high))
 
 
 def reliability(probability: ArrayLike, positive: ArrayLike, bins: int = 10) -> list[dict[str, float]]:

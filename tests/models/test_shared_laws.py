@@ -133,6 +133,7 @@ CALIBRATORS = [
     calibration.Calibrator("platt", (1.3, -0.4)),
     calibration.Calibrator("isotonic", (0.05, 0.2, 0.6), (0.01, 0.3, 0.5)),
 ]
+RARER = {"less of it there": lambda one: one.shifted(-1.0), "less of it seen there": lambda one: one.scaled(0.6)}
 
 
 @given(st.sampled_from(CALIBRATORS), st.floats(-5, 5), probabilities)
@@ -142,17 +143,36 @@ def test_a_shifted_calibrator_adds_the_same_log_odds_everywhere(calibrator, more
     assert after == pytest.approx(before + more, abs=1e-6)
 
 
+@given(st.sampled_from(CALIBRATORS), st.floats(0.05, 1), probabilities)
+def test_a_scaled_calibrator_multiplies_and_is_written_and_read(calibrator, factor, raw):
+    scaled = calibrator.scaled(factor)
+    assert scaled.apply(raw) == pytest.approx(np.maximum(factor * calibrator.apply(raw), calibration.EDGE))
+    assert calibration.Calibrator.from_dict(scaled.as_dict()) == scaled
+    assert calibration.Calibrator.from_dict({"kind": "identity", "x": [], "y": []}).factor == 1  # of an earlier version
+
+
+@pytest.mark.parametrize("rarer", RARER)
 @pytest.mark.parametrize("calibrator", CALIBRATORS, ids=lambda one: one.kind)
-def test_few_rows_do_not_move_a_calibrator_and_many_do(calibrator):
+def test_few_rows_do_not_move_a_calibrator_and_many_do(calibrator, rarer):
     rng = np.random.default_rng(4)
     raw = rng.uniform(0.02, 0.7, 20_000)
-    there = rng.random(20_000) < calibrator.shifted(-1.0).apply(raw)  # corrections are much rarer there
+    there = rng.random(20_000) < RARER[rarer](calibrator).apply(raw)
     here = rng.random(20_000) < calibrator.apply(raw)
     few, error = slice(0, 60), calibration.expected_calibration_error
     assert calibration.update_calibrator(calibrator, raw[few], there[few]) == calibrator
     assert calibration.update_calibrator(calibrator, raw, here) == calibrator
     moved = calibration.update_calibrator(calibrator, raw, there)
     assert error(calibrator.apply(raw), there) > 0.05 and error(moved.apply(raw), there) < 0.02
+    assert (moved.factor == pytest.approx(0.6, abs=0.03)) == (rarer == "less of it seen there")
+
+
+@pytest.mark.parametrize("calibrator", CALIBRATORS, ids=lambda one: one.kind)
+def test_a_calibrator_with_a_factor_is_moved_again(calibrator):
+    rng = np.random.default_rng(6)
+    raw, once = rng.uniform(0.02, 0.7, 20_000), calibrator.scaled(0.5)
+    there = rng.random(20_000) < calibrator.scaled(0.8).apply(raw)
+    moved = calibration.update_calibrator(once, raw, there)
+    assert calibration.expected_calibration_error(moved.apply(raw), there) < 0.02
 
 
 @given(probabilities)
