@@ -7,8 +7,10 @@ everybody.
 """
 
 import csv
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -122,14 +124,13 @@ def read(hospital: str, name: str) -> tuple[dict[str, str], ...]:
 def load_catalogue(hospital: str = "chu_demo") -> Catalogue:
     """The whole catalogue of a hospital, read once."""
     drug_rows, acts, reasons = (read(hospital, name) for name in ("medicaments", "actes", "motifs"))
-    formulary = {row["atc"] for row in drug_rows}
     place = {row["atc"]: position for position, row in enumerate(drug_rows)}
     return Catalogue(
         habits=HABITS[hospital],
         drugs=tuple(_drug(row) for row in drug_rows),
         drug_weights=_weights([row["indications"] for row in drug_rows]),
         drug_contraindications=_weights([_flags(row["contre_indications"]) for row in drug_rows]),
-        interactions=tuple(r for r in read(hospital, "interactions") if {r["atc_a"], r["atc_b"]} <= formulary),
+        interactions=tuple(pair for row in read(hospital, "interactions") for pair in _pairs(row, place)),
         protocols=tuple(
             Protocol(row["nom"], _places(row["declencheurs"], place), row["etat"], _places(row["compagnons"], place))
             for row in read(hospital, "protocoles")
@@ -150,6 +151,13 @@ def load_catalogue(hospital: str = "chu_demo") -> Catalogue:
         words={row["genre"]: row["valeurs"].split("|") for row in read(hospital, "noms")},
         letter=path_of(hospital, "courrier.txt").read_text(encoding="utf-8"),
     )
+
+
+def _pairs(row: dict[str, str], place: dict[str, int]) -> Iterator[dict[str, str]]:
+    """Each drug of one end with each of the other, of those that the hospital has."""
+    for first, second in product(row["atc_a"].split("|"), row["atc_b"].split("|")):
+        if first in place and second in place:
+            yield {**row, "atc_a": first, "atc_b": second}
 
 
 def _places(codes: str, place: dict[str, int]) -> tuple[int, ...]:
