@@ -16,9 +16,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
+from etl.demo import catalogue
 from etl.demo.chu_second import ENCODING
 from etl.demo.draws import weekday_of
-from etl.demo.habits import CHU_DEMO, CHU_SECOND, Habits
+from etl.demo.habits import Habits
 from etl.demo.orders import ORDINARY
 from etl.demo.pharmacists import chance_of_objection
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 # Hospital of the benchmark → its source, and the table that holds its order lines.
 LINES = {"home": ("chu_demo", "prescription"), "away": ("chu_second", "lignes")}
-HABITS = {"home": CHU_DEMO, "away": CHU_SECOND}
+HABITS = {name: catalogue.HABITS[source] for name, (source, _) in LINES.items()}
 ERRORS, READINGS = "injected_error", "reading"  # tables of the truth
 
 
