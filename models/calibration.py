@@ -1,6 +1,5 @@
 """Probabilities that mean what they say: recalibration on a later slice, and how far off they are."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -11,8 +10,7 @@ Array = NDArray[np.float64]
 Kind = Literal["identity", "platt", "isotonic"]
 EDGE = 1e-6  # no probability of exactly 0 or 1: their log-odds are infinite
 MIN_POSITIVES = 5  # fewer cannot place a curve; the raw probability is kept and the report says so
-UPDATE_POSITIVES = 20  # fewer are no reason to move a calibrator that was learned from many
-COSTS = (0.0, 3.841, 3.841, 5.991)  # of none, one, one and two new numbers: 95 % of chi-squared with so many degrees
+FORESEEN = 20.0  # positives that a calibrator from elsewhere is taken to have foreseen, beside those of the new place
 FARTHEST = 40.0  # log-odds
 ISOTONIC_POSITIVES = 200  # below, the steps of an isotonic fit follow the noise
 
@@ -109,48 +107,39 @@ def _log_loss(log_odds: Array, target: Array) -> float:
 def update_calibrator(calibrator: Calibrator, probability: ArrayLike, positive: ArrayLike) -> Calibrator:
     """A calibrator moved to another place, by no more than the rows from there can tell.
 
-    As it is, with another intercept (what is looked for is rarer there), with a factor (less of it is seen there), or a
-    new line (Platt): each is taken only if it gains more likelihood than its one or two numbers would by chance, at 5 %
-    (after Vergouwe et al., Stat Med 2017;36:4529, who have no factor).
+    One number moves it: positives over expected positives, the nearer to 1 the fewer there are of both. Where there are
+    less than expected they are taken for overlooked, and probabilities are multiplied by it; where there are more,
+    which no factor can say of a probability near 1, log-odds are shifted until so many are expected. From `FORESEEN` of
+    either outcome on, another intercept or a new line (Platt) is taken instead where it is likelier by more than its
+    numbers cost (Schwarz, Ann Stat 1978;6:461).
 
     Args:
         probability: raw probabilities, shape (n,).
         positive: 0 or 1, shape (n,).
     """
     raw, truth = clip(probability), np.asarray(positive, dtype=np.float64)
-    if min(truth.sum(), len(truth) - truth.sum()) < UPDATE_POSITIVES:
+    if not len(truth):
         return calibrator
-    choices = (
-        calibrator,
-        calibrator.shifted(_intercept(calibrator, raw, truth)),
-        calibrator.scaled(_factor(calibrator.apply(raw), truth)),
-        fit_calibrator(raw, truth, "platt"),
-    )
-    losses = [2 * _log_loss(logit(one.apply(raw)), truth) + cost for one, cost in zip(choices, COSTS, strict=True)]
+    expected = calibrator.apply(raw).sum()
+    ratio = float((truth.sum() + FORESEEN) / (expected + FORESEEN))
+    choices = [calibrator.scaled(ratio) if ratio <= 1 else _expecting(calibrator, raw, ratio * expected)]
+    if min(truth.sum(), len(truth) - truth.sum()) >= FORESEEN:
+        choices += [_expecting(calibrator, raw, truth.sum()), fit_calibrator(raw, truth, "platt")]
+    costs = np.log(len(truth)) * np.arange(len(choices))
+    losses = [2 * _log_loss(logit(one.apply(raw)), truth) + cost for one, cost in zip(choices, costs, strict=True)]
     return choices[int(np.argmin(losses))]
 
 
-def _intercept(calibrator: Calibrator, raw: Array, truth: Array) -> float:
-    """What is added to log-odds so that as many positives are expected as there are."""
-    return _zero(lambda more: float((truth - calibrator.shifted(more).apply(raw)).mean()), -FARTHEST, FARTHEST)
-
-
-def _factor(forecast: Array, truth: Array) -> float:
-    """By what forecasts are multiplied to make the outcomes likeliest; none becomes certain."""
-
-    def slope(factor: float) -> float:  # of the log-likelihood, which has one peak
-        return float(truth.sum() / factor - ((1 - truth) * forecast / (1 - factor * forecast)).sum())
-
-    return _zero(slope, EDGE, float((1 - EDGE) / forecast.max()))
-
-
-def _zero(falling: Callable[[float], float], low: float, high: float) -> float:
-    """Where a falling function crosses 0 between two points; the nearer point where it does not."""
+def _expecting(calibrator: Calibrator, raw: Array, positives: float) -> Calibrator:
+    """The calibrator with log-odds shifted until it expects so many positives of these rows, or as near as it can."""
     from scipy.optimize import brentq
 
-    if falling(low) <= 0:
-        return low
-    return high if falling(high) >= 0 else float(brentq(falling, low, high))
+    def excess(shift: float) -> float:  # rising
+        return float(calibrator.shifted(shift).apply(raw).sum()) - positives
+
+    if excess(FARTHEST) <= 0:
+        return calibrator.shifted(FARTHEST)
+    return calibrator.shifted(-FARTHEST if excess(-FARTHEST) >= 0 else float(brentq(excess, -FARTHEST, FARTHEST)))
 
 
 def reliability(probability: ArrayLike, positive: ArrayLike, bins: int = 10) -> list[dict[str, float]]:

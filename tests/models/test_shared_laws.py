@@ -159,11 +159,27 @@ def test_few_rows_do_not_move_a_calibrator_and_many_do(calibrator, rarer):
     there = rng.random(20_000) < RARER[rarer](calibrator).apply(raw)
     here = rng.random(20_000) < calibrator.apply(raw)
     few, error = slice(0, 60), calibration.expected_calibration_error
-    assert calibration.update_calibrator(calibrator, raw[few], there[few]) == calibrator
-    assert calibration.update_calibrator(calibrator, raw, here) == calibrator
-    moved = calibration.update_calibrator(calibrator, raw, there)
-    assert error(calibrator.apply(raw), there) > 0.05 and error(moved.apply(raw), there) < 0.02
-    assert (moved.factor == pytest.approx(0.6, abs=0.03)) == (rarer == "less of it seen there")
+
+    def moved(rows: slice, outcome: np.ndarray) -> np.ndarray:
+        return calibration.update_calibrator(calibrator, raw[rows], outcome[rows]).apply(raw)
+
+    before = calibrator.apply(raw)
+    assert (moved(slice(0, 0), there) == before).all()
+    assert np.abs(moved(few, here) - before).max() < 0.12 and np.abs(moved(few, there) - before).mean() < 0.12
+    assert np.abs(moved(slice(None), here) - before).max() < 0.01
+    assert error(before, there) > 0.05 and error(moved(slice(None), there), there) < 0.02
+    factor = calibration.update_calibrator(calibrator, raw, there).factor
+    assert (factor == pytest.approx(0.6, abs=0.03)) == (rarer == "less of it seen there")
+
+
+@given(st.sampled_from(CALIBRATORS), probabilities, st.integers(0, 99))
+def test_a_calibrator_moves_towards_what_was_seen_and_never_beyond(calibrator, raw, seed):
+    outcome = (np.random.default_rng(seed).random(len(raw)) < 0.1).astype(float)
+    few = slice(0, 20)  # too few for any other number than the one
+    expected = calibrator.apply(raw)[few].sum()
+    now = calibration.update_calibrator(calibrator, raw[few], outcome[few]).apply(raw)[few].sum()
+    seen = outcome[few].sum()
+    assert min(expected, seen) - 0.01 <= now <= max(expected, seen) + 0.01
 
 
 @pytest.mark.parametrize("calibrator", CALIBRATORS, ids=lambda one: one.kind)
