@@ -118,8 +118,8 @@ def update_calibrator(calibrator: Calibrator, probability: ArrayLike, positive: 
         positive: 0 or 1, shape (n,).
     """
     raw, truth = clip(probability), np.asarray(positive, dtype=np.float64)
-    if not len(truth):
-        return calibrator
+    if min(truth.sum(), len(truth) - truth.sum()) == 0:
+        return calibrator  # of one outcome alone nobody can tell whether the other is not recorded
     expected = calibrator.apply(raw).sum()
     ratio = float((truth.sum() + FORESEEN) / (expected + FORESEEN))
     choices = [calibrator.scaled(ratio) if ratio <= 1 else _expecting(calibrator, raw, ratio * expected)]
