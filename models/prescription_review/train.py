@@ -244,7 +244,9 @@ def _notes(rows: dict[str, int], orders: pd.DataFrame) -> list[str]:
 
 
 def _calibrated(artefact: Artefact, rows: dict[str, int]) -> str:
+    kind, factor = artefact.calibrator.kind, artefact.calibrator.factor
+    by = kind if factor == 1 else f"{kind} and times {factor:.2f}"
     return (
-        f"Probabilities were calibrated by {artefact.calibrator.kind} on {rows['calibration']} later orders; the alert "
-        "threshold was learned on the same period, reviewed or not."
+        f"Probabilities were calibrated by {by} on {rows['calibration']} later orders; the alert threshold was learned "
+        "on the same period, reviewed or not."
     )
