@@ -1,6 +1,7 @@
 """The command line, as the tasks of a DAG call it: no shell, settings from one place, errors by their kind."""
 
 import json
+import logging
 import subprocess
 import sys
 from typing import Any
@@ -12,13 +13,14 @@ from passerelle.settings import Settings, load_settings
 USES_ENGINE = frozenset({"extract", "map", "check", "publish"})
 USAGE = 2  # exit code: the command was written wrongly, here in the DAG
 PATIENCE_S = 60.0
+logger = logging.getLogger(__name__)
 
 
 def passerelle(*words: str) -> dict[str, Any]:
     """Run ``passerelle WORDS… --json`` and give its summary: counts and paths, never rows.
 
     The workspace and the engine are those of ``passerelle.settings`` (``passerelle.yaml``, ``PASSERELLE_*``).
-    Progress and log lines go to the log of the task.
+    Progress and log lines go to the log of the task, and what the summary notes as a warning.
 
     Raises:
         AirflowFailException: trying again gives the same; Airflow ends the task at once.
@@ -28,6 +30,8 @@ def passerelle(*words: str) -> dict[str, Any]:
     code, output = _run(command)
     answer = _answer(output)
     if code == 0 and answer is not None:
+        for note in answer.get("notes") or ():
+            logger.warning(note)
         return answer
     raise _error(words, code, answer)
 

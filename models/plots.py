@@ -1,6 +1,6 @@
 """The figures of a report, as SVG text that is the same for the same numbers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import StringIO
 from typing import Any
@@ -13,6 +13,7 @@ from models.ranking import Ranking
 Array = NDArray[np.float64]
 INK, QUIET = "#1f2933", "#d5dbe1"
 COLOURS = ("#1b6ca8", "#c8791a", "#6b7785", "#3a8a5f")  # told apart by colour-blind readers, and in print
+MONTHS_NAMED = 12  # more would overlap
 STYLE: Any = {
     "svg.hashsalt": "passerelle",  # element ids would be random otherwise
     "svg.fonttype": "none",  # text stays text: searchable, and the page's own font
@@ -74,6 +75,21 @@ def calibration(bins: list[dict[str, float]]) -> str:
         panel.plot(forecast, observed, color=COLOURS[0], marker="o", label="10 bins of equal mass")
         panel.set(title="Calibration", xlabel="mean forecast", ylabel="observed share", xlim=(0, top), ylim=(0, top))
         panel.legend(fontsize=8)
+    return text.getvalue()
+
+
+def month_by_month(months: Sequence[Mapping[str, Any]]) -> str:
+    """Positives over those that the probabilities let expect, with intervals; 1 is right (rows of `drift.by_month`)."""
+    with _figure() as (_, (panel,), text):
+        told = [row for row in months if row["ratio"]["low"] is not None]
+        at, ratio = np.arange(len(told)), [row["ratio"] for row in told]
+        value = np.array([one["value"] for one in ratio])
+        span = [value - [one["low"] for one in ratio], [one["high"] for one in ratio] - value] if told else None
+        panel.axhline(1, color=QUIET, linestyle="--")
+        panel.errorbar(at, value, yerr=span, color=COLOURS[0], marker="o", linestyle="none", capsize=3)
+        panel.set(title="Month by month", ylabel="positives over expected ones", ylim=(0, None))
+        every = -(-len(told) // MONTHS_NAMED) or 1
+        panel.set_xticks(at[::every], [row["month"] for row in told[::every]], rotation=45, ha="right", fontsize=8)
     return text.getvalue()
 
 

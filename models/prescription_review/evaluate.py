@@ -12,13 +12,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from models.drift import noticed
 from models.prescription_review.artefact import Artefact
 from models.prescription_review.config import load_config
 from models.prescription_review.features import Cases, build_cases
 from models.prescription_review.knowledge import Knowledge, load_knowledge
 from models.prescription_review.labels import order_labels
 from models.prescription_review.report import EvaluationReport
-from models.prescription_review.scoring import score_rows
+from models.prescription_review.scoring import MODEL, score_rows
 from models.prescription_review.train import NotEnoughLabels, identity
 from models.registry import Registry
 from models.splits import assign, choose_cut
@@ -79,6 +80,7 @@ def evaluate_artefact(
     """Figures of a model that has been read. Arguments and errors as `evaluate`."""
     started = time.monotonic()
     found = judged(store, artefact, knowledge, rows=rows)
+    scored = score_rows(found.artefact, found.cases.only(found.chosen), found.labels[found.chosen], knowledge, seed)
     return EvaluationReport(
         action="evaluate",
         **names,
@@ -88,8 +90,9 @@ def evaluate_artefact(
             "orders": len(found.labels), "reviewed": int(found.labels["label"].notna().sum()),
             rows: int(found.chosen.sum()),
         },
+        notes=noticed(scored["months"], scored["evaluation"]["scores"][MODEL]["auroc"]),
         seconds=round(time.monotonic() - started, 2),
-        **score_rows(found.artefact, found.cases.only(found.chosen), found.labels[found.chosen], knowledge, seed),
+        **scored,
     )  # fmt: skip
 
 

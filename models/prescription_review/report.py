@@ -21,6 +21,7 @@ class Report:
     snapshot_id: str
     rows: dict[str, int]
     evaluation: dict[str, Any] = field(default_factory=dict)  # empty, like what follows, without reviewed orders
+    months: list[dict[str, Any]] = field(default_factory=list)
     alerts: dict[str, Any] = field(default_factory=dict)
     by_problem: list[dict[str, Any]] = field(default_factory=list)
     problem_classes: dict[str, Any] = field(default_factory=dict)
@@ -62,7 +63,14 @@ class Report:
             f"  {'alerts':<20}{alerts['alerts_per_100']:.1f} per 100 orders (budget {alerts['budget_per_100']:g}), "
             f"{_percent(alerts['precision'])} right, {_percent(alerts['recall'])} of the interventions found"
         )
-        return lines + self._of_patients()
+        return lines + self._of_last_month() + self._of_patients()
+
+    def _of_last_month(self) -> list[str]:
+        return [
+            f"  {'last month':<20}{last['month']}: {last['positives']} interventions, {last['expected']:.0f} expected "
+            f"(ratio {_shown(last['ratio'])}), {last['alerts_per_100']:.1f} alerts per 100 orders"
+            for last in self.months[-1:]
+        ]
 
     def _of_patients(self) -> list[str]:
         found = self.triage

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from models import plots
 from models.bootstrap import cluster_interval
+from models.drift import by_month
 from models.evaluation import Sample, evaluate
 from models.prescription_review import problem
 from models.prescription_review.artefact import Artefact
@@ -43,8 +44,8 @@ def score_rows(
         cases: orders with a label; ``labels``: ``label`` and ``problem`` of each.
         beside: what else scores these orders, by name, to be compared with the model.
     Returns:
-        ``evaluation`` of orders, ``triage`` of the patients that are read on a day, ``alerts`` (at the model's own
-        threshold), ``by_problem``, ``problem_classes``, ``examples`` and ``plots``.
+        ``evaluation`` of orders, ``months`` (`models.drift`), ``triage`` of the patients that are read on a day,
+        ``alerts`` (at the model's own threshold), ``by_problem``, ``problem_classes``, ``examples`` and ``plots``.
     """
     orders, scored = cases.orders, Scored.of(artefact, cases)
     raw = scored.raw
@@ -60,9 +61,13 @@ def score_rows(
     budget = artefact.config.budget
     budgets = sorted({*BUDGETS, budget})
     evaluation = evaluate(sample, budgets=budgets, resamples=artefact.config.bootstrap, seed=seed)
+    alert, local = raw >= artefact.threshold, pd.DatetimeIndex(orders["index_time"], tz="UTC")
+    month = local.tz_convert(artefact.config.timezone).strftime("%Y-%m").to_numpy(str)
+    months = by_month(sample, month, alert, resamples=artefact.config.bootstrap, seed=seed)
     return {
         "evaluation": evaluation,
-        "alerts": _alerts(raw >= artefact.threshold, positive, budget),
+        "months": months,
+        "alerts": _alerts(alert, positive, budget),
         "by_problem": _by_problem(raw, positive, labels["problem"], budget),
         "problem_classes": _problem_classes(artefact, scored.features, orders, labels, seed),
         "triage": _triage(artefact, orders, probability, positive, seed),
@@ -70,6 +75,7 @@ def score_rows(
         "plots": {
             "discrimination": plots.discrimination(positive, scores),
             "calibration": plots.calibration(evaluation["calibration"]["bins"]),
+            "month_by_month": plots.month_by_month(months),
             "precision_at_budget": plots.precision_at_budget(positive, scores, budget),
             "decision_curve": plots.decision_curve(positive, probability),
         },

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from passerelle.report.facts import Confusion, Example, Metric, ModelFacts, Problem, Subgroup
+from passerelle.report.facts import Confusion, Example, Metric, ModelFacts, Month, Problem, Subgroup
 from passerelle.report.json_file import read_json
 from passerelle.report.wording import FIGURES, words
 
@@ -37,6 +37,7 @@ def _facts(found: dict[str, Any], name: str) -> ModelFacts:
         metrics=[*_scores(evaluation.get("scores") or {}), *_more(found), *_listed(found.get("metrics") or [])],
         gains=list(_gains(evaluation.get("gain_over") or {})),
         calibration=_calibration(evaluation.get("calibration") or {}),
+        months=[_month(row) for row in found.get("months") or []],
         subgroups=[_subgroup(row) for row in evaluation.get("subgroups") or []],
         problems=[Problem(str(row["problem_code"]), row["n"], row["found"]) for row in found.get("by_problem") or []],
         confusion=_confusion((found.get("problem_classes") or {}).get("table") or {}),
@@ -115,11 +116,22 @@ def _gains(gains: Json) -> Iterator[Metric]:
             yield _metric(FIGURES.get(figure, words(figure)), baseline, interval)
 
 
-def _subgroup(row: Json) -> Subgroup:
-    auroc = _metric(FIGURES["auroc"], "model", row["auroc"]) if row.get("auroc") else None
-    return Subgroup(
-        str(row["by"]), str(row["group"]), row["n"], row["positives"], row["prevalence"], row["mean_forecast"], auroc
+def _month(row: Json) -> Month:
+    ratio = _metric("Positives over expected ones", "model", row["ratio"])
+    return Month(
+        str(row["month"]), row["n"], row["positives"], row["expected"], ratio, _auroc(row), row["alerts_per_100"]
     )
+
+
+def _subgroup(row: Json) -> Subgroup:
+    return Subgroup(
+        str(row["by"]), str(row["group"]), row["n"], row["positives"], row["prevalence"], row["mean_forecast"],
+        _auroc(row),
+    )  # fmt: skip
+
+
+def _auroc(row: Json) -> Metric | None:
+    return _metric(FIGURES["auroc"], "model", row["auroc"]) if row.get("auroc") else None
 
 
 def _calibration(figures: Json) -> list[tuple[str, float]]:

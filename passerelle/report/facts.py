@@ -330,6 +330,19 @@ class Subgroup:
 
 
 @dataclass(frozen=True)
+class Month:
+    """The model in one month of its rows."""
+
+    month: str
+    rows: int
+    positives: int
+    expected: float
+    ratio: Metric  # positives over expected ones
+    auroc: Metric | None  # None: too few positives to judge
+    alerts_per_100: float
+
+
+@dataclass(frozen=True)
 class Problem:
     """One class of problem: how many there are, how many the model found within its budget."""
 
@@ -369,6 +382,7 @@ class ModelFacts:
     metrics: Sequence[Metric] = ()
     gains: Sequence[Metric] = ()
     calibration: Sequence[tuple[str, float]] = ()
+    months: Sequence[Month] = ()
     subgroups: Sequence[Subgroup] = ()
     problems: Sequence[Problem] = ()
     confusion: Confusion | None = None

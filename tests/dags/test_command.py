@@ -55,3 +55,11 @@ def test_a_message_never_shows_the_password(workspace, monkeypatch):
     with pytest.raises(AirflowException) as caught:
         passerelle("extract", "chu_demo")
     assert "tell-nobody" not in str(caught.value)
+
+
+def test_what_a_command_notes_is_a_warning_in_the_log_of_the_task(workspace, monkeypatch, caplog):
+    monkeypatch.setattr("dags.command._run", lambda command: (0, '{"notes": ["2025-03: 12 where 30 were expected"]}'))
+    passerelle("evaluate", "prescription_review")
+    assert [(record.levelname, record.message) for record in caplog.records] == [
+        ("WARNING", "2025-03: 12 where 30 were expected")
+    ]

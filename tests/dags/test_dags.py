@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-IDS = {"chu_demo_daily", "mimic_iv_daily", "prescription_review_scoring"}
+IDS = {"chu_demo_daily", "mimic_iv_daily", "prescription_review_scoring", "prescription_review_watch"}
 LOADS = ["chu_demo_daily", "mimic_iv_daily"]
 
 
@@ -35,6 +35,12 @@ def test_a_daily_load_is_extract_map_check_publish(dags, dag_id):
 
 def test_scoring_predicts_then_delivers(dags):
     assert chain_of(dags["prescription_review_scoring"]) == ["predict", "deliver"]
+
+
+def test_a_model_in_use_is_evaluated_every_month(dags):
+    watch = dags["prescription_review_watch"]
+    assert chain_of(watch) == ["evaluate"]
+    assert watch.schedule == "0 5 1 * *"
 
 
 def test_scoring_starts_when_any_source_has_published(dags):

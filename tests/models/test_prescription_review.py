@@ -33,7 +33,12 @@ def test_the_report_is_json_with_plots_and_says_what_was_left_out(trained):
     assert rows["reviewed"] + rows["unreviewed"] == rows["orders"]
     assert rows["train"] + rows["calibration"] + rows["test"] + rows["left_out"] == rows["reviewed"]
     assert any(f"{rows['unreviewed']} of {rows['orders']} orders were not reviewed" in note for note in report["notes"])
-    assert {"discrimination", "calibration", "precision_at_budget", "decision_curve"} == set(report["plots"])
+    plots = {"discrimination", "calibration", "precision_at_budget", "decision_curve", "month_by_month"}
+    assert plots == set(report["plots"])
+    months = report["months"]
+    assert [row["month"] for row in months] == sorted({row["month"] for row in months})
+    assert sum(row["n"] for row in months) == report["evaluation"]["rows"]
+    assert sum(row["positives"] for row in months) == report["evaluation"]["positives"]
     assert "rule alerts" in str(trained.report) and "per 100 orders" in str(trained.report)
     assert all(svg.lstrip().startswith("<?xml") and "<svg" in svg for svg in report["plots"].values())
 

@@ -1,0 +1,82 @@
+"""How a model in use fares from month to month: what its probabilities still mean, how it still tells rows apart."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.bootstrap import cluster_interval
+from models.evaluation import SUBGROUP_POSITIVES, Sample
+from models.ranking import Ranking
+
+Array = NDArray[np.float64]
+ENOUGH = 20.0  # positives that are expected of a month; of fewer nothing is noticed
+TOLERATED = (0.8, 1.25)  # positives over expected ones
+
+
+def by_month(
+    sample: Sample, month: NDArray[Any], alert: NDArray[np.bool_], *, resamples: int = 300, seed: int = 0
+) -> list[dict[str, Any]]:
+    """Figures of each month, in order, ready for JSON.
+
+    Args:
+        month: of each row, in words that sort by time ("2025-03"); shape (n,).
+        alert: whether the row raised one, shape (n,).
+    Returns:
+        ``month``, ``n``, ``positives``, ``expected`` (positives, by the probabilities), ``ratio`` (positives over
+        expected ones) and ``auroc`` with intervals by person (None with too few positives), ``alerts_per_100``.
+    """
+    score = next(iter(sample.scores.values()))
+    rows = []
+    for name in np.unique(month):
+        here = month == name
+        positive, probability, person = sample.positive[here], sample.probability[here], sample.person[here]
+        row: dict[str, Any] = {
+            "month": str(name),
+            "n": int(here.sum()),
+            "positives": int(positive.sum()),
+            "expected": float(probability.sum()),
+            "ratio": cluster_interval(
+                partial(_ratio, positive, probability), person, resamples=resamples, seed=seed
+            ).as_dict(),
+            "alerts_per_100": float(100 * alert[here].mean()),
+            "auroc": None,
+        }
+        if min(positive.sum(), (1 - positive).sum()) >= SUBGROUP_POSITIVES:
+            ranking = Ranking.of(positive, score[here])
+            row["auroc"] = cluster_interval(ranking.auroc, person, resamples=resamples, seed=seed).as_dict()
+        rows.append(row)
+    return rows
+
+
+def _ratio(positive: Array, probability: Array, weights: Array) -> float:
+    expected = float((weights * probability).sum())
+    return float((weights * positive).sum()) / expected if expected else float("nan")
+
+
+def noticed(months: Sequence[Mapping[str, Any]], auroc: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the last month of which enough is expected, in sentences; none where nothing is.
+
+    Args:
+        months: of :func:`by_month`; ``auroc``: that of all of them together.
+    """
+    judged = [row for row in months if row["expected"] >= ENOUGH]
+    if not judged:
+        return []
+    last, found = judged[-1], []
+    ratio, (least, most) = last["ratio"], TOLERATED
+    if ratio["high"] < least or ratio["low"] > most:
+        found.append(
+            f"{last['month']}: {last['positives']} positives where {last['expected']:.0f} were expected (ratio "
+            f"{ratio['value']:.2f}, {ratio['low']:.2f} to {ratio['high']:.2f}): probabilities no longer mean what they "
+            "say. Adapt the model, or train again."
+        )
+    if last["auroc"] and len(months) > 1 and last["auroc"]["high"] < auroc["low"]:
+        found.append(
+            f"{last['month']}: AUROC {last['auroc']['value']:.3f} ({last['auroc']['low']:.3f} to "
+            f"{last['auroc']['high']:.3f}), under that of all months ({auroc['low']:.3f} to {auroc['high']:.3f}): the "
+            "model tells rows apart less well than it did."
+        )
+    return found
