@@ -162,6 +162,17 @@ def add_models(workspace: Workspace) -> None:
             "gain_over": {"rule alerts": {"auroc": {"value": 0.29, "low": 0.2, "high": 0.38}}},
             "calibration": {"ece": 0.014},
         },
+        "months": [
+            {
+                "month": "2025-03",
+                "n": 410,
+                "positives": 12,
+                "expected": 24.04,
+                "ratio": trivial,
+                "auroc": None,
+                "alerts_per_100": 4.96,
+            }
+        ],
         "problem_classes": {"macro_f1": {}, "table": {"4": {"4": 31.0, "6": 2.0}, "6": {"4": 3.0, "6": 17.0}}},
         "examples": [
             {

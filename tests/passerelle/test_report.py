@@ -151,6 +151,10 @@ def test_a_model_shows_which_classes_it_confuses_and_what_its_alerts_say(page):
     assert page.row("surdosage")[2:] == ["a ; b", "97.0%"] and page.row("accepted")[1] == "autre ligne"
 
 
+def test_a_model_is_shown_month_by_month(page):
+    assert page.row("2025-03") == ["2025-03", "410", "12", "24.0", "0.62 (0.55 to 0.70)", "5.0", "–"]
+
+
 def test_a_model_that_does_not_beat_its_baseline_is_said_so(workspace, tmp_path):
     copy = Workspace(Path(shutil.copytree(workspace.root, tmp_path / "W")))
     path = copy.report.parent / "models" / "prescription_review.json"
