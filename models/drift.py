@@ -12,7 +12,7 @@ from models.evaluation import SUBGROUP_POSITIVES, Sample
 from models.ranking import Ranking
 
 Array = NDArray[np.float64]
-ENOUGH = 20.0  # positives that are expected of a month; of fewer nothing is noticed
+ENOUGH = 20.0  # positives that are expected of a month; with fewer it is counted and not judged
 TOLERATED = (0.8, 1.25)  # positives over expected ones
 
 
@@ -25,8 +25,8 @@ def by_month(
         month: of each row, in words that sort by time ("2025-03"); shape (n,).
         alert: whether the row raised one, shape (n,).
     Returns:
-        ``month``, ``n``, ``positives``, ``expected`` (positives, by the probabilities), ``ratio`` (positives over
-        expected ones) and ``auroc`` with intervals by person (None with too few positives), ``alerts_per_100``.
+        ``month``, ``n``, ``positives``, ``expected`` (positives, by the probabilities), ``alerts_per_100``; with
+        intervals by person ``ratio`` (positives over expected ones) and ``auroc``, None where there are too few.
     """
     score = next(iter(sample.scores.values()))
     rows = []
@@ -38,12 +38,13 @@ def by_month(
             "n": int(here.sum()),
             "positives": int(positive.sum()),
             "expected": float(probability.sum()),
-            "ratio": cluster_interval(
-                partial(_ratio, positive, probability), person, resamples=resamples, seed=seed
-            ).as_dict(),
             "alerts_per_100": float(100 * alert[here].mean()),
+            "ratio": None,
             "auroc": None,
         }
+        if row["expected"] >= ENOUGH:
+            ratio = partial(_ratio, positive, probability)
+            row["ratio"] = cluster_interval(ratio, person, resamples=resamples, seed=seed).as_dict()
         if min(positive.sum(), (1 - positive).sum()) >= SUBGROUP_POSITIVES:
             ranking = Ranking.of(positive, score[here])
             row["auroc"] = cluster_interval(ranking.auroc, person, resamples=resamples, seed=seed).as_dict()
@@ -57,12 +58,12 @@ def _ratio(positive: Array, probability: Array, weights: Array) -> float:
 
 
 def noticed(months: Sequence[Mapping[str, Any]], auroc: Mapping[str, Any]) -> list[str]:
-    """What is wrong with the last month of which enough is expected, in sentences; none where nothing is.
+    """What is wrong with the last month that can be judged, in sentences; none where nothing is.
 
     Args:
         months: of :func:`by_month`; ``auroc``: that of all of them together.
     """
-    judged = [row for row in months if row["expected"] >= ENOUGH]
+    judged = [row for row in months if row["ratio"]]
     if not judged:
         return []
     last, found = judged[-1], []

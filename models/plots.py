@@ -81,7 +81,7 @@ def calibration(bins: list[dict[str, float]]) -> str:
 def month_by_month(months: Sequence[Mapping[str, Any]]) -> str:
     """Positives over those that the probabilities let expect, with intervals; 1 is right (rows of `drift.by_month`)."""
     with _figure() as (_, (panel,), text):
-        told = [row for row in months if row["ratio"]["low"] is not None]
+        told = [row for row in months if row["ratio"]]
         at, ratio = np.arange(len(told)), [row["ratio"] for row in told]
         value = np.array([one["value"] for one in ratio])
         span = [value - [one["low"] for one in ratio], [one["high"] for one in ratio] - value] if told else None

@@ -66,10 +66,11 @@ class Report:
         return lines + self._of_last_month() + self._of_patients()
 
     def _of_last_month(self) -> list[str]:
+        judged = [row for row in self.months if row["ratio"]]
         return [
             f"  {'last month':<20}{last['month']}: {last['positives']} interventions, {last['expected']:.0f} expected "
             f"(ratio {_shown(last['ratio'])}), {last['alerts_per_100']:.1f} alerts per 100 orders"
-            for last in self.months[-1:]
+            for last in judged[-1:]
         ]
 
     def _of_patients(self) -> list[str]:

@@ -75,9 +75,9 @@ def score_rows(
         "plots": {
             "discrimination": plots.discrimination(positive, scores),
             "calibration": plots.calibration(evaluation["calibration"]["bins"]),
-            "month_by_month": plots.month_by_month(months),
             "precision_at_budget": plots.precision_at_budget(positive, scores, budget),
             "decision_curve": plots.decision_curve(positive, probability),
+            **({"month_by_month": plots.month_by_month(months)} if any(row["ratio"] for row in months) else {}),
         },
     }
 

@@ -117,9 +117,9 @@ def _gains(gains: Json) -> Iterator[Metric]:
 
 
 def _month(row: Json) -> Month:
-    ratio = _metric("Positives over expected ones", "model", row["ratio"])
+    ratio = _metric("Positives over expected ones", "model", row["ratio"]) if row["ratio"] else None
     return Month(
-        str(row["month"]), row["n"], row["positives"], row["expected"], ratio, _auroc(row), row["alerts_per_100"]
+        str(row["month"]), row["n"], row["positives"], row["expected"], row["alerts_per_100"], ratio, _auroc(row)
     )
 
 

@@ -337,9 +337,9 @@ class Month:
     rows: int
     positives: int
     expected: float
-    ratio: Metric  # positives over expected ones
-    auroc: Metric | None  # None: too few positives to judge
     alerts_per_100: float
+    ratio: Metric | None  # positives over expected ones; None, like what follows: too few to judge
+    auroc: Metric | None
 
 
 @dataclass(frozen=True)

@@ -54,5 +54,5 @@ def test_a_model_that_no_longer_tells_rows_apart_is_noticed():
 
 def test_of_too_little_nothing_is_noticed():
     found, auroc = months_of(seen=0.1, rows=100)
-    assert found[-1]["expected"] < ENOUGH
+    assert found[-1]["expected"] < ENOUGH and found[-1]["ratio"] is None
     assert not noticed(found[-1:], auroc) and not noticed([], auroc)
