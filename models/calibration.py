@@ -107,11 +107,10 @@ def _log_loss(log_odds: Array, target: Array) -> float:
 def update_calibrator(calibrator: Calibrator, probability: ArrayLike, positive: ArrayLike) -> Calibrator:
     """A calibrator moved to another place, by no more than the rows from there can tell.
 
-    One number moves it: positives over expected positives, the nearer to 1 the fewer there are of both. Where there are
-    less than expected they are taken for overlooked, and probabilities are multiplied by it; where there are more,
-    which no factor can say of a probability near 1, log-odds are shifted until so many are expected. From `FORESEEN` of
-    either outcome on, another intercept or a new line (Platt) is taken instead where it is likelier by more than its
-    numbers cost (Schwarz, Ann Stat 1978;6:461).
+    One number moves it, the nearer to none the fewer positives there are. Where less is seen than expected, it is taken
+    for overlooked, and each probability is multiplied by it; where more is, which no factor can say of a probability
+    near 1, log-odds are shifted. From `FORESEEN` of either outcome on, another intercept or a new line (Platt) is taken
+    instead where it is likelier by more than its numbers cost (Schwarz, Ann Stat 1978;6:461).
 
     Args:
         probability: raw probabilities, shape (n,).
@@ -120,14 +119,29 @@ def update_calibrator(calibrator: Calibrator, probability: ArrayLike, positive: 
     raw, truth = clip(probability), np.asarray(positive, dtype=np.float64)
     if min(truth.sum(), len(truth) - truth.sum()) == 0:
         return calibrator  # of one outcome alone nobody can tell whether the other is not recorded
-    expected = calibrator.apply(raw).sum()
-    ratio = float((truth.sum() + FORESEEN) / (expected + FORESEEN))
-    choices = [calibrator.scaled(ratio) if ratio <= 1 else _expecting(calibrator, raw, ratio * expected)]
+    expected = calibrator.apply(raw)
+    choices = [_multiplied(calibrator, expected, truth) or _expecting(calibrator, raw, _drawn(expected.sum(), truth))]
     if min(truth.sum(), len(truth) - truth.sum()) >= FORESEEN:
         choices += [_expecting(calibrator, raw, truth.sum()), fit_calibrator(raw, truth, "platt")]
     costs = np.log(len(truth)) * np.arange(len(choices))
     losses = [2 * _log_loss(logit(one.apply(raw)), truth) + cost for one, cost in zip(choices, costs, strict=True)]
     return choices[int(np.argmin(losses))]
+
+
+def _multiplied(calibrator: Calibrator, expected: Array, truth: Array) -> Calibrator | None:
+    """With the likeliest factor, had `FORESEEN` positives more come as foreseen; None where it would be above 1."""
+    from scipy.optimize import brentq
+
+    def slope(factor: float) -> float:  # of the log-likelihood, which has one peak
+        missed = ((1 - truth) * expected / (1 - factor * expected)).sum()
+        return float((truth.sum() + FORESEEN) / factor - FORESEEN - missed)
+
+    return None if slope(1.0) >= 0 else calibrator.scaled(float(brentq(slope, EDGE, 1.0)))
+
+
+def _drawn(expected: float, truth: Array) -> float:
+    """Positives, drawn towards those expected as if `FORESEEN` more had come as foreseen."""
+    return float(expected * (truth.sum() + FORESEEN) / (expected + FORESEEN))
 
 
 def _expecting(calibrator: Calibrator, raw: Array, positives: float) -> Calibrator:
