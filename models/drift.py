@@ -57,16 +57,21 @@ def _ratio(positive: Array, probability: Array, weights: Array) -> float:
     return float((weights * positive).sum()) / expected if expected else float("nan")
 
 
+def judged(months: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The months of :func:`by_month` of which enough is expected."""
+    return [row for row in months if row["ratio"]]
+
+
 def noticed(months: Sequence[Mapping[str, Any]], auroc: Mapping[str, Any]) -> list[str]:
     """What is wrong with the last month that can be judged, in sentences; none where nothing is.
 
     Args:
         months: of :func:`by_month`; ``auroc``: that of all of them together.
     """
-    judged = [row for row in months if row["ratio"]]
-    if not judged:
+    told = judged(months)
+    if not told:
         return []
-    last, found = judged[-1], []
+    last, found = told[-1], []
     ratio, (least, most) = last["ratio"], TOLERATED
     if ratio["high"] < least or ratio["low"] > most:
         found.append(
@@ -74,7 +79,7 @@ def noticed(months: Sequence[Mapping[str, Any]], auroc: Mapping[str, Any]) -> li
             f"{ratio['value']:.2f}, {ratio['low']:.2f} to {ratio['high']:.2f}): probabilities no longer mean what they "
             "say. Adapt the model, or train again."
         )
-    if last["auroc"] and len(months) > 1 and last["auroc"]["high"] < auroc["low"]:
+    if last["auroc"] and last["auroc"]["high"] < auroc["low"]:
         found.append(
             f"{last['month']}: AUROC {last['auroc']['value']:.3f} ({last['auroc']['low']:.3f} to "
             f"{last['auroc']['high']:.3f}), under that of all months ({auroc['low']:.3f} to {auroc['high']:.3f}): the "

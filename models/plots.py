@@ -79,17 +79,20 @@ def calibration(bins: list[dict[str, float]]) -> str:
 
 
 def month_by_month(months: Sequence[Mapping[str, Any]]) -> str:
-    """Positives over those that the probabilities let expect, with intervals; 1 is right (rows of `drift.by_month`)."""
+    """Positives over those that the probabilities let expect, with intervals; 1 is right.
+
+    Args:
+        months: at least one, of those that can be judged (`drift.judged`).
+    """
     with _figure() as (_, (panel,), text):
-        told = [row for row in months if row["ratio"]]
-        at, ratio = np.arange(len(told)), [row["ratio"] for row in told]
+        at, ratio = np.arange(len(months)), [row["ratio"] for row in months]
         value = np.array([one["value"] for one in ratio])
-        span = [value - [one["low"] for one in ratio], [one["high"] for one in ratio] - value] if told else None
+        span = [value - [one["low"] for one in ratio], [one["high"] for one in ratio] - value]
         panel.axhline(1, color=QUIET, linestyle="--")
         panel.errorbar(at, value, yerr=span, color=COLOURS[0], marker="o", linestyle="none", capsize=3)
         panel.set(title="Month by month", ylabel="positives over expected ones", ylim=(0, None))
-        every = -(-len(told) // MONTHS_NAMED) or 1
-        panel.set_xticks(at[::every], [row["month"] for row in told[::every]], rotation=45, ha="right", fontsize=8)
+        every = -(-len(months) // MONTHS_NAMED)
+        panel.set_xticks(at[::every], [row["month"] for row in months[::every]], rotation=45, ha="right", fontsize=8)
     return text.getvalue()
 
 

@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from models.drift import judged
+
 
 @dataclass(frozen=True)
 class Report:
@@ -66,11 +68,10 @@ class Report:
         return lines + self._of_last_month() + self._of_patients()
 
     def _of_last_month(self) -> list[str]:
-        judged = [row for row in self.months if row["ratio"]]
         return [
             f"  {'last month':<20}{last['month']}: {last['positives']} interventions, {last['expected']:.0f} expected "
             f"(ratio {_shown(last['ratio'])}), {last['alerts_per_100']:.1f} alerts per 100 orders"
-            for last in judged[-1:]
+            for last in judged(self.months)[-1:]
         ]
 
     def _of_patients(self) -> list[str]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models import plots
 from models.bootstrap import cluster_interval
-from models.drift import by_month
+from models.drift import by_month, judged
 from models.evaluation import Sample, evaluate
 from models.prescription_review import problem
 from models.prescription_review.artefact import Artefact
@@ -77,7 +77,7 @@ def score_rows(
             "calibration": plots.calibration(evaluation["calibration"]["bins"]),
             "precision_at_budget": plots.precision_at_budget(positive, scores, budget),
             "decision_curve": plots.decision_curve(positive, probability),
-            **({"month_by_month": plots.month_by_month(months)} if any(row["ratio"] for row in months) else {}),
+            **({"month_by_month": plots.month_by_month(told)} if (told := judged(months)) else {}),
         },
     }
 

@@ -153,7 +153,7 @@ def test_a_scaled_calibrator_multiplies_and_is_written_and_read(calibrator, fact
 
 @pytest.mark.parametrize("rarer", RARER)
 @pytest.mark.parametrize("calibrator", CALIBRATORS, ids=lambda one: one.kind)
-def test_few_rows_do_not_move_a_calibrator_and_many_do(calibrator, rarer):
+def test_few_rows_hardly_move_a_calibrator_and_many_do(calibrator, rarer):
     rng = np.random.default_rng(4)
     raw = rng.uniform(0.02, 0.7, 20_000)
     there = rng.random(20_000) < RARER[rarer](calibrator).apply(raw)
