@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.goals import Goal
+from benchmarks.mimic import drug_orders, prescriptions, read_table, times
 from models.bootstrap import Interval, cluster_interval
 from models.prescription_review.columns import Columns, codes
 from models.prescription_review.config import load_config
@@ -127,12 +128,7 @@ class _Hospital:
     def __init__(self, shared: Path) -> None:
         self._hosp = shared / "mimic-iv-demo" / "csv" / "hosp"
         self._icu = shared / "mimic-iv-demo" / "csv" / "icu"
-        codes_of = _read(shared / "drug-codes" / "gsn_atc_ndc_mapping.csv.gz")
-        atc = dict(zip(codes_of["gsn"], codes_of["atc"], strict=True))
-        rows = self._prescriptions = _read(self._hosp / "prescriptions.csv.gz")
-        rows["atc"] = [
-            next((atc[one] for one in text.replace(",", " ").split() if one in atc), "") for text in rows["gsn"]
-        ]
+        self._prescriptions = prescriptions(shared)
 
     @property
     def coded(self) -> list[tuple[str, str]]:
@@ -152,10 +148,11 @@ class _Hospital:
     @cached_property
     def known(self) -> Known:
         """The views, cleaned."""
-        admissions = _read(self._hosp / "admissions.csv.gz")
+        admissions = read_table(self._hosp / "admissions.csv.gz")
         views = {
             "persons": self._persons(), "stays": _stays(admissions), "stay_units": self._units(),
-            "diagnoses": self._diagnoses(admissions), "drug_orders": self._orders(), "lab_results": self._labs(),
+            "diagnoses": self._diagnoses(admissions), "drug_orders": drug_orders(self._prescriptions),
+            "lab_results": self._labs(),
             "observations": pd.DataFrame(columns=[*load_config().views["observations"]]),
         }  # fmt: skip
         return known(views, load_config())
@@ -172,7 +169,7 @@ class _Hospital:
         )
 
     def _persons(self) -> pd.DataFrame:
-        rows = _read(self._hosp / "patients.csv.gz")
+        rows = read_table(self._hosp / "patients.csv.gz")
         year = rows["anchor_year"].astype(int) - rows["anchor_age"].astype(int)
         return pd.DataFrame({
             "person_id": rows["subject_id"].astype(np.int64), "year_of_birth": year,
@@ -180,44 +177,32 @@ class _Hospital:
         })  # fmt: skip
 
     def _units(self) -> pd.DataFrame:
-        rows = _read(self._icu / "icustays.csv.gz")
+        rows = read_table(self._icu / "icustays.csv.gz")
         return pd.DataFrame({
             "visit_detail_id": rows["stay_id"].astype(np.int64), "person_id": rows["subject_id"].astype(np.int64),
-            "kind": "critical care", "started_at": _time(rows["intime"]), "ended_at": _time(rows["outtime"]),
-            "available_at": _time(rows["intime"]),
+            "kind": "critical care", "started_at": times(rows["intime"]), "ended_at": times(rows["outtime"]),
+            "available_at": times(rows["intime"]),
         })  # fmt: skip
 
     def _diagnoses(self, admissions: pd.DataFrame) -> pd.DataFrame:
         """ICD-10 only, known when the stay ends."""
-        rows = _read(self._hosp / "diagnoses_icd.csv.gz").merge(admissions[["hadm_id", "dischtime"]], on="hadm_id")
+        rows = read_table(self._hosp / "diagnoses_icd.csv.gz").merge(admissions[["hadm_id", "dischtime"]], on="hadm_id")
         rows = rows[rows["icd_version"] == "10"]
         return pd.DataFrame({
             "condition_occurrence_id": np.arange(len(rows)), "concept_name": "",
             "person_id": rows["subject_id"].astype(np.int64).to_numpy(), "source_code": rows["icd_code"].to_numpy(),
-            "available_at": _time(rows["dischtime"]).to_numpy(),
-        })  # fmt: skip
-
-    def _orders(self) -> pd.DataFrame:
-        rows = self._prescriptions
-        return pd.DataFrame({
-            "drug_exposure_id": np.arange(len(rows)), "person_id": rows["subject_id"].astype(np.int64),
-            "visit_occurrence_id": rows["hadm_id"].astype(np.int64), "drug_concept_id": 0, "concept_name": rows["drug"],
-            "source_code": rows["drug"], "atc_code": rows["atc"], "route_concept_id": 0, "route_source": rows["route"],
-            "started_at": _time(rows["starttime"]), "ended_at": _time(rows["stoptime"]),
-            "dose_value": pd.to_numeric(rows["dose_val_rx"], errors="coerce"), "dose_unit": rows["dose_unit_rx"],
-            "doses_per_day": pd.to_numeric(rows["doses_per_24_hrs"], errors="coerce"),
-            "available_at": _time(rows["starttime"]),
+            "available_at": times(rows["dischtime"]).to_numpy(),
         })  # fmt: skip
 
     def _labs(self) -> pd.DataFrame:
-        items = _read(self._hosp / "d_labitems.csv.gz")
+        items = read_table(self._hosp / "d_labitems.csv.gz")
         items = items[items["label"].isin(LABS) & (items["fluid"] == "Blood")]
-        rows = _read(self._hosp / "labevents.csv.gz").merge(items[["itemid", "label"]], on="itemid")
+        rows = read_table(self._hosp / "labevents.csv.gz").merge(items[["itemid", "label"]], on="itemid")
         return pd.DataFrame({
             "measurement_id": rows["labevent_id"].astype(np.int64), "person_id": rows["subject_id"].astype(np.int64),
-            "measurement_concept_id": 0, "concept_name": rows["label"], "measured_at": _time(rows["charttime"]),
+            "measurement_concept_id": 0, "concept_name": rows["label"], "measured_at": times(rows["charttime"]),
             "value": pd.to_numeric(rows["valuenum"], errors="coerce"), "unit": rows["valueuom"],
-            "available_at": _time(rows["storetime"]),
+            "available_at": times(rows["storetime"]),
         })  # fmt: skip
 
 
@@ -225,17 +210,9 @@ def _stays(admissions: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({
         "visit_occurrence_id": admissions["hadm_id"].astype(np.int64), "kind": "inpatient",
         "person_id": admissions["subject_id"].astype(np.int64),
-        "started_at": _time(admissions["admittime"]), "ended_at": _time(admissions["dischtime"]),
-        "available_at": _time(admissions["admittime"]), "end_available_at": _time(admissions["dischtime"]),
+        "started_at": times(admissions["admittime"]), "ended_at": times(admissions["dischtime"]),
+        "available_at": times(admissions["admittime"]), "end_available_at": times(admissions["dischtime"]),
     })  # fmt: skip
-
-
-def _read(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
-
-
-def _time(column: pd.Series) -> pd.Series:
-    return pd.to_datetime(column, errors="coerce")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.prescription_doses import Drug, learned_cuts
+from benchmarks.prescription_doses import Drug, learned_cuts, read_orders
 from models.prescription_review.columns import columns_of, take
 from models.prescription_review.dose_cut import NoDrugToLearnFrom, Usage, describe, f1_of_cuts, fit
 from models.prescription_review.dose_errors import FACTORS, RATE, SHARES, draw_factors
@@ -41,6 +41,15 @@ def order(drug, dose, person=999, per_day=2.0):
 
 
 # --- the mechanism of errors -----------------------------------------------------------------------------------------
+
+
+def test_errors_are_put_into_the_orders_of_the_protocol_as_the_model_sees_them(shared_data):
+    orders = read_orders(shared_data)
+    assert len(orders["dose"]) == 10_316
+    assert set(orders["unit"]) & {"g", "gm", "mcg"} == set()
+    furosemide = orders["drug"] == "C03CA01"
+    assert set(orders["route"][furosemide]) == {"oral", "parenteral"}
+    assert (np.diff(orders["person_id"]) >= 0).all()
 
 
 def test_errors_are_made_as_often_as_said_and_the_same_with_the_same_seed():
