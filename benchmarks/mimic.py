@@ -19,15 +19,25 @@ def times(column: pd.Series) -> pd.Series:
 
 
 def prescriptions(shared: Path) -> pd.DataFrame:
-    """Every line, with the ATC code of its GSN as ``atc`` ("" where none is known).
+    """Every line with more columns than its own.
+
+    ``atc``: the ATC code of its GSN, "" where none is known; ``frequency``: when it is given, "Q8H" for "Q 8H", and
+    whether by a sliding scale; ``age``: the patient's at its start, in years.
 
     Args:
         shared: where ``mimic-iv-demo`` and ``drug-codes`` are.
     """
+    hospital = shared / "mimic-iv-demo" / "csv" / "hosp"
     codes = read_table(shared / "drug-codes" / "gsn_atc_ndc_mapping.csv.gz")
     atc = dict(zip(codes["gsn"], codes["atc"], strict=True))
-    rows = read_table(shared / "mimic-iv-demo" / "csv" / "hosp" / "prescriptions.csv.gz")
+    rows = read_table(hospital / "prescriptions.csv.gz")
     rows["atc"] = [next((atc[one] for one in text.replace(",", " ").split() if one in atc), "") for text in rows["gsn"]]
+    pharmacy = read_table(hospital / "pharmacy.csv.gz").drop_duplicates("pharmacy_id").set_index("pharmacy_id")
+    written = pharmacy["frequency"].str.upper().str.replace(" ", "") + " " + pharmacy["sliding_scale"]
+    rows["frequency"] = rows["pharmacy_id"].map(written).fillna("")
+    anchor = read_table(hospital / "patients.csv.gz").set_index("subject_id")[["anchor_age", "anchor_year"]].astype(int)
+    born = rows["subject_id"].map(anchor["anchor_year"] - anchor["anchor_age"])
+    rows["age"] = times(rows["starttime"]).dt.year - born
     return rows
 
 

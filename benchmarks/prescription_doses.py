@@ -209,9 +209,13 @@ def read_orders(shared: Path) -> Columns:
     rows = rows[(rows["drug_type"] == "MAIN") & (dose > 0)]
     kind = [rows["drug"].str.lower(), rows["dose_unit_rx"], rows["route"]]
     number = rows.groupby(kind)["drug"].transform("size")
-    orders = prepare_orders(columns_of(drug_orders(rows[number >= MIN_ORDERS])))
+    rows = rows[number >= MIN_ORDERS]
+    orders = prepare_orders(columns_of(drug_orders(rows)))
+    line = orders["drug_exposure_id"]  # the place of the row
     return {name: orders[name] for name in ("unit", "route", "per_day", "dose", "person_id")} | {
-        "drug": orders["product"]
+        "drug": orders["product"],
+        "wording": (rows["drug"].str.lower() + " " + rows["frequency"]).to_numpy()[line],
+        "age": rows["age"].to_numpy(float)[line],
     }
 
 

@@ -74,7 +74,7 @@ class Neighbours:
         """
         person = np.where(person < 0, self.people - 1, person)
         log_dose = np.log(dose)
-        found: Columns = {}
+        found: Columns = {"over_median": log_dose - self._medians(key, person)}
         for name in WEIGHTS:
             total = self._share(name, key, person, *_around(log_dose, EVERYTHING))
             scale = 1 / np.maximum(total, 1e-9)
@@ -111,6 +111,21 @@ class Neighbours:
         everyone, each = self.counts[name]
         count = everyone.between(key, low, high) - each.between(key * self.people + person, low, high)
         return np.where(count > 1e-6, count, 0.0)
+
+    def _medians(self, key: Rows, person: Rows) -> Array:
+        """Logarithm of the median dose of the other patients' orders, the lower of two; NaN where they have none."""
+        everyone, _ = self.counts["orders"]
+        pairs, pair = np.unique(key * self.people + person, return_inverse=True)
+        key, person = np.divmod(pairs, self.people)
+        everything = np.full(len(pairs), EVERYTHING)
+        total = self._share("orders", key, person, -everything, everything)
+        low, high = (np.searchsorted(everyone.place, key * SPAN + end) for end in (-EVERYTHING, EVERYTHING))
+        while (low < high).any():  # the place of the first dose up to which half of the others lie
+            middle = (low + high) // 2
+            dose = _at(everyone.place, middle) - key * SPAN
+            enough = self._share("orders", key, person, -everything, dose + EQUAL) >= total / 2
+            low, high = np.where(enough, low, np.minimum(middle + 1, high)), np.where(enough, middle, high)
+        return np.where(total > 0, _at(everyone.place, low) - key * SPAN, np.nan)[pair]
 
     def _unseen_share(self, name: str, key: Rows, person: Rows) -> Array:
         """How often a patient's dose of this drug is one that no other patient has; a little where nobody has any."""

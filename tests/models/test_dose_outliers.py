@@ -11,7 +11,7 @@ from models.prescription_review.columns import columns_of, take
 from models.prescription_review.dose_cut import NoDrugToLearnFrom, Usage, describe, f1_of_cuts, fit
 from models.prescription_review.dose_errors import FACTORS, RATE, SHARES, draw_factors
 from models.prescription_review.dose_neighbours import Neighbours
-from models.prescription_review.dose_outliers import DoseOutliers, NotEnoughOrders, Usual, cross_scores
+from models.prescription_review.dose_outliers import GRAVEST, DoseOutliers, NotEnoughOrders, Usual, cross_scores
 from models.prescription_review.dose_reference import DoseReference
 
 USUAL = {"amoxicillin": [500, 1000], "enoxaparin": [40], "morphine": [5, 10, 20, 30, 60], "zinc": [15]}
@@ -24,8 +24,9 @@ def hospital(people=80, each=10, seed=0):
     for person in range(people):
         own = {drug: float(chance.choice(doses)) for drug, doses in USUAL.items()}
         for drug in chance.choice(list(USUAL), each):
-            rows.append((str(drug), "mg", "oral", own[drug], 2.0, person))
-    return columns_of(pd.DataFrame(rows, columns=["drug", "unit", "route", "dose", "per_day", "person_id"]))
+            rows.append((str(drug), "mg", "oral", own[drug], 2.0, "BID", 60.0, person))
+    names = ["drug", "unit", "route", "dose", "per_day", "wording", "age", "person_id"]
+    return columns_of(pd.DataFrame(rows, columns=names))
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +34,11 @@ def learned():
     return DoseOutliers.learn(hospital())
 
 
-def order(drug, dose, person=999, per_day=2.0):
+def order(drug, dose, person=999, per_day=2.0, wording="BID", age=60.0):
     return {
         "drug": np.array([drug], object), "unit": np.array(["mg"], object), "route": np.array(["oral"], object),
-        "dose": np.array([dose], float), "per_day": np.array([per_day]), "person_id": np.array([person]),
+        "dose": np.array([dose], float), "per_day": np.array([per_day]), "wording": np.array([wording], object),
+        "age": np.array([age]), "person_id": np.array([person]),
     }  # fmt: skip
 
 
@@ -167,7 +169,7 @@ def test_learning_twice_gives_the_same_cut_model():
     [("enoxaparin", 40, 400), ("zinc", 15, 150), ("amoxicillin", 1000, 10_000)],
 )
 def test_a_tenfold_dose_is_far_above_the_usual_one(learned, drug, usual, wrong):
-    assert learned.score(order(drug, usual))[0] < 0.1 < 0.5 < learned.score(order(drug, wrong))[0]
+    assert learned.score(order(drug, usual))[0] < 0.97 < 0.99 < learned.score(order(drug, wrong))[0]
 
 
 def test_a_tenfold_dose_of_a_drug_with_one_dose_is_on_top():
@@ -188,6 +190,49 @@ def test_a_dose_that_is_usual_at_another_rhythm_is_more_suspect_than_at_its_own(
     assert at_its_own < at_the_other
     unknown = learned.score(order("amoxicillin", 1000, per_day=np.nan))[0]
     assert np.isfinite(unknown) and unknown < learned.score(order("amoxicillin", 10_000, per_day=np.nan))[0]
+
+
+@pytest.mark.parametrize("beside", [{"wording": "ONCE"}, {"age": 3.0}, {"per_day": 1.0}])
+def test_a_dose_that_is_usual_for_others_is_more_suspect_than_where_it_is_usual(beside):
+    """A loading dose is given once, a small one to a child: 20 mg and 60 mg of the same drug are usual, each there."""
+    orders = hospital(people=200)
+    morphine = orders["drug"] == "morphine"
+    there = morphine & (orders["person_id"] % 2 == 0)
+    orders["dose"] = np.where(morphine, np.where(there, 20.0, 60.0), orders["dose"])
+    for name, value in beside.items():
+        orders[name] = np.where(there, value, orders[name])
+    learned = DoseOutliers.learn(orders, history=False)
+    (usual,), (elsewhere,) = (learned.score(order("morphine", dose, **beside)) for dose in (20, 60))
+    assert usual < elsewhere
+
+
+def test_a_first_dose_is_more_suspect_the_next_time():
+    orders = {name: np.repeat(column, 3) for name, column in hospital(people=100, each=4).items()}
+    first = np.arange(len(orders["dose"])) % 3 == 0
+    orders["drug"] = np.array([f"{drug}{i // 300}" for i, drug in enumerate(orders["drug"])], object)
+    orders["person_id"] = np.arange(len(orders["dose"])) // 3  # each patient: a drug, thrice
+    orders["dose"] = np.where(first, 3 * orders["dose"], orders["dose"])
+    learned = DoseOutliers.learn(orders, history=False)
+    drug, dose = orders["drug"][0], orders["dose"][0]
+    again = {name: np.repeat(column, 2) for name, column in order(drug, dose, person=10**6).items()}
+    at_first, next_time = learned.score(again)
+    assert at_first < next_time
+
+
+def test_a_score_is_the_share_of_orders_that_are_less_suspect():
+    """Of orders like those learned from, as many as said are above; a grave error may come before a likelier one."""
+    learned = DoseOutliers.learn(hospital(people=300))
+    scores = learned.score(hospital(people=300, seed=1))
+    for share in (0.5, 0.9):
+        assert np.mean(scores >= share) <= 1 - share + 0.03
+    orders = hospital(seed=2)
+    orders["dose"] = orders["dose"] * np.random.default_rng(0).choice(np.r_[1.0, FACTORS], len(orders["dose"]))
+    features = learned.usual.features(orders, np.arange(800), np.ones(800), history=True)
+    likely, grave = (learner.rarity(features) for learner in (learned.likely, learned.grave))
+    for rarity in (likely, grave):
+        assert ((rarity >= 0) & (rarity <= 1)).all()
+    assert (learned.score(orders) >= 1 - likely - 1e-12).all()
+    assert (learned.score(orders)[grave <= GRAVEST] >= 1 - grave[grave <= GRAVEST] - 1e-12).all()
 
 
 def test_a_dose_the_patient_had_before_is_less_suspect(learned):
@@ -240,6 +285,8 @@ def test_shares_among_other_patients_are_those_of_the_definition(rows):
         expected = np.mean([other == d for other in others]) if others else 0
         assert found["orders_equal"][at] == pytest.approx(expected)
         assert found["orders_total"][at] == len(others)
+        median = sorted(others)[(len(others) - 1) // 2] if others else np.nan
+        assert found["over_median"][at] == pytest.approx(np.log(d / median), nan_ok=True)
 
 
 def test_doses_that_are_missing_or_zero_have_no_score(learned):
