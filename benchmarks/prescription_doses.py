@@ -202,7 +202,8 @@ def read_orders(shared: Path) -> Columns:
     """Main orders with a plain dose, of drugs, units and routes with 20 of them, by patient in the order of time.
 
     Which orders these are is decided by what is written (10,316 of 146 kinds); which drugs, units and routes are the
-    same is decided as the model does: by substance, in milligrams, by mouth or by tube.
+    same is decided as the model does: by substance, in milligrams, by mouth or by tube. The wording is the name and how
+    often it is given, as prescribed; nothing of what was dispensed.
     """
     rows = prescriptions(shared)
     dose = pd.to_numeric(rows["dose_val_rx"], errors="coerce")

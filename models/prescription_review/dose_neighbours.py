@@ -71,6 +71,7 @@ class Neighbours:
         """Measures of each order, by name, shape (n,) each; a key or a patient without orders here is -1.
 
         ``error_ratio``: log of how likely the dose is as an error of a usual dose, over how likely as a usual one.
+        ``over_median``: log of the dose over the median of the others.
         """
         person = np.where(person < 0, self.people - 1, person)
         log_dose = np.log(dose)
